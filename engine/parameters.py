@@ -1,0 +1,173 @@
+"""Parameters: what a user turns, with a range, a unit, a default and a smoothing time.
+
+A parameter is declared once, on the class of its effect, and is a property there:
+
+>>> class Tone:
+...     gain_db = Number(0.0, -24.0, 24.0, unit="dB", smoothing_seconds=0.02, doc="Level of the tone.")
+>>> tone = Tone()
+>>> tone.gain_db = 6
+>>> tone.gain_db
+6.0
+>>> tone.gain_db = 60
+Traceback (most recent call last):
+ValueError: Tone.gain_db = 60: expected a number from -24 to 24 dB
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar, overload
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Parameter(Generic[T]):
+    """What is common to every parameter: a default and a sentence of documentation.
+
+    `fixed` parameters change latency or layout, so they are set at construction and never after.
+    """
+
+    default: T
+    doc: str = ""
+    fixed: bool = False
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        object.__setattr__(self, "name", name)
+
+    name: str = ""
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Parameter[T]: ...
+    @overload
+    def __get__(self, instance: object, owner: type) -> T: ...
+    def __get__(self, instance: object | None, owner: type) -> Any:
+        if instance is None:
+            return self
+        return instance.__dict__.get(self.name, self.default)
+
+    def __set__(self, instance: object, value: T) -> None:
+        where = f"{type(instance).__name__}.{self.name}"
+        if self.fixed and self.name in instance.__dict__:
+            raise AttributeError(f"{where} changes latency: set it when the effect is made")
+        instance.__dict__[self.name] = self.checked(value, where)
+
+    def checked(self, value: Any, where: str) -> T:
+        """The value in its own type, or a ValueError that says what `where` takes."""
+        raise NotImplementedError
+
+    @property
+    def range(self) -> str:
+        """What may be set, in words."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Number(Parameter[float]):
+    """A real number from `low` to `high` in `unit`; a change is spread over `smoothing_seconds`."""
+
+    low: float = 0.0
+    high: float = 1.0
+    unit: str = ""
+    smoothing_seconds: float = 0.0
+
+    def __init__(
+        self,
+        default: float,
+        low: float,
+        high: float,
+        *,
+        unit: str = "",
+        smoothing_seconds: float = 0.0,
+        doc: str = "",
+        fixed: bool = False,
+    ) -> None:
+        for key, value in locals().copy().items():
+            if key not in ("self", "__class__"):
+                object.__setattr__(self, key, value)
+
+    def checked(self, value: Any, where: str) -> float:
+        if isinstance(value, bool) or not isinstance(value, int | float) and not hasattr(value, "__float__"):
+            raise ValueError(f"{where} = {value!r}: expected {self.range}")
+        number = float(value)
+        if not math.isfinite(number) or not self.low <= number <= self.high:
+            raise ValueError(f"{where} = {value}: expected {self.range}")
+        return number
+
+    @property
+    def range(self) -> str:
+        return f"a number from {self.low:g} to {self.high:g}{' ' + self.unit if self.unit else ''}"
+
+
+@dataclass(frozen=True)
+class Count(Parameter[int]):
+    """A whole number from `low` to `high`."""
+
+    low: int = 0
+    high: int = 1
+    unit: str = ""
+
+    def checked(self, value: Any, where: str) -> int:
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        if not whole and not (isinstance(value, float) and value.is_integer()):
+            raise ValueError(f"{where} = {value!r}: expected {self.range}")
+        if not self.low <= int(value) <= self.high:
+            raise ValueError(f"{where} = {value}: expected {self.range}")
+        return int(value)
+
+    @property
+    def range(self) -> str:
+        return f"a whole number from {self.low} to {self.high}{' ' + self.unit if self.unit else ''}"
+
+
+@dataclass(frozen=True)
+class Switch(Parameter[bool]):
+    """On or off."""
+
+    def checked(self, value: Any, where: str) -> bool:
+        if not isinstance(value, bool):
+            raise ValueError(f"{where} = {value!r}: expected {self.range}")
+        return value
+
+    @property
+    def range(self) -> str:
+        return "true or false"
+
+
+@dataclass(frozen=True)
+class Choice(Parameter[str]):
+    """One of a few words."""
+
+    choices: tuple[str, ...] = ()
+
+    def checked(self, value: Any, where: str) -> str:
+        if value not in self.choices:
+            raise ValueError(f"{where} = {value!r}: expected {self.range}")
+        return str(value)
+
+    @property
+    def range(self) -> str:
+        return "one of " + ", ".join(self.choices)
+
+
+@dataclass(frozen=True)
+class Text(Parameter[str]):
+    """Free text whose meaning its effect checks."""
+
+    def checked(self, value: Any, where: str) -> str:
+        if not isinstance(value, str) or not value.strip():
+            raise ValueError(f"{where} = {value!r}: expected {self.range}")
+        return value
+
+    @property
+    def range(self) -> str:
+        return "a text that is not empty"
+
+
+def parameters_of(owner: type) -> dict[str, Parameter[Any]]:
+    """Every parameter of a class by name, its parents' first, in the order of declaration."""
+    found: dict[str, Parameter[Any]] = {}
+    for cls in reversed(owner.__mro__):
+        found |= {name: value for name, value in vars(cls).items() if isinstance(value, Parameter)}
+    return found
