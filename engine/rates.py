@@ -1,0 +1,52 @@
+"""Latency and rate arithmetic: pure functions of whole numbers, apart from any audio.
+
+Window and hop are counted in samples at 44.1 and 48 kHz, and doubled or halved an octave away, so that a frame lasts
+about as long at every rate. An octave begins half-way (geometrically) between 24 and 32 kHz.
+"""
+
+from __future__ import annotations
+
+import math
+
+OCTAVE_HZ = math.sqrt(24_000 * 32_000)
+
+
+def octave(sample_rate: float) -> int:
+    """Octaves between `sample_rate` in Hz and the class of 44.1 and 48 kHz.
+
+    >>> [octave(rate) for rate in (16e3, 22.05e3, 24e3, 32e3, 44.1e3, 48e3, 88.2e3, 96e3, 192e3)]
+    [-1, -1, -1, 0, 0, 0, 1, 1, 2]
+    """
+    return math.floor(math.log2(sample_rate / OCTAVE_HZ))
+
+
+def at_rate(samples: int, sample_rate: float) -> int:
+    """A count of samples given for 44.1 and 48 kHz, at `sample_rate`.
+
+    >>> at_rate(2048, 44100), at_rate(2048, 96000), at_rate(512, 16000)
+    (2048, 4096, 256)
+    """
+    return max(1, samples << octave(sample_rate) if sample_rate >= OCTAVE_HZ else samples >> -octave(sample_rate))
+
+
+def studio_latency(window_samples: int, hop_samples: int, lookahead_frames: int = 0) -> int:
+    """Latency in samples of analysis and synthesis on the same symmetric frames.
+
+    A hop is played when it is whole, so a frame is known `window` samples after the first sample that it plays into;
+    each frame of look-ahead adds a hop.
+
+    >>> studio_latency(2048, 512), studio_latency(2048, 512, lookahead_frames=2)
+    (2048, 3072)
+    """
+    return window_samples + lookahead_frames * hop_samples
+
+
+def samples_ready(samples_in: int, hop_samples: int, latency: int) -> int:
+    """Samples of the signal that are known once `samples_in` came in and every whole hop of them was played.
+
+    A stream with latency owes `samples_in - latency`; that it never owes more than it has is a test.
+
+    >>> samples_ready(5000, 512, 2048)
+    3072
+    """
+    return max(0, (samples_in // hop_samples + 1) * hop_samples - latency)
