@@ -1,0 +1,68 @@
+# Two commands do everything on a machine with Python 3.11 and make: `make demo` and `make test`.
+
+PYTHON := $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+# setuptools warns of every editable install, with nothing to be done about it.
+INSTALL := PYTHONWARNINGS=ignore $(PIP) install --quiet --constraint constraints.txt
+# One installation serves type checks and import checks; neither follows the folders of an editable one.
+CHECKED := build/check
+PACKAGES := dreampedal engine effects export presets
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint types imports unit train-notes bench clean
+
+help: ## Show this list.
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+demo: .venv/runtime ## Dream the shipped recording with every preset: wet files and pictures in demo/.
+	$(BIN)/dreampedal demo --out demo
+
+test: .venv/develop lint types imports unit ## Style, types, import directions, doctests and tests.
+
+lint: .venv/develop
+	$(BIN)/ruff check .
+
+types: $(CHECKED)/stamp
+	$(BIN)/mypy
+
+imports: $(CHECKED)/stamp
+	cd $(CHECKED) && $(abspath $(BIN))/lint-imports --config $(abspath pyproject.toml)
+
+unit: .venv/develop
+	$(BIN)/python -m pytest --numprocesses auto $(TESTS)
+
+train-notes: .venv/develop ## Train the shipped model again (20 minutes); SOUNDFONTS="a.sf2 b.sf2" chooses the sounds.
+	$(BIN)/dreampedal train notes --out presets/models/notes.onnx $(foreach font,$(SOUNDFONTS),--soundfont $(font))
+
+bench: .venv/develop ## Run every benchmark, one after the other: ours, theirs, ratio.
+	@set -e; for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+clean: ## Remove what was built; .venv stays.
+	rm -rf build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# Stamps: an installation is repeated when what it was made from has changed.
+
+SOUNDFONTS ?= /usr/share/sounds/sf2/FluidR3_GM.sf2
+
+.venv/base: constraints.txt
+	@test -n "$(PYTHON)" || { echo "make: no python3.11 or python3 found: install Python 3.11 or later" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "make: $(PYTHON) is older than Python 3.11" >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(INSTALL) pip setuptools
+	@touch $@
+
+.venv/runtime: .venv/base pyproject.toml
+	$(INSTALL) --no-build-isolation --editable '.[pictures]'
+	@touch $@
+
+.venv/develop: .venv/runtime
+	$(INSTALL) --no-build-isolation --editable '.[pictures,train,dev]'
+	@touch $@
+
+$(CHECKED)/stamp: .venv/develop pyproject.toml $(wildcard $(PACKAGES:=/*.py))
+	@rm -rf build/lib $(CHECKED)
+	$(INSTALL) --no-deps --no-build-isolation --target $(CHECKED) .
+	@rm -rf build/lib
+	@touch $@
