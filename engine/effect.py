@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from difflib import get_close_matches
+from inspect import Parameter as Sig
+from inspect import Signature
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -58,11 +61,31 @@ class Effect(ABC):
     registry: ClassVar[dict[str, type[Effect]]] = {}
     """Every effect by its class name; presets and the command line look effects up here."""
 
+    __signature__: ClassVar[Signature]
     _run: Run | None = None
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, family: bool = False, **kwargs: Any) -> None:
+        """Register a new effect by its class name, unless it is only the `family` that several effects share."""
         super().__init_subclass__(**kwargs)
-        Effect.registry[cls.__name__] = cls
+        known = [Sig(name, Sig.KEYWORD_ONLY, default=value.default) for name, value in parameters_of(cls).items()]
+        cls.__signature__ = Signature(known)
+        if not family:
+            Effect.registry[cls.__name__] = cls
+
+    def __init__(self, **values: Any) -> None:
+        """Set parameters by keyword; the rest have their defaults. A ValueError for a name or a value that is unfit."""
+        known = parameters_of(type(self))
+        for name, value in values.items():
+            if name not in known:
+                close = get_close_matches(name, known, 1)
+                hint = f" (did you mean {close[0]}?)" if close else ""
+                raise ValueError(f"{type(self).__name__} has no parameter '{name}'{hint}: it has {', '.join(known)}")
+            setattr(self, name, value)
+
+    @property
+    def changes(self) -> int:
+        """How often a parameter was set: a running stream reads its parameters anew when this moves."""
+        return int(self.__dict__.get("_changes", 0))
 
     @abstractmethod
     def stream(self, sample_rate: float, channels: int, max_block: int = 8192) -> Stream:

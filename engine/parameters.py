@@ -52,6 +52,7 @@ class Parameter(Generic[T]):
         if self.fixed and self.name in instance.__dict__:
             raise AttributeError(f"{where} changes latency: set it when the effect is made")
         instance.__dict__[self.name] = self.checked(value, where)
+        instance.__dict__["_changes"] = instance.__dict__.get("_changes", 0) + 1
 
     def checked(self, value: Any, where: str) -> T:
         """The value in its own type, or a ValueError that says what `where` takes."""

@@ -1,0 +1,19 @@
+"""Amplify: filter amplification. The mean activation of the filters that were chosen goes up."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from dreampedal.engine.parameters import Text
+from dreampedal.engine.spectral import SpectralEffect
+
+
+class Amplify(SpectralEffect):
+    """Ascends the mean activation of a filter, of several filters, or of a whole layer (Herbert-Voss 2016).
+
+    >>> Amplify(target="conv2:5 + conv2:9", reach_db=12).reach_db
+    12.0
+    """
+
+    energy: ClassVar[bool] = False
+    target = Text("conv2", doc="What to amplify: filters and layers by their mean activation, classes by their logits.")

@@ -1,0 +1,19 @@
+"""Dream: audio DeepDream. Whatever a layer already hears is turned up, and turned up again in the next frame."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from dreampedal.engine.parameters import Text
+from dreampedal.engine.spectral import SpectralEffect
+
+
+class Dream(SpectralEffect):
+    """Ascends the energy ½y² of layers and filters, or the logits of classes (Mordvintsev 2015; Spiteri 2022).
+
+    >>> Dream(target="conv2 + 0.5*class:flute", amount=0.7)  # doctest: +ELLIPSIS
+    Dream(target='conv2 + 0.5*class:flute', model='notes', amount=0.7, steps=4, ...)
+    """
+
+    energy: ClassVar[bool] = True
+    target = Text("conv3", doc="What to dream of: layers and filters by their energy, classes by their logits.")

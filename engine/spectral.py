@@ -1,0 +1,229 @@
+"""The spectral effect: frames through a network, gradient ascent on an offset, and the offset as gain.
+
+    block -> hop -> frame -> features -> K steps of ascent -> offset -> gain of each bin -> what is added -> guard
+
+Everything happens a hop at a time with fixed shapes, so that no partition of the signal into blocks changes a sample.
+The stream synthesises only what it *adds*, frame · (gain - 1): where the offset is 0 the output is the dry sound
+itself, and `mix`, `listen` and the guard are weights on two aligned signals.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import targets
+from .ascent import Ascent
+from .bands import BandLayout, lay
+from .effect import Block, Effect, require_rate
+from .guard import MEMORY_SECONDS, GuardState, k_gain
+from .library import library
+from .model import Model
+from .parameters import Choice, Count, Number, Switch, Text
+from .rates import at_rate, studio_latency
+from .spectral_kernels import hear, play, prepare, sound
+from .stft import Frames, FrameState
+
+NEPERS_PER_DB = float(np.log(10) / 20)
+GATE_RELEASE_SECONDS = 0.1
+
+
+class SpectralEffect(Effect, family=True):
+    """What effects that dream in the spectrum share. A subclass says how its target counts and what that means."""
+
+    energy: ClassVar[bool]
+    """Whether a filter counts by ½y² (True) or by its activation."""
+
+    target = Text("", doc="What to amplify: layers, filters and classes of the model.")
+    model = Text("notes", fixed=True, doc="The model that listens: a name in the library or the path of a file.")
+    amount = Number(1.0, 0.0, 1.0, doc="Scale of the offset before it is applied.")
+    steps = Count(4, low=1, high=8, doc="Gradient steps for each frame.")
+    reach_db = Number(24.0, 0.0, 48.0, unit="dB", doc="Most that a band is raised or lowered.")
+    memory_seconds = Number(0.3, 0.0, 10.0, unit="s", doc="Time in which a dream grows, and fades when let go.")
+    lookahead_frames = Count(0, low=0, high=8, fixed=True, doc="Later frames that a frame waits for; adds latency.")
+    smoothing = Number(1.5, 0.0, 24.0, unit="bands", doc="Width over which neighbouring bands move together.")
+    low_hz = Number(20.0, 0.0, 96_000.0, unit="Hz", doc="Bands below stay as they are.")
+    high_hz = Number(20_000.0, 0.0, 96_000.0, unit="Hz", doc="Bands above stay as they are.")
+    gate_db = Number(-70.0, -120.0, 0.0, unit="dBFS", doc="Frames under this level (RMS) are left alone.")
+    link = Switch(True, fixed=True, doc="All channels decide together.")
+    freeze = Switch(False, doc="Hold the offset as it is now.")
+    listen = Choice("wet", choices=("wet", "delta"), doc="'delta' plays only what was added.")
+    mix = Number(1.0, 0.0, 1.0, smoothing_seconds=0.02, doc="0 is the dry sound, 1 the wet one.")
+    output_db = Number(0.0, -60.0, 24.0, unit="dB", smoothing_seconds=0.02, doc="Level of what comes out.")
+
+    def stream(self, sample_rate: float, channels: int, max_block: int = 8192) -> SpectralStream:
+        """A stream of this effect; changes of its parameters are heard from the next hop or sample on."""
+        require_rate(sample_rate)
+        return SpectralStream(self, sample_rate, channels)
+
+    def latency_at(self, sample_rate: float) -> int:
+        """One window, and a hop for each frame of look-ahead, in samples."""
+        frames = self.frames_at(sample_rate)
+        return studio_latency(frames.window_samples, frames.hop_samples, self.lookahead_frames)
+
+    def frames_at(self, sample_rate: float) -> Frames:
+        """The model's frames at `sample_rate` Hz."""
+        manifest = self.loaded_model().manifest
+        return Frames(at_rate(manifest.window, sample_rate), at_rate(manifest.hop, sample_rate))
+
+    def loaded_model(self) -> Model:
+        """The model itself, found in the library and read on first use."""
+        return library.model(self.model)
+
+    def injections(self) -> targets.Injections:
+        """The target as the model takes it; a ValueError that names what the model does not have."""
+        manifest = self.loaded_model().manifest
+        layers = [targets.Layer(layer.name, layer.filters, layer.labels) for layer in manifest.layers]
+        return targets.parse(self.target).injections(layers, manifest.classes, self.energy)
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(**values)
+        self.injections()
+
+
+@dataclass(frozen=True)
+class Settings:
+    """An effect's parameters as its stream uses them, made anew only when one of them changed."""
+
+    steps: int
+    rate: float
+    decay: float
+    amount: float
+    gate_db: float
+    dry: float
+    added: float
+
+
+class SpectralStream:
+    """A running spectral effect. The state is in `frames`, `guard`, the network's columns and the arrays here."""
+
+    def __init__(self, effect: SpectralEffect, sample_rate: float, channels: int) -> None:
+        self.effect = effect
+        self.sample_rate = sample_rate
+        self.latency = effect.latency_at(sample_rate)
+        self.frames = effect.frames_at(sample_rate)
+        model = effect.loaded_model()
+        self.layout = BandLayout(**model.manifest.bands.model_dump())
+        self.bands = lay(self.layout, sample_rate, self.frames.window_samples)
+        columns, rows = 1 + effect.lookahead_frames, 1 if effect.link else channels
+        self.ascent: Ascent = model.ascent(rows, effect.steps, columns)
+        self.ascent.features[:] = self.layout.floor
+
+        window, hop, bins = self.frames.window_samples, self.frames.hop_samples, self.frames.bins
+        self.hop_seconds = hop / sample_rate
+        self.state = FrameState.silent(self.frames, channels)
+        self.line = np.zeros((channels, self.latency), np.float32)
+        self.spectra = np.zeros((columns, 2, channels, bins), np.float32)
+        self.wanted = np.zeros((rows, self.layout.count), np.float32)
+        self.gains = np.ones((rows, bins), np.float32)
+        self.loudness = np.zeros(self.layout.count, np.float32)
+        self.gate = np.zeros(rows, np.float32)
+        self.guard = GuardState.silent(sample_rate, channels)
+        self.guard_keep = float(np.exp(-self.hop_seconds / MEMORY_SECONDS))
+
+        self.coming = np.zeros((channels, hop), np.float32)
+        self.dry = np.zeros((channels, hop), np.float32)
+        self.added = np.zeros((channels, hop), np.float32)
+        self.ramp = np.zeros(7)
+        self.out = np.zeros((channels, 8192), np.float32)
+        self.position = 0
+        self.hops = 0
+        self.muted_inputs = np.zeros(1, np.int64)
+        self.seen_changes = -1
+        self._refresh()
+        self.ramp[:2] = self.settings.dry, self.settings.added
+        self.ramp[6] = 0
+
+    def process(self, block: Block) -> Block:
+        """`(channels, n)` in and out, delayed by `latency`; NaN and infinity in the input are muted and counted."""
+        if self.effect.changes != self.seen_changes:
+            self._refresh()
+        length = block.shape[1]
+        if length > self.out.shape[1]:
+            self.out = np.zeros((self.out.shape[0], length), np.float32)
+        done = 0
+        while done < length:
+            done, self.position = sound(
+                block, done, self.coming, self.dry, self.added, self.position, self.ramp, self.out, self.muted_inputs
+            )
+            if self.position == self.coming.shape[1]:
+                self._hop()
+                self.position = 0
+        return self.out[:, :length]
+
+    def _hop(self) -> None:
+        """One hop of input is whole: hear it, dream on, and make the next hop of output ready."""
+        ascent, settings, state = self.ascent, self.settings, self.state
+        columns = self.spectra.shape[0]
+        newest = self.spectra[self.hops % columns]
+        hear(
+            self.coming, self.line, newest, self.frames.window, self.frames.plan.twiddle, self.frames.plan.untangle,
+            state.work, self.bands.first, self.bands.start, self.bands.weights, self.layout.floor, self.wanted,
+        )  # fmt: skip
+        awake = prepare(
+            newest, self.wanted, self.loudness, settings.decay, settings.gate_db,
+            ascent.features, ascent.offset, ascent.result, ascent.level,
+        )  # fmt: skip
+        ascent.rate[0] = settings.rate if awake else 0.0
+        ascent.run(settings.steps)
+        ascent.commit()
+        self.hops += 1
+        oldest = self.spectra[self.hops % columns]
+        played = self.hops * self.coming.shape[1] - self.latency
+        lost = play(
+            oldest, ascent.result, settings.amount, settings.gate_db, self._gate_release, self.gate, self.wanted,
+            self.bands.below, self.bands.toward, self.bands.reach, self.gains, state.spectrum, state.overlap,
+            self.frames.dual, self.frames.plan.twiddle, self.frames.plan.untangle, state.work,
+            self.line, self.dry, self.added, played,
+            self.guard.sections, self.guard.pole, self.guard_keep, self.guard.filters, self.guard.dc,
+            self.guard.energy, self.guard.gain, self.guard.muted_samples, self.guard.held_hops,
+        )  # fmt: skip
+        if lost:
+            ascent.reset()
+
+    def _refresh(self) -> None:
+        """Read the effect's parameters anew."""
+        effect, ascent = self.effect, self.ascent
+        self.seen_changes = effect.changes
+        keep = float(np.exp(-self.hop_seconds / effect.memory_seconds)) if effect.memory_seconds > 0 else 0.0
+        reach = effect.reach_db * NEPERS_PER_DB
+        level = 10 ** (effect.output_db / 20)
+        self.settings = Settings(
+            steps=effect.steps,
+            rate=0.0 if effect.freeze else reach * np.sqrt(1 - keep) / effect.steps,
+            decay=1.0 if effect.freeze else keep,
+            amount=effect.amount,
+            gate_db=effect.gate_db,
+            dry=0.0 if effect.listen == "delta" else level,
+            added=level * effect.mix,
+        )
+        self._gate_release = float(np.exp(-self.hop_seconds / GATE_RELEASE_SECONDS))
+        ascent.reach[0] = reach
+        wanted = effect.injections()
+        for name in wanted.u:
+            ascent.u[name][:] = wanted.u[name]
+            ascent.v[name][:] = wanted.v[name]
+        ascent.classes[:] = wanted.classes
+        centres = self.layout.centres_hz
+        mask = self.bands.audible & (centres >= effect.low_hz) & (centres <= effect.high_hz)
+        ascent.shape[:] = smoother(mask, effect.smoothing)
+        self.loudness[:] = mask * k_gain(centres)
+        self.ramp[2:4] = self.settings.dry, self.settings.added
+        self.ramp[6] = max(1, round(type(effect).mix.smoothing_seconds * self.sample_rate))
+        self.ramp[4:6] = (self.ramp[2:4] - self.ramp[:2]) / self.ramp[6]
+
+
+def smoother(mask: NDArray[np.bool_], width: float) -> NDArray[np.float32]:
+    """The symmetric matrix that spreads a gradient over neighbouring bands: Gaussian of `width` bands, within `mask`.
+
+    >>> smoother(np.array([True, True, False]), 0.0).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
+    """
+    index = np.arange(mask.size)
+    apart = index[:, None] - index
+    kernel = np.exp(-0.5 * (apart / width) ** 2) if width > 0 else np.eye(mask.size)
+    kernel /= np.sqrt(np.outer(kernel.sum(1), kernel.sum(1)))
+    return np.asarray(kernel * np.outer(mask, mask), np.float32)

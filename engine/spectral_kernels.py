@@ -1,0 +1,130 @@
+"""The kernels of the spectral effect: one call before the network, one after it, one for each block."""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import njit
+
+from .bands import write_features, write_gains
+from .fft import FASTMATH, rfft
+from .guard import guard
+from .stft import push, synthesise
+
+
+@njit(cache=True, nogil=True)
+def sound(block, done, coming, dry, added, position, ramp, out, muted_inputs):  # type: ignore[no-untyped-def]
+    """Take input from `block[:, done:]` and give output, up to the end of the hop; returns both new positions.
+
+    `ramp` holds the gains of dry and added, their aims, their steps a sample, and the samples left on the way.
+    """
+    count = min(block.shape[1] - done, coming.shape[1] - position)
+    for n in range(count):
+        if ramp[6] > 0:
+            ramp[6] -= 1
+            for gain in range(2):
+                ramp[gain] = ramp[2 + gain] if ramp[6] == 0 else ramp[gain] + ramp[4 + gain]
+        on_dry, on_added = np.float32(ramp[0]), np.float32(ramp[1])
+        for channel in range(block.shape[0]):
+            x = block[channel, done + n]
+            if not np.isfinite(x):
+                x = np.float32(0)
+                muted_inputs[0] += 1
+            coming[channel, position + n] = x
+            out[channel, done + n] = on_dry * dry[channel, position + n] + on_added * added[channel, position + n]
+    return done + count, position + count
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def hear(  # type: ignore[no-untyped-def]
+    coming, line, spectrum, window, twiddle, untangle, work, first, start, weights, floor, features
+):
+    """Push a hop into the line, transform its newest window, and write the frame's features, (rows, bands)."""
+    push(line, coming)
+    for channel in range(line.shape[0]):
+        samples = line[channel, line.shape[1] - window.size :]
+        rfft(samples, window, spectrum[0, channel], spectrum[1, channel], twiddle, untangle, work)
+    write_features(spectrum, first, start, weights, floor, features)
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def prepare(  # type: ignore[no-untyped-def]
+    spectrum, newest, loudness, decay, gate_db, features, offset, result, level
+):
+    """Move every column on by a frame, warm-start the newest offset, and weigh the bands by their loudness.
+
+    `newest` is (rows, bands); `features`, `offset` and `result` are (rows, bands, columns); `level` is (rows, bands)
+    and sums to 1. Returns whether any row of the newest frame is above the gate.
+    """
+    rows, bands, columns = features.shape
+    for row in range(rows):
+        total = np.float32(0)
+        for band in range(bands):
+            for column in range(columns - 1):
+                features[row, band, column] = features[row, band, column + 1]
+                offset[row, band, column] = result[row, band, column + 1]
+            features[row, band, columns - 1] = newest[row, band]
+            offset[row, band, columns - 1] = np.float32(decay) * result[row, band, columns - 1]
+            x = newest[row, band] + offset[row, band, columns - 1]
+            level[row, band] = loudness[band] * np.exp(np.float32(2) * x)
+            total += level[row, band]
+        for band in range(bands):
+            level[row, band] /= max(total, np.float32(1e-20))
+    return frame_db(spectrum, 0, spectrum.shape[1]) >= gate_db
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def frame_db(spectrum, begin, end):  # type: ignore[no-untyped-def]
+    """RMS level in dBFS of the loudest of the channels `begin` to `end` of a Hann-windowed frame (Parseval)."""
+    loudest = 0.0
+    size = 2.0 * (spectrum.shape[2] - 1)
+    for channel in range(begin, end):
+        power = 0.0
+        for k in range(spectrum.shape[2]):
+            re, im = spectrum[0, channel, k], spectrum[1, channel, k]
+            power += np.float64(re * re + im * im)
+        loudest = max(loudest, 2.0 * power / (size * 0.375 * size))
+    return 10.0 * np.log10(max(loudest, 1e-30))
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def play(  # type: ignore[no-untyped-def]
+    spectrum, result, amount, gate_db, release, gate, scaled, below, toward, reach, gains, wet, overlap,
+    dual, twiddle, untangle, work, line, dry, added, played,
+    sections, pole, keep, filters, dc, energy, guard_gain, muted_samples, held_hops,
+):  # fmt: skip
+    """Apply the oldest column's offset to its frame; write the next hop of dry sound and of what is added.
+
+    `played` is the place in the signal of the first sample of that hop: nothing sounds before sample 0. `scaled` is
+    (rows, bands) of working memory. Returns
+    whether the offset was not finite, in which case it counts as zero and the caller starts the network afresh.
+    """
+    rows, bands = result.shape[0], result.shape[1]
+    per_row = spectrum.shape[1] // rows
+    lost = False
+    for row in range(rows):
+        is_open = frame_db(spectrum, row * per_row, (row + 1) * per_row) >= gate_db
+        gate[row] = np.float32(1) if is_open else gate[row] * np.float32(release)
+        if gate[row] < np.float32(1e-4):
+            gate[row] = np.float32(0)
+        for band in range(bands):
+            if not np.isfinite(result[row, band, 0]):
+                lost = True
+            scaled[row, band] = np.float32(amount) * gate[row] * result[row, band, 0]
+    if lost:
+        scaled[:] = np.float32(0)
+        result[:] = np.float32(0)
+    write_gains(scaled, below, toward, reach, gains)
+    for channel in range(spectrum.shape[1]):
+        row = channel // per_row
+        for k in range(spectrum.shape[2]):
+            extra = gains[row, k] - np.float32(1)
+            wet[0, channel, k] = spectrum[0, channel, k] * extra
+            wet[1, channel, k] = spectrum[1, channel, k] * extra
+    synthesise(wet, overlap, added, dual, twiddle, untangle, work)
+    for channel in range(line.shape[0]):
+        for n in range(dry.shape[1]):
+            dry[channel, n] = line[channel, n]
+            if played + n < 0:
+                added[channel, n] = np.float32(0)
+    guard(dry, added, sections, pole, keep, filters, dc, energy, guard_gain, muted_samples, held_hops)
+    return lost
