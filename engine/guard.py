@@ -18,7 +18,7 @@ MARGIN_DB = 3.0
 MEMORY_SECONDS = 0.1
 DC_HZ = 5.0
 SILENCE = 1e-10
-"""Mean square under which the dry sound counts as silence (-100 dB)."""
+"""Mean square of what is added under which its gain rests (-100 dB)."""
 
 
 def k_weighting(sample_rate: float) -> NDArray[np.float64]:
@@ -77,7 +77,7 @@ class GuardState:
             filters=np.zeros((channels, 2, 2, 2)),
             dc=np.zeros((channels, 2)),
             energy=np.zeros(3),
-            gain=np.ones(1),
+            gain=np.zeros(1),
             muted_samples=np.zeros(1, np.int64),
             held_hops=np.zeros(1, np.int64),
         )
@@ -141,11 +141,12 @@ def guard(
     for n in range(3):
         energy[n] = keep * energy[n] + (1.0 - keep) * sums[n] / hop
     start = gain[0]
-    gain[0] = largest_gain(energy[0], energy[1], energy[2], 10.0 ** (MARGIN_DB / 10.0)) if energy[2] > SILENCE else 1.0
-    if gain[0] < 1.0:
-        held_hops[0] += 1
+    if energy[2] > SILENCE:
+        gain[0] = largest_gain(energy[0], energy[1], energy[2], 10.0 ** (MARGIN_DB / 10.0))
+        held_hops[0] += gain[0] < 1.0
     if start < 1.0 or gain[0] < 1.0:
+        ramp = hop if gain[0] > start else max(1, hop // 8)  # loud onsets are held back at once
         for n in range(hop):
-            now = np.float32(start + (gain[0] - start) * (n + 1) / hop)
+            now = np.float32(start + (gain[0] - start) * min(1.0, (n + 1) / ramp))
             for channel in range(channels):
                 added[channel, n] *= now

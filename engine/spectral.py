@@ -209,6 +209,7 @@ class SpectralStream:
         ascent.classes[:] = wanted.classes
         centres = self.layout.centres_hz
         mask = self.bands.audible & (centres >= effect.low_hz) & (centres <= effect.high_hz)
+        ascent.mask[:] = mask
         ascent.shape[:] = smoother(mask, effect.smoothing)
         self.loudness[:] = mask * k_gain(centres)
         self.ramp[2:4] = self.settings.dry, self.settings.added

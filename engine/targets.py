@@ -21,7 +21,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-_TOKEN = re.compile(r"\s*(?:(?P<number>\d+(?:\.\d*)?(?:e[+-]?\d+)?|\.\d+)\s*\*\s*)?(?P<layer>[a-z0-9_]+)(?::(?P<part>[a-z0-9_]+))?\s*")
+_TOKEN = re.compile(
+    r"\s*(?:(?P<number>\d+(?:\.\d*)?(?:e[+-]?\d+)?|\.\d+)\s*\*\s*)?"
+    r"(?P<layer>[a-z0-9_]+)(?::(?P<part>[a-z0-9_]+))?\s*"
+)
 _SIGN = re.compile(r"\s*([+-])")
 
 EXAMPLES = "such as 'conv2:5', 'class:flute' or 'conv3:12 + 0.5*class:choir - conv1'"
@@ -113,7 +116,7 @@ def parse(text: str) -> Target:
         at, sign = leading.end(), -1.0 if leading[1] == "-" else 1.0
     while True:
         found = _TOKEN.match(text, at)
-        if not found or (found["layer"] == "class") != (found["layer"] == "class" and found["part"] is not None):
+        if not found or found["layer"] == "class" and found["part"] is None:
             raise ValueError(f"target '{text}': expected a layer or class at '{text[at:].strip()}', {EXAMPLES}")
         terms.append(Term(sign * float(found["number"] or 1), found["layer"], found["part"]))
         at = found.end()
