@@ -9,6 +9,9 @@ The names below are loaded when they are first asked for, so that the import cos
 from __future__ import annotations
 
 import importlib
+import importlib.util
+import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
     from dreampedal.engine.board import Board
     from dreampedal.engine.mix import Mix
     from dreampedal.presets.loader import load_preset, save_preset
+
+from dreampedal.engine.library import library
 
 __version__ = "0.1.0"
 
@@ -43,3 +48,23 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted([*globals(), *__all__])
+
+
+def _user_folder() -> Path:
+    """Where a user keeps presets and models: `DREAMPEDAL_HOME`, or the place that the operating system has for it."""
+    if home := os.environ.get("DREAMPEDAL_HOME"):
+        return Path(home)
+    import platformdirs
+
+    return platformdirs.user_data_path("dreampedal", appauthor=False)
+
+
+def _shipped_folder() -> Path:
+    """The folder of `dreampedal.presets`, found without loading it."""
+    spec = importlib.util.find_spec("dreampedal.presets")
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent
+
+
+library.register(_shipped_folder())
+library.register(_user_folder())

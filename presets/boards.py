@@ -1,0 +1,143 @@
+"""Boards as TOML, and back: every effect a table with its type, its parameters, and, in a container, its effects.
+
+    [[effects]]
+    type = "Mix"
+
+    [[effects.effects]]
+    type = "pedalboard.Reverb"
+    room_size = 0.4
+
+Whatever is wrong in such a text ends in one ValueError: where, what was found, what was expected.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pedalboard
+import tomli_w
+
+from dreampedal.engine.board import Board
+from dreampedal.engine.effect import Effect
+from dreampedal.engine.library import listed, suggestion
+from dreampedal.engine.mix import Mix
+from dreampedal.engine.parameters import parameters_of
+
+from .effect_types import effect_class
+from .natives import PREFIX, plugin_class, plugin_from, table_of
+
+KEYS = ("title", "description", "effects")
+"""What a preset holds."""
+
+_CONTAINERS: dict[str, type] = {
+    "Board": Board,
+    "Mix": Mix,
+    "pedalboard.Chain": pedalboard.Chain,
+    "pedalboard.Mix": pedalboard.Mix,
+    "pedalboard.Pedalboard": pedalboard.Pedalboard,
+}
+
+
+@dataclass
+class Preset:
+    """A board with a title and a sentence about its sound."""
+
+    board: Board
+    title: str = ""
+    description: str = ""
+    tables: list[dict[str, Any]] = field(default_factory=list, repr=False)
+    """The effects as the text has them."""
+
+
+def parse(text: str, where: str) -> Preset:
+    """The preset that a TOML text holds; `where` is what errors call it, usually the file's path."""
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ValueError(f"{where} is no TOML: {error}") from error
+    _require_known(table, KEYS, where)
+    for key in ("title", "description"):
+        if not isinstance(table.get(key, ""), str):
+            raise ValueError(f"{where}: {key} = {table[key]!r}: expected a text")
+    effects = _effects(table, where, f"{where}: ")
+    return Preset(Board(effects), table.get("title", ""), table.get("description", ""), table["effects"])
+
+
+def render(board: Board, title: str = "", description: str = "") -> str:
+    """The TOML text of a board. `parse` makes a board of equal parameters of it."""
+    head = {key: value for key, value in (("title", title), ("description", description)) if value}
+    return tomli_w.dumps(head | {"effects": [_table(effect) for effect in board]})
+
+
+def _effects(table: dict[str, Any], where: str, prefix: str) -> list[Any]:
+    """The effects under the key `effects` of a table; `prefix` is how their own errors begin."""
+    tables = table.get("effects")
+    if not isinstance(tables, list) or not all(isinstance(entry, dict) for entry in tables):
+        found = "nothing" if tables is None else repr(tables)
+        raise ValueError(f"{where}: effects = {found}: expected a list of tables, each begun by [[effects]]")
+    return [_effect(entry, f"{prefix}effects[{index}]") for index, entry in enumerate(tables)]
+
+
+def _effect(table: dict[str, Any], where: str) -> Any:
+    """One effect, native plugin or container."""
+    kind = table.get("type")
+    if not isinstance(kind, str):
+        raise ValueError(f'{where}.type = {kind!r}: expected the name of an effect, like "Dream", "pedalboard.Reverb"')
+    values = {key: value for key, value in table.items() if key != "type"}
+    if kind in _CONTAINERS:
+        return _container(kind, values, where)
+    if kind.startswith(PREFIX):
+        return plugin_from(kind, values, where)
+    cls = effect_class(kind, f"{where}.type")
+    return _made(cls, _checked(cls, values, where), where)
+
+
+def _container(kind: str, values: dict[str, Any], where: str) -> Any:
+    """A board or mix, ours or pedalboard's, with the effects inside."""
+    cls = _CONTAINERS[kind]
+    inside = _effects(values, where, f"{where}.")
+    own = {key: value for key, value in values.items() if key != "effects"}
+    if not issubclass(cls, Effect):
+        _require_known(own, (), where)
+        if foreign := [effect for effect in inside if isinstance(effect, Effect)]:
+            raise ValueError(f"{where} ({kind}) holds {type(foreign[0]).__name__}: expected native plugins only")
+        return cls(inside)
+    return _made(cls, _checked(cls, own, where), where, inside)
+
+
+def _checked(cls: type[Effect], values: dict[str, Any], where: str) -> dict[str, Any]:
+    """The values of a table, each by its parameter's own rule."""
+    parameters = parameters_of(cls)
+    _require_known(values, parameters, where)
+    return {key: parameters[key].checked(value, f"{where}.{key}") for key, value in values.items()}
+
+
+def _made(cls: type[Effect], values: dict[str, Any], where: str, *inside: Any) -> Effect:
+    """The effect; what its constructor finds wrong is told with the place in the preset."""
+    try:
+        return cls(*inside, **values)
+    except ValueError as error:
+        raise ValueError(f"{where} ({cls.__name__}): {error}") from error
+
+
+def _require_known(table: dict[str, Any], known: Iterable[str], where: str) -> None:
+    """A ValueError for the first key that nothing knows."""
+    for key in table:
+        if key not in known:
+            raise ValueError(f"{where}: unknown key {key!r}{suggestion(key, known)}; expected: {listed(known)}")
+
+
+def _table(effect: Any) -> dict[str, Any]:
+    """One effect as a table."""
+    kind = type(effect).__name__
+    if isinstance(effect, Effect):
+        own = {key: value for key, value in effect.parameters.items() if value is not None}
+        inside = {"effects": [_table(part) for part in effect]} if isinstance(effect, Board | Mix) else {}
+        return {"type": kind} | own | inside
+    if isinstance(effect, pedalboard.PluginContainer):
+        plugin_class(PREFIX + kind, kind)
+        return {"type": PREFIX + kind, "effects": [_table(part) for part in effect]}
+    return table_of(effect)

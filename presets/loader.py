@@ -1,0 +1,54 @@
+"""Presets by name or path: loading, saving, listing."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from dreampedal.engine.board import Board
+from dreampedal.engine.files import written_whole
+from dreampedal.engine.library import library
+
+from .boards import Preset, parse, render
+
+
+def load_preset(name: str | os.PathLike[str]) -> Board:
+    """The board of a preset, by its name in the library or by the path of a TOML file.
+
+    Raises:
+        ValueError: if there is no such preset, or it holds something that is no board: the message names the file, the
+            key, what was found and what was expected.
+    """
+    return read_preset(name).board
+
+
+def read_preset(name: str | os.PathLike[str]) -> Preset:
+    """A preset with its title and description; `name` and errors as for `load_preset`."""
+    path = library.find("preset", name)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is no TOML: byte {error.start} is not UTF-8") from error
+    except OSError as error:
+        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
+    return parse(text, str(path))
+
+
+def save_preset(board: Board, name: str | os.PathLike[str], *, title: str = "", description: str = "") -> Path:
+    """Write a board as a preset: to a path that ends in `.toml`, or under a name in the user's own folder.
+
+    All parameters are written, defaults too, so that the preset keeps its sound. Returns the path of the file.
+    """
+    path = Path(name)
+    if path.suffix != ".toml":
+        path = library.folders[-1] / f"{os.fspath(name)}.toml"
+        path.parent.mkdir(parents=True, exist_ok=True)
+    text = render(board, title, description)
+    with written_whole(path) as part:
+        part.write_text(text, encoding="utf-8")
+    return path
+
+
+def preset_names() -> dict[str, Path]:
+    """Every preset of the library and its file, in alphabetical order."""
+    return library.names("preset")

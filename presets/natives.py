@@ -1,0 +1,97 @@
+"""Native pedalboard plugins as tables of their constructor's arguments, and back.
+
+pedalboard's classes carry no list of parameters, but the first line of `__init__.__doc__` is a full signature, which is
+where the keys and their types are read from.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+import numpy as np
+import pedalboard
+
+from dreampedal.engine.library import listed, suggestion
+
+PREFIX = "pedalboard."
+
+_ARGUMENT = re.compile(r"[(,]\s*(\w+): ([\w.]+)")
+
+
+def plugin_class(type_name: str, where: str) -> type[pedalboard.Plugin]:
+    """The class that `"pedalboard.NAME"` stands for; a ValueError that names `where` if there is none."""
+    name = type_name.removeprefix(PREFIX)
+    found = vars(pedalboard).get(name)
+    if not (isinstance(found, type) and issubclass(found, pedalboard.Plugin)):
+        raise ValueError(f"{where} = {type_name!r}: no such plugin in pedalboard{suggestion(name, plugin_names())}")
+    return found
+
+
+def plugin_names() -> list[str]:
+    """Every effect that pedalboard has."""
+    bases = (pedalboard.Plugin, pedalboard.ExternalPlugin, pedalboard.PluginContainer)
+    return sorted(
+        name
+        for name, found in vars(pedalboard).items()
+        if isinstance(found, type) and issubclass(found, pedalboard.Plugin) and found not in bases and name[0] != "_"
+    )
+
+
+def arguments_of(cls: type[pedalboard.Plugin]) -> dict[str, str]:
+    """Names and types of the constructor's arguments.
+
+    >>> arguments_of(pedalboard.Gain)
+    {'gain_db': 'float'}
+    """
+    found = dict(_ARGUMENT.findall(cls.__init__.__doc__ or ""))
+    return {name: kind for name, kind in found.items() if name != "self"}
+
+
+def plugin_from(type_name: str, values: dict[str, Any], where: str) -> pedalboard.Plugin:
+    """A plugin with the values of a table, or a ValueError that names `where`, the key and what it takes."""
+    cls = plugin_class(type_name, f"{where}.type")
+    arguments = arguments_of(cls)
+    for key in values:
+        if key not in arguments:
+            raise ValueError(f"{where}: unknown key {key!r}{suggestion(key, arguments)}; expected: {listed(arguments)}")
+    given = {key: _checked(cls, arguments[key], value, f"{where}.{key}") for key, value in values.items()}
+    try:
+        return cls(**given)
+    except (ValueError, RuntimeError, TypeError, ImportError) as error:
+        raise ValueError(f"{where} ({type_name}): {str(error).splitlines()[0]}") from error
+
+
+def table_of(plugin: pedalboard.Plugin) -> dict[str, Any]:
+    """What `plugin_from` makes an equal plugin of: the type, and every argument that the plugin still knows."""
+    if isinstance(plugin, pedalboard.ExternalPlugin):
+        raise ValueError(
+            f"{plugin!r} does not tell its file: write its table by hand, with path_to_plugin_file and parameter_values"
+        )
+    cls = type(plugin)
+    values = {key: getattr(plugin, key) for key in arguments_of(cls) if isinstance(getattr(cls, key, None), property)}
+    return {"type": PREFIX + cls.__name__} | {key: _plain(value) for key, value in values.items() if value is not None}
+
+
+def _checked(cls: type[pedalboard.Plugin], kind: str, value: Any, where: str) -> Any:
+    """A value of TOML as the type that an argument takes."""
+    if kind == "float":
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ValueError(f"{where} = {value!r}: expected a number")
+    elif kind == "bool":
+        if not isinstance(value, bool):
+            raise ValueError(f"{where} = {value!r}: expected true or false")
+    elif members := getattr(getattr(cls, kind.rpartition(".")[2], None), "__members__", None):
+        if value not in members:
+            raise ValueError(f"{where} = {value!r}: expected one of {listed(members)}")
+        return members[value]
+    return value
+
+
+def _plain(value: Any) -> Any:
+    """A property as TOML has it. pedalboard keeps float32: its shortest decimal reads back as the same number."""
+    if isinstance(value, float):
+        short = float(str(np.float32(value)))
+        return short if np.float32(short) == np.float32(value) else value
+    return value if isinstance(value, bool | int | str) else value.name
