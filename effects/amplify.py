@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from dreampedal.engine.parameters import Text
-from dreampedal.engine.spectral import SpectralEffect
+from dreampedal.engine.spectral import SpectralEffect, TargetText
 
 
 class Amplify(SpectralEffect):
@@ -16,4 +15,4 @@ class Amplify(SpectralEffect):
     """
 
     energy: ClassVar[bool] = False
-    target = Text("conv2", doc="What to amplify: filters and layers by their mean activation, classes by their logits.")
+    target = TargetText("conv2", doc="What to amplify: filters and layers by their mean activation, classes by their logits.")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from dreampedal.engine.parameters import Text
-from dreampedal.engine.spectral import SpectralEffect
+from dreampedal.engine.spectral import SpectralEffect, TargetText
 
 
 class Dream(SpectralEffect):
@@ -16,4 +15,4 @@ class Dream(SpectralEffect):
     """
 
     energy: ClassVar[bool] = True
-    target = Text("conv3", doc="What to dream of: layers and filters by their energy, classes by their logits.")
+    target = TargetText("conv3", doc="What to dream of: layers and filters by their energy, classes by their logits.")

@@ -26,7 +26,7 @@ T = TypeVar("T")
 class Parameter(Generic[T]):
     """What is common to every parameter: a default and a sentence of documentation.
 
-    `fixed` parameters change latency or layout, so they are set at construction and never after.
+    A `fixed` parameter decides latency, layout or model: it is set when the effect is made and never after.
     """
 
     default: T
@@ -49,8 +49,8 @@ class Parameter(Generic[T]):
 
     def __set__(self, instance: object, value: T) -> None:
         where = f"{type(instance).__name__}.{self.name}"
-        if self.fixed and self.name in instance.__dict__:
-            raise AttributeError(f"{where} changes latency: set it when the effect is made")
+        if self.fixed and getattr(instance, "_made", False):
+            raise AttributeError(f"{where} is fixed: set it when the effect is made, as {self.name}={value!r}")
         instance.__dict__[self.name] = self.checked(value, where)
         instance.__dict__["_changes"] = instance.__dict__.get("_changes", 0) + 1
 

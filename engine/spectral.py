@@ -29,6 +29,17 @@ from .stft import Frames, FrameState
 
 NEPERS_PER_DB = float(np.log(10) / 20)
 GATE_RELEASE_SECONDS = 0.1
+RESOLUTION_HZ = 24.0
+"""Neighbouring bands move together within this: gains that differ from bin to bin do not survive overlap-add."""
+
+
+class TargetText(Text):
+    """A target, refused where the effect's model does not have what it names."""
+
+    def __set__(self, instance: Any, value: str) -> None:
+        checked = self.checked(value, f"{type(instance).__name__}.{self.name}")
+        instance.injections_of(checked)
+        super().__set__(instance, checked)
 
 
 class SpectralEffect(Effect, family=True):
@@ -37,7 +48,7 @@ class SpectralEffect(Effect, family=True):
     energy: ClassVar[bool]
     """Whether a filter counts by ½y² (True) or by its activation."""
 
-    target = Text("", doc="What to amplify: layers, filters and classes of the model.")
+    target = TargetText("", doc="What to amplify: layers, filters and classes of the model.")
     model = Text("notes", fixed=True, doc="The model that listens: a name in the library or the path of a file.")
     amount = Number(1.0, 0.0, 1.0, doc="Scale of the offset before it is applied.")
     steps = Count(4, low=1, high=8, doc="Gradient steps for each frame.")
@@ -53,6 +64,10 @@ class SpectralEffect(Effect, family=True):
     listen = Choice("wet", choices=("wet", "delta"), doc="'delta' plays only what was added.")
     mix = Number(1.0, 0.0, 1.0, smoothing_seconds=0.02, doc="0 is the dry sound, 1 the wet one.")
     output_db = Number(0.0, -60.0, 24.0, unit="dB", smoothing_seconds=0.02, doc="Level of what comes out.")
+
+    def __init__(self, **values: Any) -> None:
+        first = {name: values[name] for name in ("model", "target") if name in values}
+        super().__init__(**({"target": self.target} | first | values))
 
     def stream(self, sample_rate: float, channels: int, max_block: int = 8192) -> SpectralStream:
         """A stream of this effect; changes of its parameters are heard from the next hop or sample on."""
@@ -74,14 +89,14 @@ class SpectralEffect(Effect, family=True):
         return library.model(self.model)
 
     def injections(self) -> targets.Injections:
-        """The target as the model takes it; a ValueError that names what the model does not have."""
+        """The target as the model takes it."""
+        return self.injections_of(self.target)
+
+    def injections_of(self, target: str) -> targets.Injections:
+        """Any target as the model takes it; a ValueError that names what the model does not have."""
         manifest = self.loaded_model().manifest
         layers = [targets.Layer(layer.name, layer.filters, layer.labels) for layer in manifest.layers]
-        return targets.parse(self.target).injections(layers, manifest.classes, self.energy)
-
-    def __init__(self, **values: Any) -> None:
-        super().__init__(**values)
-        self.injections()
+        return targets.parse(target).injections(layers, manifest.classes, self.energy)
 
 
 @dataclass(frozen=True)
@@ -119,7 +134,8 @@ class SpectralStream:
         self.spectra = np.zeros((columns, 2, channels, bins), np.float32)
         self.wanted = np.zeros((rows, self.layout.count), np.float32)
         self.gains = np.ones((rows, bins), np.float32)
-        self.loudness = np.zeros(self.layout.count, np.float32)
+        self.band_loudness = np.zeros(self.layout.count, np.float32)
+        self.bin_loudness = np.zeros(bins, np.float32)
         self.gate = np.zeros(rows, np.float32)
         self.guard = GuardState.silent(sample_rate, channels)
         self.guard_keep = float(np.exp(-self.hop_seconds / MEMORY_SECONDS))
@@ -164,7 +180,7 @@ class SpectralStream:
             state.work, self.bands.first, self.bands.start, self.bands.weights, self.layout.floor, self.wanted,
         )  # fmt: skip
         awake = prepare(
-            newest, self.wanted, self.loudness, settings.decay, settings.gate_db,
+            newest, self.wanted, self.band_loudness, settings.decay, settings.gate_db,
             ascent.features, ascent.offset, ascent.result, ascent.level,
         )  # fmt: skip
         ascent.rate[0] = settings.rate if awake else 0.0
@@ -174,7 +190,8 @@ class SpectralStream:
         oldest = self.spectra[self.hops % columns]
         played = self.hops * self.coming.shape[1] - self.latency
         lost = play(
-            oldest, ascent.result, settings.amount, settings.gate_db, self._gate_release, self.gate, self.wanted,
+            oldest, ascent.result, ascent.mask, self.bin_loudness, settings.amount, float(ascent.reach[0]),
+            settings.gate_db, self._gate_release, self.gate, self.wanted,
             self.bands.below, self.bands.toward, self.bands.reach, self.gains, state.spectrum, state.overlap,
             self.frames.dual, self.frames.plan.twiddle, self.frames.plan.untangle, state.work,
             self.line, self.dry, self.added, played,
@@ -210,21 +227,27 @@ class SpectralStream:
         centres = self.layout.centres_hz
         mask = self.bands.audible & (centres >= effect.low_hz) & (centres <= effect.high_hz)
         ascent.mask[:] = mask
-        ascent.shape[:] = smoother(mask, effect.smoothing)
-        self.loudness[:] = mask * k_gain(centres)
+        widths = np.maximum(effect.smoothing, RESOLUTION_HZ / np.gradient(centres))
+        ascent.shape[:] = smoother(mask, np.maximum(widths, 1e-3))
+        self.band_loudness[:] = mask * k_gain(centres)
+        hz = np.arange(self.frames.bins) * self.sample_rate / self.frames.window_samples
+        shared = np.interp(hz, centres, mask.astype(float)) * self.bands.reach
+        self.bin_loudness[:] = shared * k_gain(hz)
         self.ramp[2:4] = self.settings.dry, self.settings.added
         self.ramp[6] = max(1, round(type(effect).mix.smoothing_seconds * self.sample_rate))
         self.ramp[4:6] = (self.ramp[2:4] - self.ramp[:2]) / self.ramp[6]
 
 
-def smoother(mask: NDArray[np.bool_], width: float) -> NDArray[np.float32]:
-    """The symmetric matrix that spreads a gradient over neighbouring bands: Gaussian of `width` bands, within `mask`.
+def smoother(mask: NDArray[np.bool_], widths: NDArray[np.float64]) -> NDArray[np.float32]:
+    """The symmetric matrix that spreads a gradient over neighbouring bands, within `mask`.
 
-    >>> smoother(np.array([True, True, False]), 0.0).tolist()
+    Gaussian, as wide as the geometric mean of the two bands' `widths`, in bands.
+
+    >>> smoother(np.array([True, True, False]), np.full(3, 1e-3)).round(6).tolist()
     [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
     """
     index = np.arange(mask.size)
-    apart = index[:, None] - index
-    kernel = np.exp(-0.5 * (apart / width) ** 2) if width > 0 else np.eye(mask.size)
+    apart = (index[:, None] - index) ** 2 / np.outer(widths, widths)
+    kernel = np.exp(-0.5 * apart)
     kernel /= np.sqrt(np.outer(kernel.sum(1), kernel.sum(1)))
     return np.asarray(kernel * np.outer(mask, mask), np.float32)

@@ -87,12 +87,29 @@ def frame_db(spectrum, begin, end):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
+def louder_by(spectrum, begin, end, gains, loudness):  # type: ignore[no-untyped-def]
+    """Nepers by which `gains` (bins,) make channels `begin` to `end` louder; `loudness` is each bin's weight."""
+    before = after = np.float32(1e-20)
+    for channel in range(begin, end):
+        for k in range(gains.size):
+            re, im = spectrum[0, channel, k], spectrum[1, channel, k]
+            power = loudness[k] * (re * re + im * im)
+            before += power
+            after += power * gains[k] * gains[k]
+    return np.float32(0.5) * np.log(after / before)
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
 def play(  # type: ignore[no-untyped-def]
-    spectrum, result, amount, gate_db, release, gate, scaled, below, toward, reach, gains, wet, overlap,
+    spectrum, result, mask, loudness, amount, most, gate_db, release, gate, scaled,
+    below, toward, reach, gains, wet, overlap,
     dual, twiddle, untangle, work, line, dry, added, played,
     sections, pole, keep, filters, dc, energy, guard_gain, muted_samples, held_hops,
 ):  # fmt: skip
     """Apply the oldest column's offset to its frame; write the next hop of dry sound and of what is added.
+
+    The offset is first lowered or raised as a whole, so that the frame is as loud as it was: a dream changes what is
+    heard, not how loud it is, and the guard has next to nothing left to do.
 
     `played` is the place in the signal of the first sample of that hop: nothing sounds before sample 0. `scaled` is
     (rows, bands) of working memory. Returns
@@ -113,6 +130,12 @@ def play(  # type: ignore[no-untyped-def]
     if lost:
         scaled[:] = np.float32(0)
         result[:] = np.float32(0)
+    write_gains(scaled, below, toward, reach, gains)
+    for row in range(rows):
+        level = louder_by(spectrum, row * per_row, (row + 1) * per_row, gains[row], loudness)
+        for band in range(bands):
+            scaled[row, band] -= mask[band] * level
+            scaled[row, band] = min(max(scaled[row, band], np.float32(-most)), np.float32(most))
     write_gains(scaled, below, toward, reach, gains)
     for channel in range(spectrum.shape[1]):
         row = channel // per_row

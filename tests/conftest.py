@@ -1,0 +1,44 @@
+"""Real recordings for every test.
+
+`clip(name)` reads one of the recordings in `../shared/data/clips` beside the checkout; where they are not, every name
+gives the demo recording that ships, and the header of the run says so.
+"""
+
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pedalboard.io import AudioFile
+
+ROOT = Path(__file__).resolve().parents[1]
+CLIPS = ROOT.parent / "shared" / "data" / "clips"
+DEMO = ROOT / "presets" / "recordings" / "solo_egtr_em9.flac"
+
+
+def pytest_report_header():
+    return f"recordings: {'all clips' if CLIPS.is_dir() else 'only the demo recording that ships'}"
+
+
+@lru_cache
+def read(name):
+    path = CLIPS / f"{name}.flac"
+    with AudioFile(str(path if path.exists() else DEMO)) as file:
+        return file.read(file.frames), file.samplerate
+
+
+@pytest.fixture
+def clip():
+    """A function from a recording's name to (float32 of shape (channels, samples), rate in Hz)."""
+
+    def copied(name):
+        audio, rate = read(name)
+        return np.array(audio), rate
+
+    return copied
+
+
+@pytest.fixture
+def clips():
+    """Names of all recordings that are there."""
+    return sorted(path.stem for path in CLIPS.glob("*.flac")) or [DEMO.stem]
