@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from difflib import get_close_matches
+from enum import Enum
 from inspect import Parameter as Sig
 from inspect import Signature
 from typing import Any, ClassVar, Protocol
@@ -41,17 +42,43 @@ class Stream(Protocol):
         ...
 
 
+class Layout(Enum):
+    """How a signal came, and so how it is handed back."""
+
+    FLAT = "(samples,)"
+    CHANNELS_FIRST = "(channels, samples)"
+    INTERLEAVED = "(samples, channels)"
+
+    def of(self, block: Block) -> NDArray[np.float32]:
+        """A block of shape `(channels, n)` in this layout."""
+        if self is Layout.FLAT:
+            return block.reshape(-1)
+        return np.ascontiguousarray(block.T) if self is Layout.INTERLEAVED else block
+
+
 @dataclass
 class Run:
-    """A signal under way through `Effect.process(..., reset=False)`."""
+    """A signal under way through a stream, its latency compensated."""
 
     stream: Stream
     sample_rate: float
     channels: int
-    interleaved: bool
+    layout: Layout
     max_block: int
     samples_to_drop: int
     """What is left of the latency: these first samples of the stream precede the signal."""
+
+    def play(self, block: Block) -> Block:
+        """A block of any length through the stream, without what precedes the signal."""
+        dropped = min(self.samples_to_drop, block.shape[1])
+        self.samples_to_drop -= dropped
+        played = np.empty((self.channels, block.shape[1] - dropped), np.float32)
+        for start in range(0, block.shape[1], self.max_block):
+            part = self.stream.process(block[:, start : start + self.max_block])
+            skipped = min(max(dropped - start, 0), part.shape[1])
+            at = start + skipped - dropped
+            played[:, max(at, 0) : max(at, 0) + part.shape[1] - skipped] = part[:, skipped:]
+        return played
 
 
 class Effect(ABC):
@@ -63,12 +90,14 @@ class Effect(ABC):
 
     __signature__: ClassVar[Signature]
     _run: Run | None = None
+    _made = False
 
     def __init_subclass__(cls, family: bool = False, **kwargs: Any) -> None:
         """Register a new effect by its class name, unless it is only the `family` that several effects share."""
         super().__init_subclass__(**kwargs)
         known = [Sig(name, Sig.KEYWORD_ONLY, default=value.default) for name, value in parameters_of(cls).items()]
-        cls.__signature__ = Signature(known)
+        if known:
+            cls.__signature__ = Signature(known)
         if not family:
             Effect.registry[cls.__name__] = cls
 
@@ -81,6 +110,7 @@ class Effect(ABC):
                 hint = f" (did you mean {close[0]}?)" if close else ""
                 raise ValueError(f"{type(self).__name__} has no parameter '{name}'{hint}: it has {', '.join(known)}")
             setattr(self, name, value)
+        self._made = True
 
     @property
     def changes(self) -> int:
@@ -117,7 +147,7 @@ class Effect(ABC):
             input_array: floats of shape `(samples,)`, `(channels, samples)` or `(samples, channels)`, full scale at 1.
                 Read as `(channels, samples)` wherever both would do (up to 8 channels).
             sample_rate: of the input and the output, in Hz.
-            buffer_size: samples handled at a time; changes memory and speed, never the result.
+            buffer_size: samples handled at a time; changes memory and speed, and the result of no effect of ours.
             reset: with True, a signal of its own: as many samples out as in. With False, the next part of one signal:
                 early calls return fewer samples, and `flush` returns the rest.
 
@@ -125,31 +155,24 @@ class Effect(ABC):
             float32 in the layout of the input.
 
         Raises:
-            ValueError: for a shape, a type, a rate, or a sample (NaN, infinity) that cannot be played; for another rate,
-                channel count or layout than the signal under way.
+            ValueError: for a shape, a type, a rate, or a sample (NaN, infinity) that cannot be played; for another
+                rate, channel count or layout than the signal under way.
         """
         if buffer_size < 1:
             raise ValueError(f"buffer_size = {buffer_size}: expected at least 1 sample")
+        require_rate(sample_rate)
         if reset:
             self.reset()
-        block, interleaved = as_block(input_array, self._run)
-        require_rate(sample_rate)
+            block, layout = as_block(input_array)
+            return layout.of(self.play_once(block, sample_rate, buffer_size))
+        block, layout = as_block(input_array, self._run)
         if self._run is None:
-            stream = self.stream(sample_rate, block.shape[0], buffer_size)
-            self._run = Run(stream, sample_rate, block.shape[0], interleaved, buffer_size, stream.latency)
+            self._run = self._begin(sample_rate, layout, block.shape[0], buffer_size)
         elif sample_rate != self._run.sample_rate:
             raise ValueError(
                 f"sample_rate = {sample_rate:g} Hz within a signal of {self._run.sample_rate:g} Hz: call reset() first"
             )
-        played = self._play(block)
-        if reset:
-            played = np.concatenate([played, self._play(np.zeros((block.shape[0], self._run.stream.latency), np.float32))], 1)
-            self._run.samples_to_drop = 0
-            self._run, run = None, self._run
-            interleaved = run.interleaved
-        if input_array.ndim == 1:
-            return played[0]
-        return np.ascontiguousarray(played.T) if interleaved else played
+        return layout.of(self._run.play(block))
 
     def __call__(
         self, input_array: NDArray[Any], sample_rate: float, buffer_size: int = 8192, reset: bool = True
@@ -160,41 +183,45 @@ class Effect(ABC):
     def flush(self, tail_seconds: float = 0.0) -> NDArray[np.float32]:
         """The rest of a signal played with `reset=False`: what latency still holds, and `tail_seconds` of ringing out.
 
-        Returns float32 of shape `(channels, samples)`, or `(samples, channels)` if the signal came so. Afterwards the
-        effect is reset.
+        Returns float32 in the layout of the signal; with no signal under way, of shape `(1, 0)`. Afterwards the effect
+        is reset.
         """
-        run = self._run
+        if not 0 <= tail_seconds < np.inf:
+            raise ValueError(f"tail_seconds = {tail_seconds}: expected 0 or more seconds")
+        run, self._run = self._run, None
         if run is None:
             return np.zeros((1, 0), np.float32)
         tail = run.stream.latency + round(tail_seconds * run.sample_rate)
-        played = self._play(np.zeros((run.channels, tail), np.float32))
-        self.reset()
-        return np.ascontiguousarray(played.T) if run.interleaved else played
+        return run.layout.of(run.play(np.zeros((run.channels, tail), np.float32)))
 
     def reset(self) -> None:
         """Forget the signal under way."""
         self._run = None
 
-    def _play(self, block: Block) -> Block:
-        """Run a block of any length through the stream and drop what precedes the signal."""
-        run = self._run
-        assert run is not None
-        parts = [
-            run.stream.process(block[:, start : start + run.max_block]).copy()
-            for start in range(0, block.shape[1], run.max_block)
-        ]
-        played = np.concatenate([np.zeros((run.channels, 0), np.float32), *parts], axis=1)
-        dropped = min(run.samples_to_drop, played.shape[1])
-        run.samples_to_drop -= dropped
-        return played[:, dropped:]
+    def play_once(self, block: Block, sample_rate: float, buffer_size: int = 8192) -> Block:
+        """A whole signal of shape `(channels, n)`, latency compensated; what is under way goes on undisturbed."""
+        run = self._begin(sample_rate, Layout.CHANNELS_FIRST, block.shape[0], buffer_size)
+        played = run.play(block)
+        rest = run.play(np.zeros((run.channels, run.stream.latency), np.float32))
+        return np.concatenate([played, rest], axis=1) if rest.shape[1] else played
+
+    def compensated_stream(self, sample_rate: float, channels: int, max_block: int) -> Stream:
+        """The stream behind `process`. Its latency is compensated, so it may be longer than that of `stream`."""
+        return self.stream(sample_rate, channels, max_block)
+
+    def _begin(self, sample_rate: float, layout: Layout, channels: int, max_block: int) -> Run:
+        stream = self.compensated_stream(sample_rate, channels, max_block)
+        return Run(stream, sample_rate, channels, layout, max_block, stream.latency)
 
 
-def as_block(samples: NDArray[Any], run: Run | None) -> tuple[Block, bool]:
-    """`samples` as `(channels, n)` float32, and whether they came as `(n, channels)`; or a ValueError.
+def as_block(samples: Any, run: Run | None = None) -> tuple[Block, Layout]:
+    """`samples` as `(channels, n)` float32, and the layout in which they came; or a ValueError.
 
-    >>> as_block(np.zeros((2, 1), np.float32), None)[0].shape
+    The layout is guessed once, from the first block of a signal; `run` holds it for the rest.
+
+    >>> as_block(np.zeros((2, 1), np.float32))[0].shape
     (2, 1)
-    >>> as_block(np.zeros((1000, 2)), None)[0].shape
+    >>> as_block(np.zeros((1000, 2)))[0].shape
     (2, 1000)
     """
     samples = np.asarray(samples)
@@ -202,26 +229,35 @@ def as_block(samples: NDArray[Any], run: Run | None) -> tuple[Block, bool]:
         raise ValueError(f"samples of type {samples.dtype}: expected floats between -1 and 1 (divide int16 by 32768)")
     if samples.ndim not in (1, 2):
         raise ValueError(f"samples of shape {samples.shape}: expected (samples,) or (channels, samples)")
+    layout = Layout.CHANNELS_FIRST
     if samples.ndim == 1:
-        interleaved, channels_first = False, samples[np.newaxis]
-    else:
-        interleaved = run.interleaved if run else samples.shape[0] > MAX_CHANNELS >= samples.shape[1] > 0
-        channels_first = samples.T if interleaved else samples
-    block = np.ascontiguousarray(channels_first, np.float32)
+        layout, samples = Layout.FLAT, samples[np.newaxis]
+    elif run.layout is Layout.INTERLEAVED if run else samples.shape[0] > MAX_CHANNELS >= samples.shape[1] > 0:
+        layout, samples = Layout.INTERLEAVED, samples.T
+    block = np.ascontiguousarray(samples, np.float32)
     if not 1 <= block.shape[0] <= MAX_CHANNELS:
-        raise ValueError(f"samples of shape {samples.shape}: expected 1 to {MAX_CHANNELS} channels")
+        raise ValueError(f"samples of {block.shape[0]} channels: expected 1 to {MAX_CHANNELS}, as (channels, samples)")
     if run and block.shape[0] != run.channels:
         raise ValueError(
-            f"samples of shape {samples.shape} within a signal of {run.channels} channel(s) "
-            f"{'(samples, channels)' if run.interleaved else '(channels, samples)'}: call reset() first"
+            f"samples of {block.shape[0]} channel(s) within a signal of {run.channels} channel(s), "
+            f"{run.layout.value}: call reset() first"
         )
     if not np.isfinite(block).all():
         channel, at = np.argwhere(~np.isfinite(block))[0]
         raise ValueError(f"sample {at} of channel {channel} is {block[channel, at]}: expected finite samples")
-    return block, interleaved
+    return block, layout
 
 
 def require_rate(sample_rate: float) -> None:
     """A ValueError unless `sample_rate` is one that audio comes in."""
     if not 8_000 <= sample_rate <= 384_000:
         raise ValueError(f"sample_rate = {sample_rate} Hz: expected 8000 to 384000")
+
+
+def require_stream(sample_rate: float, channels: int, max_block: int) -> None:
+    """A ValueError unless a stream can be made of these."""
+    require_rate(sample_rate)
+    if not 1 <= channels <= MAX_CHANNELS:
+        raise ValueError(f"channels = {channels}: expected 1 to {MAX_CHANNELS}")
+    if max_block < 1:
+        raise ValueError(f"max_block = {max_block}: expected at least 1 sample")

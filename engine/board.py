@@ -1,0 +1,183 @@
+"""Boards: lists of effects, ours and pedalboard's, that are effects themselves.
+
+>>> from pedalboard import Gain, Reverb
+>>> board = Board([Gain(gain_db=-6)])
+>>> board.append(Reverb())
+>>> len(board), board[0].gain_db
+(2, -6.0)
+>>> board(np.ones((2, 1000), np.float32), 44100).shape
+(2, 1000)
+
+A board goes where a `pedalboard.Pedalboard` goes, and holds what one holds. The reverse does not: pedalboard plays its
+chains in C++ and refuses a `Board` or any effect of ours with a `TypeError`.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator, MutableSequence
+from typing import Any, ClassVar, Self, overload
+
+import numpy as np
+import pedalboard
+from pedalboard import Plugin
+
+from .effect import Block, Effect, Stream, require_stream
+from .native import NotStreamable, twin
+from .routing import Item, latency_of, series
+
+
+class Rack(Effect, MutableSequence[Any], family=True):
+    """What a board and a mix share: a list of effects and native plugins.
+
+    A stream plays the list as it was when the stream was made, and parameters as they are at each block.
+    """
+
+    native_kind: ClassVar[type[pedalboard.PluginContainer]]
+    """pedalboard's own container of this kind."""
+
+    def __init__(self, plugins: Iterable[Item] = (), **values: Any) -> None:
+        super().__init__(**values)
+        self._plugins: list[Item] = []
+        self.extend(plugins)
+
+    @property
+    def plugins(self) -> list[Item]:
+        """What it holds, in order."""
+        return list(self._plugins)
+
+    def __len__(self) -> int:
+        return len(self._plugins)
+
+    @overload
+    def __getitem__(self, index: int) -> Any: ...
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+    def __getitem__(self, index: int | slice) -> Any:
+        found = self._plugins[index]
+        return type(self)(found, **self.parameters) if isinstance(found, list) else found
+
+    def __setitem__(self, index: int | slice, value: Any) -> None:
+        if isinstance(index, slice):
+            self._plugins[index] = [self._fit(plugin) for plugin in value]
+        else:
+            self._plugins[index] = self._fit(value)
+
+    def __delitem__(self, index: int | slice) -> None:
+        del self._plugins[index]
+
+    def insert(self, index: int, value: Any) -> None:
+        """Put an effect or a native plugin before the one at `index`."""
+        self._plugins.insert(index, self._fit(value))
+
+    def __repr__(self) -> str:
+        values = "".join(f", {name}={value!r}" for name, value in self.parameters.items())
+        return f"{type(self).__name__}({self._plugins!r}{values})"
+
+    def latency_at(self, sample_rate: float) -> int:
+        """Latency in samples at `sample_rate` Hz: exactly that of the streams at this rate."""
+        return self._latency([latency_of(plugin, sample_rate) for plugin in self._plugins])
+
+    def stream(self, sample_rate: float, channels: int, max_block: int = 8192) -> Stream:
+        """A new stream. Natives add no latency of their own, except those that only play blocks of one size.
+
+        Raises:
+            NotStreamable: for a native that cannot play a signal in blocks.
+            ValueError: for a rate, a channel count or a block size that cannot be played.
+        """
+        require_stream(sample_rate, channels, max_block)
+        return self._joined(sample_rate, channels, max_block, exact=False)
+
+    def compensated_stream(self, sample_rate: float, channels: int, max_block: int) -> Stream:
+        """As `stream`, where natives whose rounding follows the blocks get blocks of one size, at more latency."""
+        require_stream(sample_rate, channels, max_block)
+        return self._joined(sample_rate, channels, max_block, exact=True)
+
+    def play_once(self, block: Block, sample_rate: float, buffer_size: int = 8192) -> Block:
+        """A whole signal of shape `(channels, n)`. Natives alone are pedalboard's, sample by sample."""
+        native = as_native(self)
+        if native is not None:
+            return _native_once(native, block, sample_rate, buffer_size)
+        try:
+            return super().play_once(block, sample_rate, buffer_size)
+        except NotStreamable:
+            return self._once_each(block, sample_rate, buffer_size)
+
+    @abstractmethod
+    def _latency(self, latencies: list[int]) -> int:
+        """The latency of the whole from those of what it holds."""
+
+    @abstractmethod
+    def _joined(self, sample_rate: float, channels: int, max_block: int, exact: bool) -> Stream:
+        """The stream of all."""
+
+    @abstractmethod
+    def _once_each(self, block: Block, sample_rate: float, buffer_size: int) -> Block:
+        """A whole signal, each plugin in one call: for natives that can play in no other way."""
+
+    def _fit(self, plugin: Any) -> Item:
+        """`plugin`, if a board can hold it; else a TypeError or ValueError."""
+        if not (plugin is None or isinstance(plugin, Effect | Plugin)):
+            raise TypeError(f"{type(self).__name__} cannot hold {plugin!r}: expected an effect or a pedalboard plugin")
+        if isinstance(plugin, Plugin) and not plugin.is_effect:
+            raise ValueError(f"{type(self).__name__} cannot hold {plugin!r}: an instrument takes no sound")
+        if isinstance(plugin, Rack) and any(rack is self for rack in _racks(plugin)):
+            raise ValueError(f"{type(self).__name__} cannot hold itself")
+        return plugin
+
+
+class Board(Rack):
+    """Effects and native plugins one after another. Empty, it passes the sound through."""
+
+    native_kind = pedalboard.Chain
+
+    def _latency(self, latencies: list[int]) -> int:
+        return sum(latencies)
+
+    def _joined(self, sample_rate: float, channels: int, max_block: int, exact: bool) -> Stream:
+        return series(self._plugins, sample_rate, channels, max_block, exact)
+
+    def _once_each(self, block: Block, sample_rate: float, buffer_size: int) -> Block:
+        for plugin in self._plugins:
+            block = once(plugin, block, sample_rate, buffer_size)
+        return block
+
+
+def once(plugin: Item, block: Block, sample_rate: float, buffer_size: int) -> Block:
+    """A whole signal of shape `(channels, n)` through one item."""
+    if isinstance(plugin, Effect):
+        return plugin.play_once(block, sample_rate, buffer_size)
+    native = as_native(plugin)
+    assert native is not None
+    return _native_once(native, block, sample_rate, buffer_size)
+
+
+def as_native(plugin: Item) -> Plugin | None:
+    """A new native plugin that plays as `plugin` does; None if an effect of ours is in it."""
+    if plugin is None:
+        return pedalboard.Chain([])
+    if isinstance(plugin, Rack):
+        parts = [native for part in plugin if (native := as_native(part)) is not None]
+        return plugin.native_kind(parts) if len(parts) == len(plugin) else None
+    if isinstance(plugin, pedalboard.PluginContainer):
+        kind = pedalboard.Mix if isinstance(plugin, pedalboard.Mix) else pedalboard.Chain
+        return kind([native for part in plugin if (native := as_native(part)) is not None])
+    return twin(plugin) if isinstance(plugin, Plugin) else None
+
+
+def _native_once(native: Plugin, block: Block, sample_rate: float, buffer_size: int) -> Block:
+    """One call of pedalboard, which guesses the layout of so few samples wrongly unless it has seen more."""
+    channels, samples = block.shape
+    if samples == 0:
+        return block
+    if samples <= channels:
+        native.process(np.zeros((channels, channels + 1), np.float32), sample_rate)
+    return native.process(block, sample_rate, buffer_size)
+
+
+def _racks(rack: Rack) -> Iterator[Rack]:
+    """A rack and all racks in it."""
+    yield rack
+    for plugin in rack:
+        if isinstance(plugin, Rack):
+            yield from _racks(plugin)
