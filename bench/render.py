@@ -1,0 +1,109 @@
+"""Offline rendering: times real time of `Dream` with 4 steps at 48 kHz mono on one core, and peak memory by length.
+
+Theirs is the loop that a user would write: a transform for each hop with librosa and four steps of torch autograd over
+the network's receptive field. Memory is the peak of a whole `dreampedal process`, for 1 and 30 minutes of audio.
+Run with `python bench/render.py`; `--minutes 1 5` chooses other lengths.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import resource
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pedalboard.io import AudioFile, StreamResampler
+from report import median_seconds, report
+
+from dreampedal import Dream
+from dreampedal.presets import demo_recording
+
+RATE = 48_000
+STEPS = 4
+THEIR_SECONDS = 2
+
+
+def mono_at_48k() -> NDArray[np.float32]:
+    """The demo recording, mono, resampled, shape (1, samples)."""
+    audio, rate = demo_recording()
+    resampler = StreamResampler(rate, RATE, 1)
+    mono = audio.mean(axis=0, keepdims=True)
+    return np.concatenate([resampler.process(mono), resampler.process(None)], axis=1)
+
+
+def their_loop(audio: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Dream of the last layer's energy with librosa, torch and no state: the window again for every step."""
+    import librosa
+    import torch
+    from autograd_twin import shipped_network, window_gradient
+
+    from dreampedal.engine.bands import BandLayout, lay, log_band_features
+
+    network, receptive_field = shipped_network()
+    layout = BandLayout()
+    bands = lay(layout, RATE, 2048)
+    spectrum = librosa.stft(audio[0], n_fft=2048, hop_length=512)
+    features = torch.from_numpy(log_band_features(audio, RATE))
+    offset = torch.zeros_like(features)
+    for t in range(features.shape[2]):
+        window = features[:, :, max(0, t + 1 - receptive_field) : t + 1]
+        heard = offset[:, :, max(0, t + 1 - receptive_field) : t + 1]
+        for _ in range(STEPS):
+            gradient = window_gradient(network, window + heard)[:, :, -1]
+            heard[:, :, -1] += 0.1 * gradient / (gradient.square().mean().sqrt() + 1e-10)
+    place = bands.below + bands.toward
+    gains = np.exp(np.stack([np.interp(place, np.arange(layout.count), column) for column in offset[0].numpy().T], axis=1))
+    frames = min(gains.shape[1], spectrum.shape[1])
+    return np.asarray(librosa.istft(spectrum[:, :frames] * gains[:, :frames], hop_length=512))[None]
+
+
+def peak_megabytes(minutes: float, audio: NDArray[np.float32]) -> tuple[float, float]:
+    """Peak memory and seconds of `dreampedal process` over a file of so many minutes."""
+    import time
+
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder) / "in.wav", Path(folder) / "out.wav"
+        with AudioFile(str(source), "w", RATE, 1) as file:
+            for _ in range(round(minutes * 60 * RATE / audio.shape[1])):
+                file.write(audio)
+        command = [sys.executable, "-m", "dreampedal", "process", str(source), "-o", str(target), "--effect", "Dream"]
+        start = time.perf_counter()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        _, status, usage = os.wait4(process.pid, 0)
+        if status:
+            raise RuntimeError(f"{' '.join(command)}: exit status {os.waitstatus_to_exitcode(status)}")
+        return usage.ru_maxrss / 1024, time.perf_counter() - start
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, nargs="*", default=[1.0, 30.0])
+    lengths = parser.parse_args().minutes
+    import torch
+
+    torch.set_num_threads(1)
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    audio = mono_at_48k()
+    effect, short = Dream(steps=STEPS), audio[:, : THEIR_SECONDS * RATE]
+    ours = median_seconds(lambda: effect(audio, RATE), runs=7)[0] / (audio.shape[1] / RATE)
+    theirs = median_seconds(lambda: their_loop(short), runs=3, warmup=1)[0] / THEIR_SECONDS
+    rows: list[dict[str, object]] = [
+        {"what": f"Dream, {STEPS} steps, 48 kHz mono, × real time", "ours": 1 / ours, "theirs": 1 / theirs, "ratio": theirs / ours}
+    ]
+    for minutes in lengths:
+        megabytes, seconds = peak_megabytes(minutes, audio)
+        rows.append({"what": f"process, {minutes:g} min: peak MB", "ours": megabytes, "theirs": "-", "ratio": "-"})
+        rows.append(
+            {"what": f"process, {minutes:g} min: × real time", "ours": minutes * 60 / seconds, "theirs": "-", "ratio": "-"}
+        )
+    report("render", rows, own_peak_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+
+
+if __name__ == "__main__":
+    main()
