@@ -25,7 +25,7 @@ from dreampedal.engine.library import library
 
 __version__ = "0.1.0"
 
-__all__ = ["Amplify", "Board", "Dream", "Mix", "load_preset", "save_preset"]
+__all__ = ["Amplify", "Board", "Dream", "Mix", "library", "load_preset", "save_preset"]
 
 _HOME = {
     "Amplify": "dreampedal.effects.amplify",

@@ -13,14 +13,14 @@ Whatever is wrong in such a text ends in one ValueError: where, what was found, 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import pedalboard
 import tomli_w
 
-from dreampedal.engine.board import Board
+from dreampedal.engine.board import Board, Rack
 from dreampedal.engine.effect import Effect
 from dreampedal.engine.library import listed, suggestion
 from dreampedal.engine.mix import Mix
@@ -28,6 +28,7 @@ from dreampedal.engine.parameters import parameters_of
 
 from .effect_types import effect_class
 from .natives import PREFIX, plugin_class, plugin_from, table_of
+from .settings import apply
 
 KEYS = ("title", "description", "effects")
 """What a preset holds."""
@@ -52,8 +53,11 @@ class Preset:
     """The effects as the text has them."""
 
 
-def parse(text: str, where: str) -> Preset:
-    """The preset that a TOML text holds; `where` is what errors call it, usually the file's path."""
+def parse(text: str, where: str, settings: Sequence[str] = ()) -> Preset:
+    """The preset that a TOML text holds; `where` is what errors call it, usually the file's path.
+
+    Each of `settings`, as `key=value`, takes the place of what the text has (see `dreampedal.presets.settings`).
+    """
     try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -62,6 +66,9 @@ def parse(text: str, where: str) -> Preset:
     for key in ("title", "description"):
         if not isinstance(table.get(key, ""), str):
             raise ValueError(f"{where}: {key} = {table[key]!r}: expected a text")
+    _require_tables(table, where)
+    for setting in settings:
+        apply(setting, table["effects"])
     effects = _effects(table, where, f"{where}: ")
     return Preset(Board(effects), table.get("title", ""), table.get("description", ""), table["effects"])
 
@@ -69,16 +76,21 @@ def parse(text: str, where: str) -> Preset:
 def render(board: Board, title: str = "", description: str = "") -> str:
     """The TOML text of a board. `parse` makes a board of equal parameters of it."""
     head = {key: value for key, value in (("title", title), ("description", description)) if value}
-    return tomli_w.dumps(head | {"effects": [_table(effect) for effect in board]})
+    return tomli_w.dumps(head | {"effects": _tables(board)})
 
 
 def _effects(table: dict[str, Any], where: str, prefix: str) -> list[Any]:
     """The effects under the key `effects` of a table; `prefix` is how their own errors begin."""
+    _require_tables(table, where)
+    return [_effect(entry, f"{prefix}effects[{index}]") for index, entry in enumerate(table["effects"])]
+
+
+def _require_tables(table: dict[str, Any], where: str) -> None:
+    """A ValueError unless a table has a list of tables under `effects`."""
     tables = table.get("effects")
     if not isinstance(tables, list) or not all(isinstance(entry, dict) for entry in tables):
         found = "nothing" if tables is None else repr(tables)
         raise ValueError(f"{where}: effects = {found}: expected a list of tables, each begun by [[effects]]")
-    return [_effect(entry, f"{prefix}effects[{index}]") for index, entry in enumerate(tables)]
 
 
 def _effect(table: dict[str, Any], where: str) -> Any:
@@ -130,14 +142,19 @@ def _require_known(table: dict[str, Any], known: Iterable[str], where: str) -> N
             raise ValueError(f"{where}: unknown key {key!r}{suggestion(key, known)}; expected: {listed(known)}")
 
 
+def _tables(rack: Iterable[Any]) -> list[dict[str, Any]]:
+    """Everything in a container as tables; an empty place plays nothing and is left out."""
+    return [_table(effect) for effect in rack if effect is not None]
+
+
 def _table(effect: Any) -> dict[str, Any]:
     """One effect as a table."""
     kind = type(effect).__name__
     if isinstance(effect, Effect):
         own = {key: value for key, value in effect.parameters.items() if value is not None}
-        inside = {"effects": [_table(part) for part in effect]} if isinstance(effect, Board | Mix) else {}
+        inside = {"effects": _tables(effect)} if isinstance(effect, Rack) else {}
         return {"type": kind} | own | inside
     if isinstance(effect, pedalboard.PluginContainer):
         plugin_class(PREFIX + kind, kind)
-        return {"type": PREFIX + kind, "effects": [_table(part) for part in effect]}
+        return {"type": PREFIX + kind, "effects": _tables(effect)}
     return table_of(effect)

@@ -12,13 +12,10 @@ import inspect
 import pkgutil
 from importlib import metadata
 
-import dreampedal.effects
 from dreampedal.engine.effect import Effect
 from dreampedal.engine.library import listed, suggestion
 
 GROUP = "dreampedal.effects"
-
-_CONTAINERS = ("dreampedal.engine.board", "dreampedal.engine.mix")
 
 
 def effect_class(name: str, where: str) -> type[Effect]:
@@ -36,10 +33,10 @@ def effect_class(name: str, where: str) -> type[Effect]:
 
 def shipped() -> dict[str, type[Effect]]:
     """Every effect class that is loaded once all modules of `dreampedal.effects` are, and that can be made."""
+    import dreampedal.effects
+
     for module in pkgutil.iter_modules(dreampedal.effects.__path__, "dreampedal.effects."):
         importlib.import_module(module.name)
-    for container in _CONTAINERS:
-        importlib.import_module(container)
     return {name: cls for name, cls in sorted(Effect.registry.items()) if not inspect.isabstract(cls)}
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from dreampedal.engine.board import Board
@@ -22,8 +23,11 @@ def load_preset(name: str | os.PathLike[str]) -> Board:
     return read_preset(name).board
 
 
-def read_preset(name: str | os.PathLike[str]) -> Preset:
-    """A preset with its title and description; `name` and errors as for `load_preset`."""
+def read_preset(name: str | os.PathLike[str], settings: Sequence[str] = ()) -> Preset:
+    """A preset with its title and description; `name` and errors as for `load_preset`.
+
+    Each of `settings`, as `key=value` or `N.key=value`, changes a parameter before the board is made.
+    """
     path = library.find("preset", name)
     try:
         text = path.read_text(encoding="utf-8")
@@ -31,7 +35,7 @@ def read_preset(name: str | os.PathLike[str]) -> Preset:
         raise ValueError(f"{path} is no TOML: byte {error.start} is not UTF-8") from error
     except OSError as error:
         raise ValueError(f"{path} cannot be read: {error.strerror}") from error
-    return parse(text, str(path))
+    return parse(text, str(path), settings)
 
 
 def save_preset(board: Board, name: str | os.PathLike[str], *, title: str = "", description: str = "") -> Path:

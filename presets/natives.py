@@ -56,7 +56,7 @@ def plugin_from(type_name: str, values: dict[str, Any], where: str) -> pedalboar
     for key in values:
         if key not in arguments:
             raise ValueError(f"{where}: unknown key {key!r}{suggestion(key, arguments)}; expected: {listed(arguments)}")
-    given = {key: _checked(cls, arguments[key], value, f"{where}.{key}") for key, value in values.items()}
+    given = {key: checked(cls, arguments[key], value, f"{where}.{key}") for key, value in values.items()}
     try:
         return cls(**given)
     except (ValueError, RuntimeError, TypeError, ImportError) as error:
@@ -74,7 +74,7 @@ def table_of(plugin: pedalboard.Plugin) -> dict[str, Any]:
     return {"type": PREFIX + cls.__name__} | {key: _plain(value) for key, value in values.items() if value is not None}
 
 
-def _checked(cls: type[pedalboard.Plugin], kind: str, value: Any, where: str) -> Any:
+def checked(cls: type[pedalboard.Plugin], kind: str, value: Any, where: str) -> Any:
     """A value of TOML as the type that an argument takes."""
     if kind == "float":
         if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):

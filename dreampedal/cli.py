@@ -1,0 +1,154 @@
+"""The command line. Verbs are thin: what they need is loaded when they run, so that help is there at once."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dreampedal import __version__
+
+from .console import fail, one_line
+
+app = typer.Typer(
+    name="dreampedal",
+    help="Play a sound through a neural network and turn up what the network hears in it.",
+    epilog="Start with: dreampedal demo",
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+train = typer.Typer(help="Train a model that ships; needs the extra: pip install 'dreampedal[train]'.")
+app.add_typer(train, name="train", short_help="Train a model that ships.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")]
+Soundfonts = Annotated[list[Path], typer.Option("--soundfont", metavar="FILE", help="A General MIDI soundfont.")]
+
+UsageError = typer.BadParameter.__base__
+"""What typer raises for every wrong use; it has no public name for it."""
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit: 0 when all went well, 2 with one line on stderr when not, 130 on Ctrl-C."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    try:
+        status = typer.main.get_command(app).main(arguments, prog_name="dreampedal", standalone_mode=False)
+    except UsageError as error:
+        context = getattr(error, "ctx", None)
+        hint = f" (see {context.command_path} --help)" if context else ""
+        status = fail(f"{' '.join(error.format_message().split())}{hint}")
+    except (KeyboardInterrupt, typer.Abort):
+        fail("interrupted; no file was left half-written")
+        status = 130
+    except BrokenPipeError:
+        # Whoever read the output has gone; what is left in the buffer must not be written at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = 141
+    except (ValueError, OSError) as error:
+        status = fail(one_line(error))
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] == "dreampedal":
+            raise
+        status = fail(f"{error.name} is not installed: pip install 'dreampedal[train]' brings what this needs")
+    sys.exit(status or 0)
+
+
+@app.callback(invoke_without_command=True)
+def options(
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
+) -> None:
+    """Play a sound through a neural network and turn up what the network hears in it."""
+    if version:
+        print(f"dreampedal {__version__}")
+        raise typer.Exit
+    if context.invoked_subcommand is None:
+        print(context.get_help())
+
+
+@app.command(
+    short_help="Play recordings through a preset.",
+    epilog="\b\nExamples:\n  dreampedal process guitar.wav -o dream.wav --preset hall_of_flutes\n"
+    "  dreampedal process guitar.wav -o dream.flac --preset hall_of_flutes --set amount=0.5 --ceiling -1\n"
+    "  dreampedal process takes/*.wav -o dreamed/ --preset ./mine.toml --set 1.room_size=0.8 --jobs 4",
+)
+def process(
+    recordings: Annotated[list[Path], typer.Argument(metavar="IN...", help="Recordings: wav, flac, aiff, ogg, mp3.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="A file for one recording, a folder for several.")],
+    preset: Annotated[str, typer.Option(metavar="NAME", help="A preset by name, or the path of one.")],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter: amount=0.5, or 1.mix=0.3 for effect 1."),
+    ] = None,
+    ceiling: Annotated[float | None, typer.Option(metavar="DB", help="Keep sample peaks under this, in dBFS.")] = None,
+    ending: Annotated[str | None, typer.Option("--format", help="wav, flac, aiff, ogg or mp3; else as named.")] = None,
+    bits: Annotated[int | None, typer.Option(help="16, 24, or 32 for float (wav); else as the recording.")] = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Recordings played at the same time.")] = 1,
+    as_json: AsJson = False,
+) -> None:
+    """Play recordings through a preset. Files of any length take the same memory, and none is left half-written."""
+    from .reports import process as run
+
+    raise typer.Exit(run(recordings, out, preset, settings or [], ceiling, ending, bits, jobs, as_json))
+
+
+@app.command(short_help="List every preset.", epilog="Example: dreampedal presets --json")
+def presets(as_json: AsJson = False) -> None:
+    """List every preset, shipped and your own, with what it does."""
+    from .reports import presets as run
+
+    run(as_json)
+
+
+@app.command(short_help="Dream the shipped recording with every preset.", epilog="Example: dreampedal demo --out demo")
+def demo(
+    out: Annotated[Path, typer.Option(help="Folder for the sounds and pictures; it is made.")] = Path("demo"),
+    as_json: AsJson = False,
+) -> None:
+    """Dream the shipped recording with every shipped preset: a sound, a picture and a line of figures for each."""
+    from .demo import run
+
+    run(out, as_json)
+
+
+@app.command(short_help="Prove that a model is whole and right.", epilog="Example: dreampedal verify my_model.onnx")
+def verify(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A model: an ONNX file with a manifest inside.")],
+    as_json: AsJson = False,
+) -> None:
+    """Prove a model: its structure, its manifest, its golden vectors, and that cutting a signal changes nothing."""
+    from .models import verify as run
+
+    run(file, as_json)
+
+
+@train.command("notes", epilog="Example: dreampedal train notes --soundfont FluidR3_GM.sf2 --out notes.onnx")
+def train_notes(
+    soundfont: Soundfonts,
+    out: Annotated[Path, typer.Option(help="The model to write.")] = Path("notes.onnx"),
+    as_json: AsJson = False,
+) -> None:
+    """Train the shipped network again on notes of sampled instruments: 11 families, 20 minutes on two cores."""
+    from .models import train_notes as run
+
+    run(soundfont, out, as_json)
+
+
+@app.command(
+    short_help="Judge a model on sounds it never saw.",
+    epilog="Example: dreampedal evaluate notes --soundfont TimGM6mb.sf2",
+)
+def evaluate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model by name, or the path of one.")],
+    soundfont: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="Judge it on this soundfont.")] = None,
+    folder: Annotated[Path | None, typer.Option(metavar="DIR", help="Judge it on recordings, one family each.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Judge what a model hears in notes that it was not trained on: accuracy, and what it takes for what."""
+    from .models import evaluate as run
+
+    run(model, soundfont or [], folder, as_json)

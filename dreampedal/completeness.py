@@ -1,0 +1,90 @@
+"""Whether a sound file is all there.
+
+Decoders play a file that was cut short as if it ended in silence, or just earlier. Most containers say how long they
+should be, and that is compared here: RIFF and AIFF by their sizes, Ogg by the mark on its last page, MP3 by the count
+in its Xing header, if it has one. FLAC says nothing of its size but carries an MD5 of its samples (RFC 9639, 8.2).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+_OPEN_END = 0xFFFFFFFF
+"""The size of a stream whose writer did not know it."""
+
+
+def require_complete(path: Path) -> None:
+    """A ValueError if the container of `path` says that bytes are missing."""
+    with path.open("rb") as file:
+        head = file.read(4096)
+        size = path.stat().st_size
+        file.seek(max(0, size - 65_536))
+        tail = file.read()
+    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
+        wanted = _riff_bytes(head)
+    elif head[:4] == b"FORM" and head[8:11] == b"AIF":
+        wanted = 8 + struct.unpack(">I", head[4:8])[0]
+    elif head[:4] == b"OggS":
+        page = tail.rfind(b"OggS")
+        if page >= 0 and len(tail) > page + 5 and tail[page + 5] & 4:
+            return
+        raise ValueError(f"{path} is truncated: its last page is missing")
+    else:
+        wanted = _xing_bytes(head)
+    if wanted is not None and wanted > size:
+        raise ValueError(f"{path} is truncated: {size} of {wanted} bytes are there")
+
+
+def _riff_bytes(head: bytes) -> int | None:
+    """Bytes of the file up to the end of its samples, or None where the header does not tell."""
+    at = 12
+    while at + 8 <= len(head):
+        name, length = head[at : at + 4], struct.unpack("<I", head[at + 4 : at + 8])[0]
+        if name == b"data":
+            return at + 8 + length if length != _OPEN_END else None
+        at += 8 + length + length % 2
+    return None
+
+
+def _xing_bytes(head: bytes) -> int | None:
+    """Bytes of an MP3 by the Xing or Info header in its first frame, or None where there is none."""
+    at = max(head.find(b"Xing", 0, 256), head.find(b"Info", 0, 256))
+    if at < 0 or head[:1] != b"\xff":
+        return None
+    flags = struct.unpack(">I", head[at + 4 : at + 8])[0]
+    if not flags & 2:
+        return None
+    count = at + 8 + 4 * (flags & 1)
+    return int(struct.unpack(">I", head[count : count + 4])[0])
+
+
+class FlacDigest:
+    """The MD5 of samples as they are read, against the one in the header of a FLAC file."""
+
+    def __init__(self, path: Path, bits: int) -> None:
+        self.path = path
+        self.bits = bits
+        with path.open("rb") as file:
+            head = file.read(42)
+        self.wanted = head[26:42] if head[:4] == b"fLaC" else bytes(16)
+        self.found = hashlib.md5(usedforsecurity=False)
+
+    def add(self, block: NDArray[Any]) -> None:
+        """Count in a block of float samples, (channels, samples)."""
+        if not any(self.wanted):
+            return
+        # pedalboard reads the largest whole number as 1.0, rather than a power of two.
+        whole = np.rint(block.T.astype(np.float64) * (2 ** (self.bits - 1) - 1)).astype("<i4")
+        width = (self.bits + 7) // 8
+        self.found.update(np.ascontiguousarray(whole[..., None].view(np.uint8)[..., :width]).tobytes())
+
+    def require_equal(self) -> None:
+        """A ValueError if what was read is not what was once written."""
+        if any(self.wanted) and self.found.digest() != self.wanted:
+            raise ValueError(f"{self.path} is truncated or damaged: its samples do not match its checksum")

@@ -1,0 +1,158 @@
+"""Recordings through a board, from file to file: what to do, doing it in constant memory, and what came of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreampedal.engine.board import Board
+from dreampedal.engine.ceiling import Ceiling
+from dreampedal.presets.loader import read_preset
+
+from .recordings import BITS, Recording, kept_bits, reading, writing
+
+_WRITTEN_AS = {".aif": ".aiff", ".bwf": ".wav"}
+"""Endings that can be read, and what is written for them."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """What every file of a run is played through. Plain data, so that a worker can make the board itself."""
+
+    preset: str
+    settings: tuple[str, ...] = ()
+    ceiling_db: float | None = None
+    bits: int | None = None
+    """Bit depth of what is written; None keeps that of the input."""
+
+    def board(self) -> Board:
+        """A board of its own; a ValueError if the preset, a setting or the ceiling is wrong."""
+        if self.ceiling_db is not None:
+            Ceiling(self.ceiling_db, 48_000)
+        return read_preset(self.preset, self.settings).board
+
+
+@dataclass(frozen=True)
+class Task:
+    """One recording, and the file that is written."""
+
+    source: Path
+    target: Path
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """What was written."""
+
+    source: str
+    target: str
+    seconds: float
+    sample_rate: float
+    channels: int
+    bits: int | None
+    """Bit depth of the file, 32 for float; None in a lossy format."""
+    latency_samples: int
+    """Of the board; the file is compensated for it."""
+    peak_db: float | None
+    """Highest sample peak in dBFS, before the file's format clips it; None in silence."""
+    overs: int
+    """Samples beyond full scale. A format of whole numbers clips them."""
+    times_real_time: float
+
+
+def plan(sources: Sequence[Path], out: Path, ending: str | None) -> list[Task]:
+    """Which file is written for which, checked before anything is played.
+
+    One recording goes to the file `out`; several go into the folder `out`, under their own names. `ending` (like "wav")
+    chooses a format, which is else that of the name.
+    """
+    if ending is not None and f".{ending.lower().lstrip('.')}" not in BITS:
+        raise ValueError(f"format {ending!r}: expected one of {_formats()}")
+    into_folder = out.is_dir() or len(sources) > 1
+    if into_folder and not out.is_dir():
+        raise ValueError(f"{out}: no such folder; create it first (several recordings go into a folder)")
+    tasks = [Task(source, _target(source, out, into_folder, ending)) for source in sources]
+    taken: dict[Path, Path] = {}
+    for task in tasks:
+        if not into_folder and not task.target.parent.is_dir():
+            raise ValueError(f"{task.target.parent}: no such folder; create it first")
+        if task.target.suffix.lower() not in BITS:
+            raise ValueError(
+                f"{task.target}: format {task.target.suffix!r} cannot be written: expected one of {_formats()}"
+            )
+        if task.target in taken:
+            raise ValueError(f"{task.source} and {taken[task.target]} would both be written to {task.target}")
+        taken[task.target] = task.source
+        for source in sources:
+            if source.exists() and task.target.exists() and source.samefile(task.target):
+                raise ValueError(f"{task.target} is one of the recordings to read: choose another name or folder")
+    return tasks
+
+
+def render(task: Task, board: Board, sound: Sound, progress: Callable[[float], None]) -> Rendered:
+    """Play one recording through a board into its target. `progress` hears the fraction done.
+
+    Raises:
+        ValueError: for a recording that cannot be read or played to its end; the message names it. The target is then
+            as it was before.
+        OSError: for a target that cannot be written.
+    """
+    began = time.perf_counter()
+    with reading(task.source) as recording:
+        rate, channels = recording.sample_rate, recording.channels
+        bits = sound.bits or recording.bits
+        ceiling = Ceiling(sound.ceiling_db, rate) if sound.ceiling_db is not None else None
+        peak, overs, done = 0.0, 0, 0
+        board.reset()
+        try:
+            latency = board.latency_at(rate)
+            with writing(task.target, rate, channels, bits) as file:
+                for block in _played(recording, board):
+                    kept = ceiling.process(block) if ceiling else block
+                    file.write(kept)
+                    peak = max(peak, float(np.abs(kept).max(initial=0)))
+                    overs += int(np.count_nonzero(np.abs(kept) > 1))
+                    done += block.shape[1]
+                    progress(done / recording.samples)
+        except ValueError as error:
+            if str(error).startswith((str(task.source), str(task.target))):
+                raise
+            raise ValueError(f"{task.source}: {error}") from error
+        finally:
+            board.reset()
+        return Rendered(
+            source=str(task.source),
+            target=str(task.target),
+            seconds=round(recording.seconds, 3),
+            sample_rate=rate,
+            channels=channels,
+            bits=kept_bits(task.target, bits),
+            latency_samples=latency,
+            peak_db=round(20 * float(np.log10(peak)), 2) if peak else None,
+            overs=overs,
+            times_real_time=round(recording.seconds / (time.perf_counter() - began), 1),
+        )
+
+
+def _played(recording: Recording, board: Board) -> Iterator[NDArray[np.float32]]:
+    """Blocks of a recording through a board, and the rest of it."""
+    for block in recording.blocks():
+        yield board(block, recording.sample_rate, reset=False)
+    yield board.flush()
+
+
+def _target(source: Path, out: Path, into_folder: bool, ending: str | None) -> Path:
+    """Where `source` goes."""
+    if not into_folder:
+        return out if ending is None or out.suffix else out.with_name(f"{out.name}.{ending}")
+    suffix = f".{ending.lower().lstrip('.')}" if ending else _WRITTEN_AS.get(source.suffix.lower(), source.suffix)
+    return out / f"{source.stem}{suffix}"
+
+
+def _formats() -> str:
+    return ", ".join(ending.removeprefix(".") for ending in BITS)

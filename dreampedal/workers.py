@@ -1,0 +1,103 @@
+"""Recordings spread over processes, each with a board of its own.
+
+A worker takes a task, tells how far it is, answers with what came of it, and takes the next. One that dies (out of
+memory, say) costs its own recording and is replaced. However a run ends, no worker and no unfinished file outlives it.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from multiprocessing.connection import Connection, wait
+from typing import Any
+
+from .rendering import Rendered, Sound, Task, render
+
+Result = Rendered | Exception
+Progress = Callable[[Task, float], None]
+
+
+def render_all(tasks: Sequence[Task], sound: Sound, jobs: int, progress: Progress) -> Iterator[tuple[Task, Result]]:
+    """Render every task and yield each with what came of it, as they finish: the report, or what was wrong."""
+    if jobs == 1 or len(tasks) == 1:
+        yield from _here(tasks, sound, progress)
+    else:
+        yield from _apart(tasks, sound, min(jobs, len(tasks)), progress)
+
+
+def _here(tasks: Sequence[Task], sound: Sound, progress: Progress) -> Iterator[tuple[Task, Result]]:
+    """In this process, one after another."""
+    board = sound.board()
+    for task in tasks:
+        try:
+            yield task, render(task, board, sound, lambda done, task=task: progress(task, done))
+        except (ValueError, OSError) as error:
+            yield task, error
+
+
+def _apart(tasks: Sequence[Task], sound: Sound, jobs: int, progress: Progress) -> Iterator[tuple[Task, Result]]:
+    """In `jobs` processes."""
+    context = multiprocessing.get_context("spawn")
+    waiting = list(reversed(tasks))
+    running: dict[Connection, tuple[Any, Task]] = {}
+
+    def start() -> None:
+        ours, theirs = context.Pipe()
+        process = context.Process(target=_work, args=(theirs, sound), daemon=True)
+        # Ctrl-C reaches the whole group, workers too, which inherit this; the parent ends its workers itself.
+        heeded = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        process.start()
+        signal.signal(signal.SIGINT, heeded)
+        theirs.close()
+        running[ours] = process, waiting.pop()
+        ours.send(running[ours][1])
+
+    try:
+        for _ in range(jobs):
+            start()
+        while running:
+            for line in wait(list(running)):
+                process, task = running[line]
+                try:
+                    message = line.recv()
+                except EOFError:
+                    process.join()
+                    del running[line]
+                    yield task, ValueError(f"{task.source}: its process ended with status {process.exitcode}")
+                    if waiting:
+                        start()
+                    continue
+                if isinstance(message, float):
+                    progress(task, message)
+                    continue
+                if waiting:
+                    running[line] = process, waiting.pop()
+                    line.send(running[line][1])
+                else:
+                    del running[line]
+                    line.close()
+                yield task, message
+    finally:
+        for process, _ in running.values():
+            process.terminate()
+        for process, _ in running.values():
+            process.join()
+
+
+def _work(line: Connection, sound: Sound) -> None:
+    """A worker: tasks from the line, progress and results back, until the line is closed."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    board = sound.board()
+    while True:
+        try:
+            task = line.recv()
+        except EOFError:
+            return
+        try:
+            line.send(render(task, board, sound, line.send))
+        except OSError as error:
+            line.send(error)
+        except ValueError as error:
+            line.send(ValueError(str(error)))  # a subclass may not survive the way

@@ -1,0 +1,84 @@
+"""Settings such as `amount=0.5` or `2.room_size=0.9`, applied to the tables of a board before it is made.
+
+A key alone sets the parameter on every effect of ours that has it, wherever it is nested. A key after a number sets it
+on that effect of the board alone, counted from 0, ours or native. Values are written as in TOML; what is no TOML is a
+text: `target=class:flute`.
+
+>>> tables = [{"type": "Dream"}, {"type": "pedalboard.Reverb"}]
+>>> apply("amount=0.5", tables)
+>>> apply("1.room_size=0.9", tables)
+>>> tables
+[{'type': 'Dream', 'amount': 0.5}, {'type': 'pedalboard.Reverb', 'room_size': 0.9}]
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from typing import Any
+
+from dreampedal.engine.library import listed, suggestion
+from dreampedal.engine.parameters import parameters_of
+
+from .effect_types import effect_class
+from .natives import PREFIX, arguments_of, checked, plugin_class
+
+_SETTING = re.compile(r"\s*(?:(?P<index>\d+)\.)?(?P<key>[a-z_][a-z0-9_]*)\s*=\s*(?P<value>.*?)\s*", re.DOTALL)
+
+
+def apply(setting: str, tables: list[dict[str, Any]]) -> None:
+    """Write one setting into the tables; a ValueError says what is wrong with it."""
+    match = _SETTING.fullmatch(setting)
+    if not match:
+        raise ValueError(f"setting {setting!r}: expected key=value, like amount=0.5, or N.key=value, like 1.mix=0.3")
+    key, value, index = match["key"], _value(match["value"]), match["index"]
+    if index is None:
+        chosen = [table for table in _ours(tables) if key in _keys(table)]
+        known = {name for table in _ours(tables) for name in _keys(table)}
+    elif int(index) >= len(tables):
+        raise ValueError(f"setting {setting!r}: expected an effect from 0 to {len(tables) - 1}")
+    else:
+        known = set(_keys(tables[int(index)]))
+        chosen = [tables[int(index)]] if key in known else []
+    if not chosen:
+        raise ValueError(
+            f"setting {setting!r}: no such parameter{suggestion(key, known)}; there are: {listed(sorted(known))}"
+        )
+    for table in chosen:
+        table[key] = _checked(table, key, value, f"setting {setting!r}: {table['type']}.{key}")
+
+
+def _value(text: str) -> Any:
+    """A value as TOML reads it, or the text itself."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _ours(tables: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The tables of our own effects, those inside containers too."""
+    found = []
+    for table in tables:
+        if not str(table.get("type")).startswith(PREFIX):
+            inside = table.get("effects", [])
+            found += [table, *_ours([entry for entry in inside if isinstance(entry, dict)])]
+    return found
+
+
+def _keys(table: dict[str, Any]) -> list[str]:
+    """What can be set on the effect of a table."""
+    kind = str(table.get("type"))
+    if kind.startswith(PREFIX):
+        return list(arguments_of(plugin_class(kind, "type")))
+    return list(parameters_of(effect_class(kind, "type")))
+
+
+def _checked(table: dict[str, Any], key: str, value: Any, where: str) -> Any:
+    """The value, by the rule of what it is set on; `where` begins the error."""
+    kind = str(table["type"])
+    if kind.startswith(PREFIX):
+        cls = plugin_class(kind, where)
+        checked(cls, arguments_of(cls)[key], value, where)
+        return value
+    return parameters_of(effect_class(kind, where))[key].checked(value, where)
