@@ -31,14 +31,20 @@ def require_complete(path: Path) -> None:
     elif head[:4] == b"FORM" and head[8:11] == b"AIF":
         wanted = 8 + struct.unpack(">I", head[4:8])[0]
     elif head[:4] == b"OggS":
-        page = tail.rfind(b"OggS")
-        if page >= 0 and len(tail) > page + 5 and tail[page + 5] & 4:
+        if _ends_in_last_page(tail):
             return
         raise ValueError(f"{path} is truncated: its last page is missing")
     else:
         wanted = _xing_bytes(head)
     if wanted is not None and wanted > size:
         raise ValueError(f"{path} is truncated: {size} of {wanted} bytes are there")
+
+
+def _ends_in_last_page(tail: bytes) -> bool:
+    """Whether an Ogg file ends in a whole page that is marked as the last (RFC 3533, 6)."""
+    page = tail[max(0, tail.rfind(b"OggS")) :]
+    segments = page[26] if len(page) > 27 else 0
+    return bool(segments) and bool(page[5] & 4) and len(page) >= 27 + segments + sum(page[27 : 27 + segments])
 
 
 def _riff_bytes(head: bytes) -> int | None:

@@ -4,12 +4,17 @@
 gives the demo recording that ships, and the header of the run says so.
 """
 
+import os
+import tempfile
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import pytest
 from pedalboard.io import AudioFile
+
+# Nothing that a user keeps on this machine is seen by a test, nor by a process that a test starts.
+os.environ["DREAMPEDAL_HOME"] = tempfile.mkdtemp(prefix="dreampedal-home-")
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIPS = ROOT.parent / "shared" / "data" / "clips"

@@ -1,0 +1,30 @@
+"""Every example in a docstring, run under the name that its module is imported by."""
+
+import doctest
+import importlib
+import pkgutil
+
+import pytest
+
+PACKAGES = ("dreampedal", "dreampedal.engine", "dreampedal.effects", "dreampedal.presets", "dreampedal.export")
+
+
+def modules():
+    for package in PACKAGES:
+        yield package
+        for module in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
+            if not module.ispkg and not module.name.endswith("__main__"):
+                yield module.name
+
+
+@pytest.mark.parametrize("name", modules())
+def test_examples(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    try:
+        module = importlib.import_module(name)
+    except ImportError as error:
+        if not name.startswith("dreampedal.export") or str(error.name).startswith("dreampedal"):
+            raise
+        pytest.skip(f"{error.name} is not installed: the extra [train] brings it")
+    found = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    assert not found.failed
