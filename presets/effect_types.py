@@ -20,24 +20,24 @@ GROUP = "dreampedal.effects"
 
 def effect_class(name: str, where: str) -> type[Effect]:
     """The effect class called `name`; a ValueError that names `where` and lists what there is."""
-    if name not in (known := shipped()):
-        _load_entry_point(name, where)
-        known = shipped()
-    if name not in known:
-        raise ValueError(
-            f"{where} = {name!r}: no such effect{suggestion(name, known)}; "
-            f'expected one of {listed(known)}, or a native plugin as "pedalboard.NAME"'
-        )
-    return known[name]
+    for load in (lambda: None, load_shipped, lambda: _load_entry_point(name, where)):
+        load()
+        cls = Effect.registry.get(name)
+        if cls and not inspect.isabstract(cls):
+            return cls
+    known = sorted(name for name, cls in Effect.registry.items() if not inspect.isabstract(cls))
+    raise ValueError(
+        f"{where} = {name!r}: no such effect{suggestion(name, known)}; "
+        f'expected one of {listed(known)}, or a native plugin as "pedalboard.NAME"'
+    )
 
 
-def shipped() -> dict[str, type[Effect]]:
-    """Every effect class that is loaded once all modules of `dreampedal.effects` are, and that can be made."""
+def load_shipped() -> None:
+    """Load every module of `dreampedal.effects`, and with it the effects inside."""
     import dreampedal.effects
 
     for module in pkgutil.iter_modules(dreampedal.effects.__path__, "dreampedal.effects."):
         importlib.import_module(module.name)
-    return {name: cls for name, cls in sorted(Effect.registry.items()) if not inspect.isabstract(cls)}
 
 
 def _load_entry_point(name: str, where: str) -> None:
