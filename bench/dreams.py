@@ -43,18 +43,22 @@ def ideal_change(effect: SpectralEffect, features: NDArray[np.float32], offset: 
 
 
 def measured(name: str, recording: str, audio: NDArray[np.float32], rate: float) -> dict[str, object]:
-    """One row: a preset's first spectral effect, alone, on one recording."""
-    effect = next(effect for effect in load_preset(name) if isinstance(effect, SpectralEffect))
+    """One row: a preset on one recording. Random offsets take the place of its spectral effect, the rest plays on."""
+    board = load_preset(name)
+    place = next(n for n, effect in enumerate(board) if isinstance(effect, SpectralEffect))
+    effect: SpectralEffect = board[place]
     rng = np.random.default_rng(7)
-    trace = measure.trace(effect, audio, rate)
+    source = board[:place](audio, rate)
+    trace = measure.trace(effect, source, rate)
+
+    def heard(wet: NDArray[np.float32]) -> float:
+        return measure.heard(effect, measure.matched(board[place + 1 :](wet, rate), audio, rate), rate)
+
     before = measure.heard(effect, audio, rate)
-    after = measure.heard(effect, measure.matched(trace.wet, audio, rate), rate)
-    drawn = []
-    for _ in range(RANDOM_OFFSETS):
-        other = measure.with_offset(effect, audio, rate, random_like(trace.offset, rng))
-        drawn.append(measure.heard(effect, measure.matched(other, audio, rate), rate))
-    ideal = ideal_change(effect, measure.features_of(effect, audio, rate), trace.offset)
-    loudness = measure.loudness_db(trace.wet, rate) - measure.loudness_db(audio, rate)
+    out = board(audio, rate)
+    after = measure.heard(effect, measure.matched(out, audio, rate), rate)
+    drawn = [heard(measure.with_offset(effect, source, rate, random_like(trace.offset, rng))) for _ in range(RANDOM_OFFSETS)]
+    ideal = ideal_change(effect, measure.features_of(effect, source, rate), trace.offset)
     return {
         "preset": name,
         "recording": recording,
@@ -63,7 +67,7 @@ def measured(name: str, recording: str, audio: NDArray[np.float32], rate: float)
         "best random": max(drawn),
         "higher": bool(after > max(before, *drawn)),
         "survives %": 100 * (after - before) / ideal,
-        "loudness dB": loudness,
+        "loudness dB": measure.loudness_db(out, rate) - measure.loudness_db(audio, rate),
         "offset RMS dB": float(np.sqrt(np.mean(trace.offset**2)) * 20 / np.log(10)),
     }
 
