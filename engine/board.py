@@ -15,6 +15,7 @@ chains in C++ and refuses a `Board` or any effect of ours with a `TypeError`.
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Iterator, MutableSequence
 from typing import Any, ClassVar, Self, overload
 
@@ -23,7 +24,7 @@ import pedalboard
 from pedalboard import Plugin
 
 from .effect import Block, Effect, Stream, require_stream
-from .native import NotStreamable, twin
+from .native import NotStreamable, can_be_rebuilt, twin
 from .routing import Item, latency_of, series
 
 
@@ -85,13 +86,11 @@ class Rack(Effect, MutableSequence[Any], family=True):
             NotStreamable: for a native that cannot play a signal in blocks.
             ValueError: for a rate, a channel count or a block size that cannot be played.
         """
-        require_stream(sample_rate, channels, max_block)
-        return self._joined(sample_rate, channels, max_block, exact=False)
+        return self._opened(sample_rate, channels, max_block, exact=False)
 
     def compensated_stream(self, sample_rate: float, channels: int, max_block: int) -> Stream:
         """As `stream`, where natives whose rounding follows the blocks get blocks of one size, at more latency."""
-        require_stream(sample_rate, channels, max_block)
-        return self._joined(sample_rate, channels, max_block, exact=True)
+        return self._opened(sample_rate, channels, max_block, exact=True)
 
     def play_once(self, block: Block, sample_rate: float, buffer_size: int = 8192) -> Block:
         """A whole signal of shape `(channels, n)`. Natives alone are pedalboard's, sample by sample."""
@@ -102,6 +101,17 @@ class Rack(Effect, MutableSequence[Any], family=True):
             return super().play_once(block, sample_rate, buffer_size)
         except NotStreamable:
             return self._once_each(block, sample_rate, buffer_size)
+
+    def _opened(self, sample_rate: float, channels: int, max_block: int, exact: bool) -> Stream:
+        require_stream(sample_rate, channels, max_block)
+        own = Counter(
+            id(plugin) for plugin in _all_in(self) if isinstance(plugin, Plugin) and not can_be_rebuilt(plugin)
+        )
+        if own and max(own.values()) > 1:
+            raise ValueError(
+                f"{type(self).__name__} holds one plugin twice that cannot be copied: load it a second time"
+            )
+        return self._joined(sample_rate, channels, max_block, exact)
 
     @abstractmethod
     def _latency(self, latencies: list[int]) -> int:
@@ -121,7 +131,7 @@ class Rack(Effect, MutableSequence[Any], family=True):
             raise TypeError(f"{type(self).__name__} cannot hold {plugin!r}: expected an effect or a pedalboard plugin")
         if isinstance(plugin, Plugin) and not plugin.is_effect:
             raise ValueError(f"{type(self).__name__} cannot hold {plugin!r}: an instrument takes no sound")
-        if isinstance(plugin, Rack) and any(rack is self for rack in _racks(plugin)):
+        if any(part is self for part in _all_in(plugin)):
             raise ValueError(f"{type(self).__name__} cannot hold itself")
         return plugin
 
@@ -175,9 +185,9 @@ def _native_once(native: Plugin, block: Block, sample_rate: float, buffer_size: 
     return native.process(block, sample_rate, buffer_size)
 
 
-def _racks(rack: Rack) -> Iterator[Rack]:
-    """A rack and all racks in it."""
-    yield rack
-    for plugin in rack:
-        if isinstance(plugin, Rack):
-            yield from _racks(plugin)
+def _all_in(item: Item) -> Iterator[Item]:
+    """An item, and all that are in it, containers included."""
+    yield item
+    if isinstance(item, Rack | pedalboard.PluginContainer):
+        for part in item:
+            yield from _all_in(part)

@@ -234,7 +234,8 @@ def as_block(samples: Any, run: Run | None = None) -> tuple[Block, Layout]:
         layout, samples = Layout.FLAT, samples[np.newaxis]
     elif run.layout is Layout.INTERLEAVED if run else samples.shape[0] > MAX_CHANNELS >= samples.shape[1] > 0:
         layout, samples = Layout.INTERLEAVED, samples.T
-    block = np.ascontiguousarray(samples, np.float32)
+    with np.errstate(over="ignore"):  # A float64 that float32 cannot hold is told as infinite below.
+        block = np.ascontiguousarray(samples, np.float32)
     if not 1 <= block.shape[0] <= MAX_CHANNELS:
         raise ValueError(f"samples of {block.shape[0]} channels: expected 1 to {MAX_CHANNELS}, as (channels, samples)")
     if run and block.shape[0] != run.channels:

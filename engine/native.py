@@ -82,20 +82,32 @@ def settable(cls: type[Plugin]) -> tuple[str, ...]:
     return tuple(name for name, member in members.items() if isinstance(member, property) and member.fset)
 
 
-def _arguments(cls: type[Plugin]) -> tuple[str, ...]:
-    """Names of the constructor's arguments, from the signature that begins its documentation."""
-    return tuple(name for name in _ARGUMENT.findall(cls.__init__.__doc__ or "self: ") if name != "self")
+def glides(name: str, value: Any) -> bool:
+    """Whether a parameter can move to a value in small steps: a number can, unless it is a time that sound travels."""
+    return isinstance(value, float) and not name.endswith("_seconds")
+
+
+def can_be_rebuilt(plugin: Plugin) -> bool:
+    """Whether a plugin tells all that its constructor takes, by the signature that begins its documentation."""
+    if isinstance(plugin, pedalboard.Convolution):
+        return True
+    signature = type(plugin).__init__.__doc__
+    return signature is not None and all(hasattr(plugin, name) for name in _arguments(signature))
 
 
 def twin(plugin: Plugin) -> Plugin:
     """A new plugin of the same class and parameters, with no memory; or `plugin` itself where it cannot be rebuilt."""
-    cls = type(plugin)
     if isinstance(plugin, pedalboard.Convolution):
         return _twin_of_convolution(plugin)
-    arguments = _arguments(cls)
-    if cls.__init__.__doc__ is None or not all(hasattr(plugin, name) for name in arguments):
+    if not can_be_rebuilt(plugin):
         return plugin
-    return cls(**{name: getattr(plugin, name) for name in arguments})
+    cls = type(plugin)
+    return cls(**{name: getattr(plugin, name) for name in _arguments(cls.__init__.__doc__ or "")})
+
+
+def _arguments(signature: str) -> list[str]:
+    """Names of the constructor's arguments."""
+    return [name for name in _ARGUMENT.findall(signature) if name != "self"]
 
 
 def _twin_of_convolution(plugin: pedalboard.Convolution) -> Plugin:
@@ -103,8 +115,7 @@ def _twin_of_convolution(plugin: pedalboard.Convolution) -> Plugin:
     if plugin.impulse_response_filename is not None:
         return pedalboard.Convolution(plugin.impulse_response_filename, plugin.mix)
     told = _RATE.search(repr(plugin))
-    if told is None or plugin.impulse_response is None:
-        return plugin
+    assert told is not None and plugin.impulse_response is not None
     return pedalboard.Convolution(plugin.impulse_response, plugin.mix, float(told[1]))
 
 
@@ -133,7 +144,7 @@ def habits_of(plugin: Plugin, sample_rate: float, channels: int) -> Habits:
     if isinstance(plugin, ExternalPlugin):
         return Habits(Blocks.ANY, int(getattr(plugin, "reported_latency_samples", 0)))
     key = (type(plugin), tuple(native_parameters(plugin).items()), sample_rate, channels)
-    if key not in _MEASURED:
+    if key not in _MEASURED or not can_be_rebuilt(plugin):
         if len(_MEASURED) == _MEASURED_MAX:
             _MEASURED.clear()
         _MEASURED[key] = _measure(plugin, sample_rate, channels)

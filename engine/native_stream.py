@@ -21,7 +21,7 @@ import numpy as np
 from pedalboard import Plugin
 
 from .effect import Block
-from .native import CONSTANT_BLOCK, Blocks, Habits, NotStreamable, habits_of, primed, settable, twin
+from .native import CONSTANT_BLOCK, Blocks, Habits, NotStreamable, glides, habits_of, primed, settable, twin
 
 CHANGE_SECONDS = 0.02
 STEP_SAMPLES = 16
@@ -30,11 +30,12 @@ STEP_SAMPLES = 16
 class Voice:
     """Twins of natives that play one after another, `(channels, n)` in and out, delayed by what they withhold."""
 
-    def __init__(self, plugins: Sequence[Plugin], latency: int, rate: float, channels: int, max_block: int) -> None:
-        self.latency = latency
+    def __init__(self, plugins: Sequence[Plugin], rate: float, channels: int, max_block: int) -> None:
         self.twins = [twin(plugin) for plugin in plugins]
         self._chain = primed(self.twins, rate, channels, max_block)
         self._measures = (rate, max(max_block, channels + 1), False)
+        # Read last: a VST3 or Audio Unit may know its latency only once it has been prepared for a rate.
+        self.latency = sum(habits_of(plugin, rate, channels).latency for plugin in plugins)
 
     def play(self, block: Block) -> Block:
         """What pedalboard returns: the newest samples, as many as are not withheld."""
@@ -125,8 +126,7 @@ class NativeStream:
             size = CONSTANT_BLOCK
         elif self._exact and any(habits.blocks is Blocks.ROUNDED for habits in self._habits):
             size = self._max_block
-        latency = sum(habits.latency for habits in self._habits)
-        voice = Voice(self._plugins, latency, *self._layout, size or self._max_block)
+        voice = Voice(self._plugins, *self._layout, size or self._max_block)
         return Reblocked(voice, self._layout[1], size) if size else voice
 
     def _turn(self) -> None:
@@ -140,7 +140,7 @@ class NativeStream:
         if self._player.latency and not self._keeps_latency():
             return
         constant = any(habits.blocks is Blocks.CONSTANT for habits in self._habits)
-        if not constant and all(isinstance(end, float) and not name.endswith("_seconds") for _, name, _, end in moves):
+        if not constant and all(glides(name, end) for _, name, _, end in moves):
             self._glide = Glide(moves, self._change_samples)
         else:
             self._next, self._faded = self._new_player(), -self.latency

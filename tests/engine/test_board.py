@@ -3,14 +3,15 @@
 import numpy as np
 import pedalboard
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pedalboard import Chorus, Compressor, Gain, Pedalboard, Phaser, Reverb
+
 from dreampedal.engine.board import Board
 from dreampedal.engine.delay import DelayLine
 from dreampedal.engine.effect import Effect
 from dreampedal.engine.mix import Mix
 from dreampedal.engine.parameters import Count
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from pedalboard import Chorus, Compressor, Gain, Pedalboard, Phaser, Reverb
 
 recordings = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -61,7 +62,9 @@ def streamed(board, audio, rate, seed=0, largest=3000):
     """The output of a stream for the audio and the zeros that bring out its last sample; and the latency."""
     stream = board.stream(rate, audio.shape[0], largest)
     longer = np.pad(audio, ((0, 0), (0, stream.latency)))
-    return np.concatenate([stream.process(block).copy() for block in cut(longer, seed, largest)], axis=1), stream.latency
+    return np.concatenate(
+        [stream.process(block).copy() for block in cut(longer, seed, largest)], axis=1
+    ), stream.latency
 
 
 BOARDS = {
@@ -69,7 +72,9 @@ BOARDS = {
     "ours": lambda: Board([Wait(samples=100), Framed(), Wait(samples=1)]),
     "ours first": lambda: Board([Framed(), Phaser(), Reverb()]),
     "natives first": lambda: Board([Reverb(), Chorus(), Framed(), Phaser()]),
-    "nested": lambda: Board([Reverb(), Board([Wait(samples=77), Chorus()]), Pedalboard([Phaser(), Gain(-3)]), Framed()]),
+    "nested": lambda: Board(
+        [Reverb(), Board([Wait(samples=77), Chorus()]), Pedalboard([Phaser(), Gain(-3)]), Framed()]
+    ),
     "parallel": lambda: Board([Compressor(-20, 4), Mix([Framed(), Reverb(), Board([])]), Chorus()]),
     "parallel natives": lambda: Board([Framed(), pedalboard.Mix([Chorus(), Gain(-6), pedalboard.Chain([Reverb()])])]),
 }

@@ -3,14 +3,15 @@
 import numpy as np
 import pedalboard
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pedalboard import BrickwallLimiter, Chain, Gain, Invert, Reverb
+
 from dreampedal.engine.board import Board
 from dreampedal.engine.delay import DelayLine
 from dreampedal.engine.effect import Effect
 from dreampedal.engine.mix import Mix
 from dreampedal.engine.parameters import Count
-from hypothesis import given, settings
-from hypothesis import strategies as st
-from pedalboard import BrickwallLimiter, Chain, Gain, Invert, Reverb
 
 
 class Wait(Effect, family=True):
@@ -30,13 +31,17 @@ def impulse_response(effect, block, channels=2):
     stream = effect.stream(48000, channels, block)
     impulse = np.zeros((channels, 4000), np.float32)
     impulse[:, 0] = 1
-    played = np.concatenate([stream.process(part).copy() for part in np.split(impulse, range(block, 4000, block), 1)], 1)
+    played = np.concatenate(
+        [stream.process(part).copy() for part in np.split(impulse, range(block, 4000, block), 1)], 1
+    )
     return {int(at): round(float(played[0, at]), 4) for at in np.flatnonzero(played[0])}, stream.latency
 
 
 waits = st.recursive(
     st.integers(0, 400).map(lambda samples: Wait(samples=samples)) | st.builds(Invert) | st.builds(Gain, st.just(0)),
-    lambda inside: st.lists(inside, min_size=1, max_size=3).map(Board) | st.lists(inside, min_size=1, max_size=3).map(Mix),
+    lambda inside: (
+        st.lists(inside, min_size=1, max_size=3).map(Board) | st.lists(inside, min_size=1, max_size=3).map(Mix)
+    ),
     max_leaves=8,
 )
 

@@ -1,13 +1,15 @@
-"""Natives against pedalboard itself: the same samples in one call, in any blocks, and no click when a knob is turned."""
+"""Natives against pedalboard itself: the same samples in one call and in any blocks, and no click as a knob turns."""
 
 import numpy as np
 import pedalboard
 import pytest
-from dreampedal.engine.board import Board
-from dreampedal.engine.native import NotStreamable, native_parameters, twin
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pedalboard import Pedalboard
+from pedalboard_native._internal import AddLatency
+
+from dreampedal.engine.board import Board
+from dreampedal.engine.native import NotStreamable, native_parameters, twin
 
 RATE = 44100
 ROOM = np.random.default_rng(1).normal(size=(2, 3000)) * np.exp(-np.arange(3000) / 600)
@@ -151,6 +153,17 @@ def test_what_cannot_stream_says_so(name, clip):
     assert np.array_equal(board(audio, rate), expected)
 
 
+@pytest.mark.parametrize("buffer_size", [1000, 8192])
+def test_a_convolution_keeps_its_bits_at_each_buffer_size(buffer_size, clip):
+    """Its FFT follows the buffer size, so both sides are given the same one."""
+    audio = clip("mix_rock")[0][:, :20_000]
+    board = Board([NATIVES["Convolution"]()])
+    expected = Pedalboard([NATIVES["Convolution"]()])(audio, RATE, buffer_size)
+    assert np.array_equal(board(audio, RATE, buffer_size), expected)
+    played = in_blocks(lambda block: board(block, RATE, buffer_size, reset=False), audio, [1, 700, 9000, 3])
+    assert np.array_equal(np.concatenate([played, board.flush()], axis=1), expected)
+
+
 def test_few_samples_are_never_misread(clip):
     """(2, 1), (2, 2) and (6, 3) are read as channels first, as all blocks of the signal are."""
     audio = with_channels(clip("mix_rock")[0][:, :999], 6)
@@ -273,6 +286,34 @@ def test_a_glide_ends_on_the_very_value(block, clip):
     expected = pedalboard.Gain(-7.3)(audio[:1], rate)
     assert np.array_equal(played[:, :at], audio[:1, :at])
     assert np.array_equal(played[:, landed:], expected[:, landed : played.shape[1]])
+
+
+def test_a_switch_cuts_no_tail_of_its_neighbours(clip):
+    """A new mode takes a new ladder filter; the reverb beside it rings on."""
+    audio, rate = clip("drums_break")
+    audio[:, rate:] = 0
+    ladder, reverb = pedalboard.LadderFilter(cutoff_hz=5000), pedalboard.Reverb(room_size=0.9)
+    board = Board([pedalboard.Gain(0), reverb, ladder])
+    unchanged = Board([pedalboard.Gain(0), twin(reverb), twin(ladder)]).stream(rate, 2, 512).process
+    expected, _ = turned(unchanged, ladder, {}, audio[:, : 3 * rate], 512)
+    values = {"mode": pedalboard.LadderFilter.LPF24}
+    played, at = turned(board.stream(rate, 2, 512).process, ladder, values, audio[:, : 3 * rate], 512)
+    after = slice(at + rate // 10, None)
+    assert np.std(played[:, after]) > 0.3 * np.std(expected[:, after]) > 0
+
+
+def test_a_plugin_that_cannot_be_copied_plays_itself(clip):
+    """As VST3 and Audio Units do: pedalboard's own test plugin does not tell its latency, nor its parameters."""
+    audio, rate = clip("mix_rock")
+    audio = audio[:, :20_000]
+    plugin = AddLatency(1000)
+    board = Board([plugin, pedalboard.Reverb()])
+    assert twin(plugin) is plugin
+    assert board.stream(rate, 2).latency == board.latency_at(rate) == 1000
+    played = in_blocks(lambda block: board(block, rate, reset=False), audio, [1, 5000, 20, 9000])
+    assert np.array_equal(np.concatenate([played, board.flush()], axis=1), pedalboard.Reverb()(audio, rate))
+    with pytest.raises(ValueError, match="one plugin twice"):
+        Board([plugin, Board([plugin])]).stream(rate, 2)
 
 
 def test_what_would_change_latency_waits_for_the_next_stream(clip):

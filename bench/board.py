@@ -1,0 +1,85 @@
+"""What a board costs a block, against `pedalboard.Pedalboard` with the same plugins.
+
+Live blocks of 128 samples, stereo, at 48 kHz. Ours is `stream.process`, theirs `Pedalboard.process(..., reset=False)`
+with the block as its buffer size; outputs are compared first. Run with `python bench/board.py`.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import numpy as np
+import pedalboard
+from pedalboard import Chorus, Compressor, Delay, Gain, HighpassFilter, Limiter, PeakFilter, Reverb
+from report import median_seconds, report
+
+from dreampedal.engine.board import Board
+from dreampedal.engine.mix import Mix
+from dreampedal.presets import demo_recording
+
+RATE, BLOCK, BLOCKS = 48_000, 128, 500
+
+CHAINS: dict[str, Callable[[], list[pedalboard.Plugin]]] = {
+    "1 (gain)": lambda: [Gain(-3)],
+    "3 (compressor, chorus, reverb)": lambda: [Compressor(-20, 4), Chorus(), Reverb()],
+    "8 (a full pedal board)": lambda: [
+        HighpassFilter(80), Compressor(-20, 4), PeakFilter(800, 3), Chorus(), Delay(0.3), Reverb(), Gain(3), Limiter(-1)
+    ],
+    "2 in parallel": lambda: [pedalboard.Mix([Gain(-6), Reverb()])],
+}  # fmt: skip
+
+
+def main() -> int:
+    """Print the table; exit status 1 if the two do not play the same samples."""
+    audio, _ = demo_recording()
+    audio = np.resize(audio, (2, BLOCK * BLOCKS))
+    blocks = [np.ascontiguousarray(block) for block in np.split(audio, BLOCKS, axis=1)]
+    rows, all_same = [], True
+    for name, make in CHAINS.items():
+        theirs, stream = pedalboard.Pedalboard(make()), Board(make()).stream(RATE, 2, BLOCK)
+        same = all(
+            np.array_equal(stream.process(block), theirs.process(block, RATE, BLOCK, reset=False)) for block in blocks
+        )
+        all_same &= same
+
+        def ours(stream=stream) -> None:
+            for block in blocks:
+                stream.process(block)
+
+        def bare(theirs=theirs) -> None:
+            for block in blocks:
+                theirs.process(block, RATE, BLOCK, reset=False)
+
+        rows.append(_row(name, *median_seconds(ours, bare), same))
+    rows.append(_empty(blocks))
+    report("board", rows, rate=RATE, block=BLOCK, channels=2)
+    return 0 if all_same else 1
+
+
+def _row(name: str, ours: float, theirs: float, same: bool) -> dict[str, object]:
+    ours_us, theirs_us = ours / BLOCKS * 1e6, theirs / BLOCKS * 1e6
+    return {
+        "plugins": name,
+        "ours µs a block": ours_us,
+        "pedalboard µs a block": theirs_us,
+        "ratio": ours_us / theirs_us,
+        "added µs": ours_us - theirs_us,
+        "same samples": "yes" if same else "no",
+    }
+
+
+def _empty(blocks: list[np.ndarray]) -> dict[str, object]:
+    """The price of our own routing: a mix of two empty boards, against pedalboard's mix of two empty chains."""
+    stream = Mix([Board(), Board()]).stream(RATE, 2, BLOCK)
+    theirs = pedalboard.Mix([pedalboard.Chain([]), pedalboard.Chain([])])
+    same = all(np.array_equal(stream.process(x), theirs.process(x, RATE, BLOCK, reset=False)) for x in blocks)
+    ours, bare = median_seconds(
+        lambda: [stream.process(block) for block in blocks],
+        lambda: [theirs.process(block, RATE, BLOCK, reset=False) for block in blocks],
+    )
+    return _row("none (a mix of two empty boards)", ours, bare, same)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
