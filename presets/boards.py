@@ -33,12 +33,12 @@ from .settings import apply
 KEYS = ("title", "description", "effects")
 """What a preset holds."""
 
-_CONTAINERS: dict[str, type] = {
+_CONTAINERS: dict[str, Any] = {
     "Board": Board,
     "Mix": Mix,
     "pedalboard.Chain": pedalboard.Chain,
     "pedalboard.Mix": pedalboard.Mix,
-    "pedalboard.Pedalboard": pedalboard.Pedalboard,
+    "pedalboard.Pedalboard": vars(pedalboard)["Pedalboard"],
 }
 
 

@@ -20,12 +20,13 @@ GROUP = "dreampedal.effects"
 
 def effect_class(name: str, where: str) -> type[Effect]:
     """The effect class called `name`; a ValueError that names `where` and lists what there is."""
-    for load in (lambda: None, load_shipped, lambda: _load_entry_point(name, where)):
-        load()
-        cls = Effect.registry.get(name)
-        if cls and not inspect.isabstract(cls):
-            return cls
-    known = sorted(name for name, cls in Effect.registry.items() if not inspect.isabstract(cls))
+    if name not in Effect.registry:
+        load_shipped()
+    if name not in Effect.registry:
+        _load_entry_point(name, where)
+    known = {known: cls for known, cls in sorted(Effect.registry.items()) if not inspect.isabstract(cls)}
+    if name in known:
+        return known[name]
     raise ValueError(
         f"{where} = {name!r}: no such effect{suggestion(name, known)}; "
         f'expected one of {listed(known)}, or a native plugin as "pedalboard.NAME"'
