@@ -1,0 +1,52 @@
+"""The demo: a sound, a picture and a line of figures for each preset, and all of it true."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from pedalboard.io import AudioFile
+
+from dreampedal import library
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory):
+    """The folder of one run, and its report."""
+    folder = tmp_path_factory.mktemp("demo")
+    done = subprocess.run(
+        [sys.executable, "-m", "dreampedal", "demo", "--out", folder / "out", "--json"],
+        check=True, capture_output=True, text=True, env=os.environ | {"COLUMNS": "120"},
+    )  # fmt: skip
+    return folder / "out", json.loads(done.stdout)
+
+
+def read(path):
+    with AudioFile(str(path)) as file:
+        return file.read(file.frames)
+
+
+def test_every_shipped_preset_has_a_sound_and_a_picture(demo):
+    out, report = demo
+    names = {path.stem for path in library.folders[0].glob("*.toml")}
+    assert {entry["preset"] for entry in report} == names
+    assert {path.name for path in out.iterdir()} == (
+        {f"{name}.wav" for name in names} | {f"{name}.png" for name in names} | {"dry.flac"}
+    )
+    dry = read(out / "dry.flac")
+    for entry in report:
+        assert read(entry["file"]).shape == dry.shape
+        assert os.path.getsize(entry["picture"]) > 20_000
+
+
+def test_the_network_hears_more_of_the_target_in_every_file(demo):
+    for entry in demo[1]:
+        assert entry["objective_after"] > entry["objective_before"], entry["preset"]
+
+
+def test_nothing_is_clipped_and_nothing_much_louder(demo):
+    for entry in demo[1]:
+        assert np.abs(read(entry["file"])).max() <= 10 ** (-0.9 / 20)
+        assert abs(entry["loudness_change_db"]) < 4, entry["preset"]
