@@ -66,8 +66,8 @@ class SpectralEffect(Effect, family=True):
     output_db = Number(0.0, -60.0, 24.0, unit="dB", smoothing_seconds=0.02, doc="Level of what comes out.")
 
     def __init__(self, **values: Any) -> None:
-        first = {name: values[name] for name in ("model", "target") if name in values}
-        super().__init__(**({"target": self.target} | first | values))
+        # The model comes first, since it says which targets there are; a default target is checked like any other.
+        super().__init__(**({"model": self.model, "target": self.target} | values))
 
     def stream(self, sample_rate: float, channels: int, max_block: int = 8192) -> SpectralStream:
         """A stream of this effect; changes of its parameters are heard from the next hop or sample on."""
@@ -126,6 +126,7 @@ class SpectralStream:
         columns, rows = 1 + effect.lookahead_frames, 1 if effect.link else channels
         self.ascent: Ascent = model.ascent(rows, effect.steps, columns)
         self.ascent.features[:] = self.layout.floor
+        self.ascent.result[:] = 0
 
         window, hop, bins = self.frames.window_samples, self.frames.hop_samples, self.frames.bins
         self.hop_seconds = hop / sample_rate

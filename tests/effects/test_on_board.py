@@ -27,7 +27,7 @@ def chain():
 
 
 @settings(deadline=None, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.one_of(st.integers(1, 10_000), st.integers(1, 64)), min_size=1, max_size=30))
+@given(sizes=st.lists(st.one_of(st.integers(1, 10_000), st.integers(1, 64)), min_size=1, max_size=30))
 def test_any_partition_of_a_nested_board_gives_the_same_samples(sizes, guitar):
     audio, rate = guitar
     whole = chain()(audio, rate)
