@@ -31,10 +31,12 @@ class Sound:
     """Bit depth of what is written; None keeps that of the input."""
 
     def board(self) -> Board:
-        """A board of its own; a ValueError if the preset, a setting or the ceiling is wrong."""
+        """A board of its own, its models loaded; a ValueError if the preset, a setting or the ceiling is wrong."""
         if self.ceiling_db is not None:
             Ceiling(self.ceiling_db, 48_000)
-        return read_preset(self.preset, self.settings).board
+        board = read_preset(self.preset, self.settings).board
+        board.latency_at(48_000)
+        return board
 
 
 @dataclass(frozen=True)
