@@ -25,6 +25,7 @@ from dreampedal.presets import demo_recording
 
 RATE = 48_000
 STEPS = 4
+PRESET = "deep_dream"
 THEIR_SECONDS = 2
 
 
@@ -71,7 +72,7 @@ def peak_megabytes(minutes: float, audio: NDArray[np.float32]) -> tuple[float, f
         with AudioFile(str(source), "w", RATE, 1) as file:
             for _ in range(round(minutes * 60 * RATE / audio.shape[1])):
                 file.write(audio)
-        command = [sys.executable, "-m", "dreampedal", "process", str(source), "-o", str(target), "--effect", "Dream"]
+        command = [sys.executable, "-m", "dreampedal", "process", str(source), "-o", str(target), "--preset", PRESET]
         start = time.perf_counter()
         process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)

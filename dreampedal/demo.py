@@ -147,7 +147,7 @@ def _view(
 ) -> View:
     """Before, after and offset, averaged over channels."""
     before, after = (features_of(effect, audio, rate).mean(0) / NEPERS_PER_DB for audio in (dry, wet))
-    offset = effect.amount * trace(effect, reached, rate).offset.mean(0) / NEPERS_PER_DB
+    offset = trace(effect, reached, rate).offset.mean(0) / NEPERS_PER_DB
     centres = BandLayout(**effect.loaded_model().manifest.bands.model_dump()).centres_hz
     return View(before, after, offset, centres, dry.shape[1] / rate)
 

@@ -21,6 +21,7 @@ from .bands import BandLayout, lay
 from .effect import Block, Effect, require_rate
 from .guard import MEMORY_SECONDS, GuardState, k_gain
 from .library import library
+from .manifest import ModelError
 from .model import Model
 from .parameters import Choice, Count, Number, Switch, Text
 from .rates import at_rate, studio_latency
@@ -85,8 +86,12 @@ class SpectralEffect(Effect, family=True):
         return Frames(at_rate(manifest.window, sample_rate), at_rate(manifest.hop, sample_rate))
 
     def loaded_model(self) -> Model:
-        """The model itself, found in the library and read on first use."""
-        return library.model(self.model)
+        """The model itself, found in the library and read on first use; a ModelError if it cannot dream live."""
+        model = library.model(self.model)
+        if model.manifest.kind != "ascent" or model.manifest.runs_on != "columns":
+            found = f"a {model.manifest.kind} model that runs on a {model.manifest.runs_on}"
+            raise ModelError(self.model, "kind", found, "an ascent model that runs on columns")
+        return model
 
     def injections(self) -> targets.Injections:
         """The target as the model takes it."""
