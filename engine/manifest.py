@@ -1,0 +1,133 @@
+"""The manifest: what a model says of itself, as JSON in the metadata of its ONNX file.
+
+Everything that the engine and a user need to know is declared here, so that no file lies beside a model and nothing is
+guessed from its graph. `engine.structure` checks that graph and manifest agree.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+METADATA_KEY = "dreampedal"
+"""Where the manifest lies in an ONNX file's metadata."""
+
+GOLDEN_KEY = "dreampedal.golden"
+"""Where the golden vectors lie."""
+
+MAX_STEPS = 8
+"""Steps of ascent that one file holds unrolled."""
+
+Label = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
+Positive = Annotated[int, Field(gt=0)]
+
+
+class ModelError(ValueError):
+    """A model file that cannot be used: which file, which field of it, what was found and what was expected."""
+
+    def __init__(self, file: object, field: str, found: object, expected: object) -> None:
+        self.file, self.field, self.found, self.expected = str(file), field, str(found), str(expected)
+        super().__init__(f"{file}: {field} is {found}: expected {expected}")
+
+
+class Strict(BaseModel):
+    """Declared data: no unknown field, no change after reading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Bands(Strict):
+    """The log-frequency bands that the model sees: `count` centres from `low_hz` to `high_hz`, floor in dB."""
+
+    count: Annotated[int, Field(ge=2, le=4096)] = 96
+    low_hz: Annotated[float, Field(gt=0)] = 50.0
+    high_hz: Annotated[float, Field(gt=0, le=200_000)] = 16_000.0
+    floor_db: Annotated[float, Field(lt=0, ge=-300)] = -100.0
+
+
+class Normalisation(Strict):
+    """Mean and standard deviation of each band in training; folded into the graph, kept here as a record."""
+
+    mean: tuple[float, ...]
+    std: tuple[Annotated[float, Field(gt=0)], ...]
+
+
+class Layer(Strict):
+    """A layer that a target can name; `labels`, if any, name its filters."""
+
+    name: Label
+    filters: Positive
+    labels: tuple[Label, ...] = ()
+
+    @model_validator(mode="after")
+    def _labels_name_filters(self) -> Layer:
+        if self.labels and len(self.labels) != self.filters:
+            raise ValueError(f"{len(self.labels)} labels for {self.filters} filters of {self.name}")
+        return self
+
+
+class Training(Strict):
+    """Where the weights come from."""
+
+    data: str
+    licence: str
+    seed: int
+    notes: str = ""
+
+
+class Manifest(Strict):
+    """What a model file declares.
+
+    `columns` models are causal in time and run column by column with state; `window` models see `context_frames`
+    columns at once and keep nothing.
+    """
+
+    format: Literal[1] = 1
+    name: Label
+    version: str
+    kind: Literal["ascent", "student", "waveform", "classifier"] = "ascent"
+    runs_on: Literal["columns", "window"] = "columns"
+    sample_rates: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    """Rates heard in training, in Hz."""
+    bands: Bands = Bands()
+    window: Positive = 2048
+    """Samples of an analysis window at 44.1 and 48 kHz; likewise `hop`."""
+    hop: Positive = 512
+    context_frames: Annotated[int, Field(gt=0, le=65_536)]
+    """W: columns that the head averages over, and the whole window of a `window` model."""
+    normalisation: Normalisation
+    layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
+    classes: tuple[Label, ...] = ()
+    states: dict[str, tuple[Positive, Positive]] = {}
+    """Shape of each state tensor for one channel: (filters, columns)."""
+    steps: Annotated[int, Field(ge=1, le=MAX_STEPS)] = MAX_STEPS
+    training: Training
+    accuracy: dict[str, float] = {}
+    content_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """SHA-256 of the weights (`engine.structure.content_hash`)."""
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Manifest:
+        names = [layer.name for layer in self.layers]
+        if len(set(names)) != len(names) or "class" in names:
+            raise ValueError(f"layers {', '.join(names)}: names must differ, and 'class' is no name of a layer")
+        if len(set(self.classes)) != len(self.classes):
+            raise ValueError("classes: names must differ")
+        for field in ("mean", "std"):
+            if (found := len(getattr(self.normalisation, field))) != self.bands.count:
+                raise ValueError(f"normalisation.{field} has {found} values for {self.bands.count} bands")
+        if self.runs_on == "window" and self.states:
+            raise ValueError("states: a model that runs on the window keeps none")
+        return self
+
+
+def read_manifest(file: object, text: str) -> Manifest:
+    """The manifest in `text`, found in `file`; a ModelError that names the first field that is wrong."""
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(("manifest", *(str(part) for part in first["loc"])))
+        found = "missing" if first["type"] == "missing" else repr(first["input"])[:120]
+        raise ModelError(file, field, found, first["msg"]) from None

@@ -1,0 +1,193 @@
+"""A model: one ONNX file, read safely, and the sessions that play it."""
+
+from __future__ import annotations
+
+import threading
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .ascent import Ascent
+
+if TYPE_CHECKING:
+    from onnx import ModelProto
+
+    from .manifest import Manifest
+
+Device = Literal["auto", "cpu", "cuda"]
+
+
+class DeviceError(ValueError):
+    """A device was asked for that is not there."""
+
+
+class Model:
+    """A model as its file declares it. Sessions are made when first needed and shared by all that run it."""
+
+    def __init__(self, path: Path, graph: ModelProto, manifest: Manifest, device: Device) -> None:
+        self.path, self.manifest = path, manifest
+        self.device = chosen_device(device, manifest)
+        self._graph = graph
+        self._sessions: dict[tuple[str, int, str], Any] = {}
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        manifest = self.manifest
+        return f"Model({manifest.name!r}, version={manifest.version!r}, layers={[x.name for x in manifest.layers]})"
+
+    @classmethod
+    def load(cls, path: str | Path, device: Device = "auto") -> Model:
+        """The model in the file at `path`, its structure proved sound before anything of it runs.
+
+        Args:
+            device: "cpu", "cuda", or "auto": the GPU, where there is one, for models that see a whole window, and the
+                CPU for models that move one column, which are done before a GPU has begun.
+
+        Raises:
+            ModelError: that names the file, the field, what was found and what was expected.
+            DeviceError: if "cuda" is asked for and not there.
+        """
+        from .structure import read_model
+
+        return cls(Path(path), *read_model(path), device)
+
+    def ascent(self, channels: int = 1, steps: int = 4, columns: int = 1, device: Device | None = None) -> Ascent:
+        """A new ascent, warm, in the state of endless silence.
+
+        Args:
+            channels: rows of features, each with its own states.
+            steps: steps of a run, 0 (only listen) to `manifest.steps`; `Ascent.run` takes others too.
+            columns: moving columns, 1 + `lookahead_frames`, up to `manifest.context_frames`. A model that runs on the
+                window moves all of it.
+            device: another than the model's own.
+        """
+        manifest = self.manifest
+        if manifest.runs_on == "window":
+            columns = manifest.context_frames
+        if not 1 <= columns <= manifest.context_frames:
+            raise ValueError(f"columns = {columns}: {manifest.name} takes 1 to {manifest.context_frames}")
+        if channels < 1:
+            raise ValueError(f"channels = {channels}: expected at least 1")
+        return Ascent(self, channels, steps, columns, chosen_device(device, manifest) if device else self.device)
+
+    @cached_property
+    def silence(self) -> dict[str, NDArray[np.float32]]:
+        """State of each layer after endless silence, one channel: (1, filters, columns).
+
+        A layer's input in silence is one column, repeated. It depends on the states before it only, so a pass for each
+        state makes them all right.
+        """
+        if not self.manifest.states:
+            return {}
+        floor = self.manifest.bands.floor_db * np.log(10) / 20
+        feeds: dict[str, NDArray[np.float32]] = {
+            f"state_{name}": np.zeros((1, *shape), np.float32) for name, shape in self.manifest.states.items()
+        }
+        feeds["features"] = np.full((1, self.manifest.bands.count, 1), floor, np.float32)
+        feeds["offset"] = np.zeros_like(feeds["features"])
+        names = {f"t1_state_0_{name}": f"state_{name}" for name in self.manifest.states}
+        session = self.session("t1", 0, "cpu")
+        needed = {value.name for value in session.get_inputs()}
+        for _ in names:
+            fed = {name: value for name, value in feeds.items() if name in needed}
+            for name, state in zip(names.values(), session.run(list(names), fed), strict=True):
+                feeds[name] = np.repeat(state[:, :, -1:], state.shape[2], axis=2)
+        return {name: feeds[f"state_{name}"] for name in self.manifest.states}
+
+    def session(self, chain: str, steps: int, device: str) -> Any:
+        """The ONNX Runtime session that ends at a number of steps, with nothing in it that these do not need."""
+        key = chain, steps, device
+        with self._lock:
+            if key not in self._sessions:
+                self._sessions[key] = make_session(pruned(self._graph, self.taps(chain, steps)), device)
+            return self._sessions[key]
+
+    def taps(self, chain: str, steps: int) -> list[str]:
+        """Outputs to compute: what is heard (0 steps) or the offset, and the states that it leads to."""
+        if steps == 0:
+            heard = [f"{chain}_y_{layer.name}" for layer in self.manifest.layers]
+            taps = heard + ([f"{chain}_logits"] if self.manifest.classes else [])
+        else:
+            taps = [f"{chain}_offset_{steps}"]
+        return taps + [f"{chain}_state_{steps}_{name}" for name in self.manifest.states]
+
+    def positions(self, layer: str, columns: int) -> int:
+        """Positions of a layer's output on `columns` columns."""
+        if self.manifest.runs_on == "columns":
+            return columns
+        bands = self.manifest.bands.count
+        features = np.zeros((1, bands, columns), np.float32)
+        session = self.session("window", 0, "cpu")
+        return int(session.run([f"window_y_{layer}"], {"features": features, "offset": features})[0].shape[2])
+
+
+def pruned(model: ModelProto, outputs: list[str]) -> bytes:
+    """The part of a model that `outputs` need, as the bytes of a model."""
+    from onnx import ModelProto
+
+    producers = {name: node for node in model.graph.node for name in node.output}
+    needed, waiting = set[str](), list(outputs)
+    while waiting:
+        name = waiting.pop()
+        if name and name not in needed:
+            needed.add(name)
+            if name in producers:
+                waiting.extend(producers[name].input)
+    part = ModelProto()
+    part.ir_version = model.ir_version
+    part.opset_import.extend(model.opset_import)
+    graph, whole = part.graph, model.graph
+    graph.name = whole.name
+    graph.node.extend(node for node in whole.node if needed.intersection(node.output))
+    graph.initializer.extend(tensor for tensor in whole.initializer if tensor.name in needed)
+    graph.input.extend(value for value in whole.input if value.name in needed)
+    graph.output.extend(value for value in whole.output if value.name in outputs)
+    return part.SerializeToString()
+
+
+def make_session(model: bytes, device: str) -> Any:
+    """An ONNX Runtime session of one thread, which is the fastest for graphs as small as ours, and the steadiest."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    if device == "cuda":
+        settings = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC", "do_copy_in_default_stream": "1"}
+        providers: list[Any] = [("CUDAExecutionProvider", settings), "CPUExecutionProvider"]
+    else:
+        providers = ["CPUExecutionProvider"]
+    return onnxruntime.InferenceSession(model, options, providers=providers)
+
+
+def chosen_device(device: Device, manifest: Manifest) -> Literal["cpu", "cuda"]:
+    """The device to run on; a DeviceError in one line if CUDA was asked for and is not there."""
+    if device not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"device = {device!r}: expected auto, cpu or cuda")
+    if device == "cpu" or (device == "auto" and manifest.runs_on == "columns"):
+        return "cpu"
+    missing = why_no_cuda()
+    if missing and device == "cuda":
+        raise DeviceError(f"device = 'cuda': {missing}; use 'cpu' or 'auto'")
+    return "cpu" if missing else "cuda"
+
+
+def why_no_cuda() -> str | None:
+    """What is missing for CUDA, in words, or None. Asks the driver first: ONNX Runtime complains at length."""
+    import ctypes
+
+    import onnxruntime
+
+    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
+        return "this ONNX Runtime is built without it (onnxruntime-gpu has it)"
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if hasattr(ctypes, "WinDLL") else "libcuda.so.1")
+    except OSError:
+        return "no NVIDIA driver found"
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0 or count.value == 0:
+        return "no NVIDIA GPU found"
+    return None

@@ -1,0 +1,220 @@
+"""What a model file is made of, proved before anything of it runs.
+
+An ONNX file comes from anywhere. ONNX Runtime would open files that it names and run any operator in it, so the file is
+read here first, as bytes, and refused unless it is small, complete in itself, made of known operators, and exactly what
+its manifest declares.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from .manifest import METADATA_KEY, Manifest, ModelError, read_manifest
+
+if TYPE_CHECKING:
+    from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, ValueInfoProto
+
+MAX_FILE_BYTES = 256 << 20
+"""Largest file that is read at all."""
+
+MAX_NODES = 100_000
+
+OPERATORS = frozenset(
+    ["Add", "AveragePool", "Cast", "Clip", "Concat", "Conv", "ConvTranspose", "Elu", "Expand", "Gemm", "Greater"]
+    + ["HardSigmoid", "Identity", "LeakyRelu", "MatMul", "MaxPool", "Mul", "Neg", "RMSNormalization", "ReduceMean"]
+    + ["Relu", "Reshape", "ScatterElements", "Shape", "Sign", "Slice", "Sub", "Transpose", "Unsqueeze", "Where"]
+)
+"""Operators of the standard domain that a model may hold: numbers in, numbers out, no subgraph, no file, no text."""
+
+
+def read_model(path: str | Path) -> tuple[ModelProto, Manifest]:
+    """The graph and manifest of the model at `path`, proved sound.
+
+    Raises:
+        ModelError: that names the file, the field, what was found and what was expected.
+    """
+    model = parse(path)
+    require_self_contained(path, model)
+    require_known_operators(path, model)
+    manifest = read_manifest(path, metadata(path, model, METADATA_KEY))
+    require_declared(path, model, manifest)
+    if (found := content_hash(model)) != manifest.content_hash:
+        raise ModelError(path, "content hash of the weights", found, f"{manifest.content_hash}, as the manifest says")
+    return model, manifest
+
+
+def parse(path: str | Path) -> ModelProto:
+    """The file as ONNX, read as bytes: nothing that it refers to is opened."""
+    from google.protobuf.message import DecodeError
+    from onnx import load_model_from_string
+
+    try:
+        size = Path(path).stat().st_size
+        if size > MAX_FILE_BYTES:
+            raise ModelError(path, "size", f"{size} bytes", f"at most {MAX_FILE_BYTES}")
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise ModelError(path, "file", error.strerror or error, "a model that can be read") from None
+    try:
+        model = load_model_from_string(content)
+    except DecodeError:
+        raise ModelError(path, "content", f"{len(content)} bytes that are not ONNX", "a whole ONNX file") from None
+    if not model.graph.node:
+        raise ModelError(path, "graph", "empty", "a whole ONNX file with at least one node")
+    return model
+
+
+def metadata(path: str | Path, model: ModelProto, key: str) -> str:
+    """The text under `key` in the file's metadata."""
+    for entry in model.metadata_props:
+        if entry.key == key:
+            return str(entry.value)
+    raise ModelError(path, f"metadata '{key}'", "missing", "a file written by DreamPedal's exporter")
+
+
+def content_hash(model: ModelProto) -> str:
+    """SHA-256 over the name, type, shape and values of every initialiser, in the order of their names."""
+    from onnx.numpy_helper import to_array
+
+    digest = hashlib.sha256()
+    for tensor in sorted(model.graph.initializer, key=lambda tensor: tensor.name):
+        values = to_array(tensor)
+        digest.update(f"{tensor.name} {values.dtype.str} {values.shape};".encode())
+        digest.update(values.tobytes())
+    return digest.hexdigest()
+
+
+def require_self_contained(path: str | Path, model: ModelProto) -> None:
+    """Refuse tensors that lie in other files, wherever they hide: initialisers, attributes, subgraphs, functions."""
+    from onnx import TensorProto
+
+    attributes = [attribute for function in model.functions for node in function.node for attribute in node.attribute]
+    tensors = [*_tensors(model.graph), *(tensor for attribute in attributes for tensor in _held(attribute))]
+    for tensor in tensors:
+        if tensor.data_location != TensorProto.DEFAULT or tensor.external_data:
+            where = next((entry.value for entry in tensor.external_data if entry.key == "location"), "elsewhere")
+            raise ModelError(path, f"tensor '{tensor.name}'", f"stored in '{where}'", "every tensor inside the file")
+    for field in ("functions", "training_info", "configuration"):
+        if getattr(model, field, ()):
+            raise ModelError(path, field, "present", "none")
+    if model.graph.sparse_initializer:
+        raise ModelError(path, "sparse initialisers", "present", "none")
+
+
+def require_known_operators(path: str | Path, model: ModelProto) -> None:
+    """Refuse operators off the list, other domains, subgraphs, and graphs out of bounds."""
+    if len(model.graph.node) > MAX_NODES:
+        raise ModelError(path, "nodes", len(model.graph.node), f"at most {MAX_NODES}")
+    for domain in (entry.domain for entry in model.opset_import):
+        if domain not in ("", "ai.onnx"):
+            raise ModelError(path, "operator set", f"'{domain}'", "the standard one only")
+    for node in model.graph.node:
+        where = f"operator of node '{node.name or ', '.join(node.output)}'"
+        if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
+            found = f"{node.domain}::{node.op_type}" if node.domain else node.op_type
+            raise ModelError(path, where, found, f"one of {', '.join(sorted(OPERATORS))}")
+        if any(attribute.HasField("g") or attribute.graphs for attribute in node.attribute):
+            raise ModelError(path, where, f"{node.op_type} with a subgraph", "operators without")
+
+
+def require_declared(path: str | Path, model: ModelProto, manifest: Manifest) -> None:
+    """Refuse a graph whose inputs or outputs are not exactly those that its manifest stands for."""
+    if manifest.kind != "ascent":
+        raise ModelError(path, "manifest.kind", manifest.kind, "ascent, the only kind that this version plays")
+    graph = model.graph
+    held = {tensor.name for tensor in graph.initializer}
+    for what, values, expected in (
+        ("input", graph.input, inputs(manifest)),
+        ("output", graph.output, outputs(manifest)),
+    ):
+        found = {value.name: _shape(path, value) for value in values}
+        for name in found.keys() - expected.keys():
+            raise ModelError(path, f"{what} '{name}'", "undeclared", f"one that the manifest declares: {_few(expected)}")
+        for name in expected.keys() - found.keys():
+            raise ModelError(path, f"{what} '{name}'", "missing", f"shape {_words(expected[name])}")
+        for name, shape in found.items():
+            if shape != expected[name]:
+                raise ModelError(path, f"shape of {what} '{name}'", _words(shape), _words(expected[name]))
+        if len(values) != len(found):
+            raise ModelError(path, f"{what}s", "named twice", "one of each name")
+        if what == "input" and held & found.keys():
+            raise ModelError(path, f"inputs {_few(held & found.keys())}", "also weights", "inputs without a default")
+
+
+Shape = tuple[int | str, ...]
+"""Sizes of a tensor. Free ones have names: "C" channels, "T" moving columns, "P_conv1" positions of conv1's output."""
+
+
+def inputs(manifest: Manifest) -> dict[str, Shape]:
+    """Name and shape of every input of a model."""
+    bands = manifest.bands.count
+    columns = "T" if manifest.runs_on == "columns" else manifest.context_frames
+    expected: dict[str, Shape] = {
+        "features": ("C", bands, columns),
+        "offset": ("C", bands, columns),
+        "shape": (bands, bands),
+        "level": ("C", bands),
+        "mask": (bands,),
+        "rate": (1,),
+        "reach": (1,),
+    }
+    for layer in manifest.layers:
+        expected[f"u_{layer.name}"] = expected[f"v_{layer.name}"] = (layer.filters,)
+    if manifest.classes:
+        expected["classes"] = (len(manifest.classes),)
+    return expected | {f"state_{name}": ("C", *shape) for name, shape in manifest.states.items()}
+
+
+def outputs(manifest: Manifest) -> dict[str, Shape]:
+    """Name and shape of every tap: `CHAIN_offset_STEP`, `CHAIN_state_STEP_NAME`, `CHAIN_y_LAYER`, `CHAIN_logits`."""
+    bands, expected = manifest.bands.count, dict[str, Shape]()
+    on_columns = manifest.runs_on == "columns"
+    for chain, columns in {"t1": 1, "tn": "T"}.items() if on_columns else {"window": manifest.context_frames}.items():
+        for step in range(1, manifest.steps + 1):
+            expected[f"{chain}_offset_{step}"] = ("C", bands, columns)
+        for layer in manifest.layers:
+            expected[f"{chain}_y_{layer.name}"] = ("C", layer.filters, columns if on_columns else f"P_{layer.name}")
+        if manifest.classes:
+            expected[f"{chain}_logits"] = ("C", len(manifest.classes))
+        for name, shape in manifest.states.items():
+            for step in range(manifest.steps + 1):
+                expected[f"{chain}_state_{step}_{name}"] = ("C", *shape)
+    return expected
+
+
+def _shape(path: str | Path, value: ValueInfoProto) -> Shape:
+    from onnx import TensorProto
+
+    tensor = value.type.tensor_type
+    if tensor.elem_type != TensorProto.FLOAT:
+        raise ModelError(path, f"type of '{value.name}'", TensorProto.DataType.Name(tensor.elem_type), "FLOAT")
+    return tuple(size.dim_param or size.dim_value for size in tensor.shape.dim)
+
+
+def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
+    yield from graph.initializer
+    for sparse in graph.sparse_initializer:
+        yield from (sparse.values, sparse.indices)
+    for node in graph.node:
+        for attribute in node.attribute:
+            yield from _held(attribute)
+
+
+def _held(attribute: AttributeProto) -> Iterator[TensorProto]:
+    yield from (attribute.t, *attribute.tensors)
+    for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
+        yield from (sparse.values, sparse.indices)
+    for graph in (attribute.g, *attribute.graphs):
+        yield from _tensors(graph)
+
+
+def _words(shape: Shape) -> str:
+    return f"[{', '.join(map(str, shape))}]"
+
+
+def _few(names: Any) -> str:
+    names = sorted(names)
+    return ", ".join(names[:12]) + (" ..." if len(names) > 12 else "")
