@@ -18,10 +18,10 @@ from dataclasses import dataclass
 from operator import attrgetter
 
 import numpy as np
-from pedalboard import Plugin
+from pedalboard import Chain, Plugin
 
 from .effect import Block
-from .native import CONSTANT_BLOCK, Blocks, Habits, NotStreamable, glides, habits_of, primed, settable, twin
+from .native import CONSTANT_BLOCK, Blocks, NotStreamable, can_be_rebuilt, glides, habits_of, primed, settable, twin
 
 CHANGE_SECONDS = 0.02
 STEP_SAMPLES = 16
@@ -64,6 +64,8 @@ class Reblocked:
         whole = waiting.shape[1] // self._size * self._size
         parts = [self._play(waiting[:, start : start + self._size]) for start in range(0, whole, self._size)]
         ready = np.concatenate([self._ready, *parts], axis=1)
+        if ready.shape[1] < block.shape[1]:
+            raise NotStreamable(self.twins[0])
         self._waiting, self._ready = waiting[:, whole:], ready[:, block.shape[1] :]
         return ready[:, : block.shape[1]]
 
@@ -98,12 +100,12 @@ class NativeStream:
         self._plugins = plugins
         self._layout = (sample_rate, channels)
         self._max_block, self._exact = max_block, exact
-        self._habits = self._found_habits()
+        self._habits = [habits_of(plugin, sample_rate, channels) for plugin in plugins]
+        copied = [plugin for plugin in plugins if can_be_rebuilt(plugin)]
+        self._dials = [(plugin, attrgetter(*names)) for plugin in copied if (names := settable(type(plugin)))]
+        self._heard = [read(plugin) for plugin, read in self._dials]
         self._player = self._new_player()
         self.latency = self._player.latency
-        own = [plugin for plugin, other in zip(plugins, self._player.twins, strict=True) if plugin is not other]
-        self._dials = [(plugin, attrgetter(*names)) for plugin in own if (names := settable(type(plugin)))]
-        self._heard = [read(plugin) for plugin, read in self._dials]
         self._glide: Glide | None = None
         self._next: Voice | Reblocked | None = None
         self._faded = 0
@@ -116,13 +118,10 @@ class NativeStream:
         played = self._gliding(block) if self._glide else self._player.process(block)
         return self._fading(block, played) if self._next else played
 
-    def _found_habits(self) -> list[Habits]:
-        return [habits_of(plugin, *self._layout) for plugin in self._plugins]
-
     def _new_player(self) -> Voice | Reblocked:
         """A player with the parameters as they are now, and no memory."""
         size = 0
-        if any(habits.blocks is Blocks.CONSTANT for habits in self._habits):
+        if self._is_constant():
             size = CONSTANT_BLOCK
         elif self._exact and any(habits.blocks is Blocks.ROUNDED for habits in self._habits):
             size = self._max_block
@@ -139,18 +138,26 @@ class NativeStream:
         moves = [move for move in moves if move[2] != move[3]]
         if self._player.latency and not self._keeps_latency():
             return
-        constant = any(habits.blocks is Blocks.CONSTANT for habits in self._habits)
-        if not constant and all(glides(name, end) for _, name, _, end in moves):
+        if not self._is_constant() and all(glides(name, end) for _, name, _, end in moves):
             self._glide = Glide(moves, self._change_samples)
         else:
             self._next, self._faded = self._new_player(), -self.latency
 
+    def _is_constant(self) -> bool:
+        return any(habits.blocks is Blocks.CONSTANT for habits in self._habits)
+
     def _keeps_latency(self) -> bool:
-        """Whether the natives, as they are now, take their blocks as they did when the stream began."""
-        try:
-            return self._found_habits() == self._habits
-        except NotStreamable:
-            return False
+        """Whether natives with the parameters of now withhold as much as they did when the stream began."""
+        sample_rate, channels = self._layout
+        if self._is_constant():
+            try:
+                return [habits_of(plugin, sample_rate, channels) for plugin in self._plugins] == self._habits
+            except NotStreamable:
+                return False
+        samples = sum(habits.latency for habits in self._habits) + channels + 1
+        silence = np.zeros((channels, samples), np.float32)
+        given = Chain([twin(plugin) for plugin in self._plugins]).process(silence, sample_rate, samples, reset=False)
+        return bool(given.shape[1] == channels + 1)
 
     def _gliding(self, block: Block) -> Block:
         """Play in small steps while parameters move, and the rest of the block at once."""
