@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .structure import inputs
+from .structure import inputs, sizes
 
 if TYPE_CHECKING:
     from .model import Model
@@ -50,7 +50,8 @@ class Ascent:
     loud they are, so that what only changes loudness is taken out along `mask` (bands,), and zeros leave it in;
     `rate` and `reach` (1,) are in nepers; `u[layer]`, `v[layer]` (filters,) and `classes` (classes,) say what to climb:
     the mean over columns of Σ(u·y + ½v·y²), plus classes·logits. With 0 steps, `activations[layer]` (channels,
-    filters, columns) and `logits` (channels, classes) hold what the model hears at `features` + `offset`.
+    filters, columns) and `logits` (channels, classes) hold what the model hears at `features` + `offset`. `inputs` has
+    all that goes in, by its name in the graph.
 
     Columns are moving ones, the oldest first. `commit` fixes the oldest as it was played; call it once a hop.
     """
@@ -58,15 +59,15 @@ class Ascent:
     def __init__(self, model: Model, channels: int, steps: int, columns: int, device: str) -> None:
         manifest = model.manifest
         self.model, self.steps, self.device = model, steps, device
-        free: dict[str, int] = {"C": channels, "T": columns}
-        shapes = {name: tuple(free.get(str(size), size) for size in shape) for name, shape in inputs(manifest).items()}
-        self._inputs: dict[str, Array] = {name: np.zeros(shape, np.float32) for name, shape in shapes.items()}
-        self.features, self.offset = self._inputs["features"], self._inputs["offset"]
-        self.shape, self.level, self.mask = self._inputs["shape"], self._inputs["level"], self._inputs["mask"]
-        self.rate, self.reach = self._inputs["rate"], self._inputs["reach"]
-        self.u = {layer.name: self._inputs[f"u_{layer.name}"] for layer in manifest.layers}
-        self.v = {layer.name: self._inputs[f"v_{layer.name}"] for layer in manifest.layers}
-        self.classes = self._inputs.get("classes", np.zeros(0, np.float32))
+        self.inputs: dict[str, Array] = {
+            name: np.zeros(sizes(shape, channels, columns), np.float32) for name, shape in inputs(manifest).items()
+        }
+        self.features, self.offset = self.inputs["features"], self.inputs["offset"]
+        self.shape, self.level, self.mask = self.inputs["shape"], self.inputs["level"], self.inputs["mask"]
+        self.rate, self.reach = self.inputs["rate"], self.inputs["reach"]
+        self.u = {layer.name: self.inputs[f"u_{layer.name}"] for layer in manifest.layers}
+        self.v = {layer.name: self.inputs[f"v_{layer.name}"] for layer in manifest.layers}
+        self.classes = self.inputs.get("classes", np.zeros(0, np.float32))
         self.result: Array = np.zeros_like(self.features)
         self.logits: Array = np.zeros((channels, len(manifest.classes)), np.float32)
         self.activations: dict[str, Array] = {}
@@ -75,9 +76,9 @@ class Ascent:
         self._chain = "window" if manifest.runs_on == "window" else "t1" if columns == 1 else "tn"
         self._runs: dict[int, Run] = {}
         self._front = 0
-        self._values = _values(self._inputs, device)
+        self._values = _values(self.inputs, device)
         self._states = tuple(
-            _values({name: self._inputs[f"state_{name}"].copy() for name in manifest.states}, device) for _ in range(2)
+            _values({name: self.inputs[f"state_{name}"].copy() for name in manifest.states}, device) for _ in range(2)
         )
         self.reset()
         self.run()
@@ -101,7 +102,7 @@ class Ascent:
         run = self._runs.get(wanted) or self._bind(wanted)
         binding = run.bindings[self._front]
         for name in run.fed:
-            self._values[name].update_inplace(self._inputs[name])
+            self._values[name].update_inplace(self.inputs[name])
         run.session.run_with_iobinding(binding)
         if wanted == 0:
             self.result[:] = self.offset

@@ -96,7 +96,7 @@ class Manifest(Strict):
     hop: Positive = 512
     context_frames: Annotated[int, Field(gt=0, le=65_536)]
     """W: columns that the head averages over, and the whole window of a `window` model."""
-    normalisation: Normalisation
+    normalisation: Annotated[Normalisation, Field(repr=False)]
     layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
     classes: tuple[Label, ...] = ()
     states: dict[str, tuple[Positive, Positive]] = {}

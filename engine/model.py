@@ -102,8 +102,16 @@ class Model:
         key = chain, steps, device
         with self._lock:
             if key not in self._sessions:
-                self._sessions[key] = make_session(pruned(self._graph, self.taps(chain, steps)), device)
+                self._sessions[key] = self._made(chain, steps, device)
             return self._sessions[key]
+
+    def _made(self, chain: str, steps: int, device: str) -> Any:
+        from .manifest import ModelError
+
+        try:
+            return make_session(pruned(self._graph, self.taps(chain, steps)), device)
+        except Exception as error:  # ONNX Runtime's errors have no base class of their own
+            raise ModelError(self.path, "graph", f"refused by ONNX Runtime: {error}", "one that it can run") from error
 
     def taps(self, chain: str, steps: int) -> list[str]:
         """Outputs to compute: what is heard (0 steps) or the offset, and the states that it leads to."""
@@ -145,7 +153,7 @@ def pruned(model: ModelProto, outputs: list[str]) -> bytes:
     graph.initializer.extend(tensor for tensor in whole.initializer if tensor.name in needed)
     graph.input.extend(value for value in whole.input if value.name in needed)
     graph.output.extend(value for value in whole.output if value.name in outputs)
-    return part.SerializeToString()
+    return bytes(part.SerializeToString())
 
 
 def make_session(model: bytes, device: str) -> Any:

@@ -23,10 +23,12 @@ MAX_FILE_BYTES = 256 << 20
 MAX_NODES = 100_000
 
 OPERATORS = frozenset(
-    ["Add", "AveragePool", "Cast", "Clip", "Concat", "Conv", "ConvTranspose", "Elu", "Expand", "Gemm", "Greater"]
-    + ["HardSigmoid", "Identity", "LeakyRelu", "MatMul", "MaxPool", "Mul", "Neg", "RMSNormalization", "ReduceMean"]
-    + ["Relu", "Reshape", "ScatterElements", "Shape", "Sign", "Slice", "Sub", "Transpose", "Unsqueeze", "Where"]
-)
+    {
+        "Add", "AveragePool", "Cast", "Clip", "Concat", "Conv", "ConvTranspose", "Elu", "Expand", "Gemm", "Greater",
+        "HardSigmoid", "Identity", "LeakyRelu", "MatMul", "MaxPool", "Mul", "Neg", "RMSNormalization", "ReduceMean",
+        "Relu", "Reshape", "ScatterElements", "Shape", "Sign", "Slice", "Sub", "Transpose", "Unsqueeze", "Where",
+    }
+)  # fmt: skip
 """Operators of the standard domain that a model may hold: numbers in, numbers out, no subgraph, no file, no text."""
 
 
@@ -132,7 +134,7 @@ def require_declared(path: str | Path, model: ModelProto, manifest: Manifest) ->
     ):
         found = {value.name: _shape(path, value) for value in values}
         for name in found.keys() - expected.keys():
-            raise ModelError(path, f"{what} '{name}'", "undeclared", f"one that the manifest declares: {_few(expected)}")
+            raise ModelError(path, f"{what} '{name}'", "undeclared", f"one of the manifest's: {_few(expected)}")
         for name in expected.keys() - found.keys():
             raise ModelError(path, f"{what} '{name}'", "missing", f"shape {_words(expected[name])}")
         for name, shape in found.items():
@@ -168,11 +170,18 @@ def inputs(manifest: Manifest) -> dict[str, Shape]:
     return expected | {f"state_{name}": ("C", *shape) for name, shape in manifest.states.items()}
 
 
+def sizes(shape: Shape, channels: int, columns: int) -> tuple[int, ...]:
+    """The shape of an input for so many channels and moving columns."""
+    free = {"C": channels, "T": columns}
+    return tuple(size if isinstance(size, int) else free[size] for size in shape)
+
+
 def outputs(manifest: Manifest) -> dict[str, Shape]:
     """Name and shape of every tap: `CHAIN_offset_STEP`, `CHAIN_state_STEP_NAME`, `CHAIN_y_LAYER`, `CHAIN_logits`."""
     bands, expected = manifest.bands.count, dict[str, Shape]()
     on_columns = manifest.runs_on == "columns"
-    for chain, columns in {"t1": 1, "tn": "T"}.items() if on_columns else {"window": manifest.context_frames}.items():
+    chains: dict[str, int | str] = {"t1": 1, "tn": "T"} if on_columns else {"window": manifest.context_frames}
+    for chain, columns in chains.items():
         for step in range(1, manifest.steps + 1):
             expected[f"{chain}_offset_{step}"] = ("C", bands, columns)
         for layer in manifest.layers:

@@ -8,7 +8,7 @@ gradient `dy` of the objective with respect to `y`; it returns the gradient with
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,7 +94,7 @@ class Convolution:
     def _weight(self, graph: Graph) -> str:
         return graph.weight(f"{self.name}.weight", self.weight)
 
-    def _settings(self) -> dict[str, object]:
+    def _settings(self) -> dict[str, Any]:
         return {
             "kernel_shape": list(self.weight.shape[2:]),
             "strides": list(self.stride),
@@ -174,7 +174,7 @@ class AveragePool:
 
 @dataclass(frozen=True)
 class MaxPool:
-    """The greatest of a moving patch. A gradient goes back to where the greatest was; where patches overlap they add."""
+    """The greatest of a moving patch. Gradients go back to where the greatest was, and add where patches overlap."""
 
     kernel: tuple[int, ...]
     stride: tuple[int, ...]

@@ -68,8 +68,10 @@ class CausalNetwork:
 class Moving(Protocol):
     """The moving columns of a network, in the layout that suits their number."""
 
-    prefix: str
-    net: CausalNetwork
+    @property
+    def prefix(self) -> str: ...
+    @property
+    def net(self) -> CausalNetwork: ...
 
     def activations(self, graph: Graph, offset: str) -> list[str]:
         """Every layer's output, in the chain's own layout."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import onnx
@@ -35,7 +36,7 @@ class Graph:
         self.constants: dict[str, NDArray[np.generic]] = {}
         self._known: dict[tuple[object, ...], str] = {}
 
-    def op(self, kind: str, *inputs: str, outputs: int = 1, **attributes: object) -> str:
+    def op(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> str:
         """Add a node; the name of its first output, the others being that name with `_1`, `_2`, ... appended."""
         key = (kind, inputs, outputs, repr(sorted(attributes.items())))
         if key not in self._known:

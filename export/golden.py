@@ -109,7 +109,7 @@ def random_inputs(rng: np.random.Generator, manifest: Manifest, columns: int, ch
     bands = manifest.bands.count
     mask = (rng.uniform(size=bands) > 0.1).astype(np.float32)
     distance = np.subtract.outer(np.arange(bands), np.arange(bands))
-    given = {
+    given: dict[str, NDArray[np.floating]] = {
         "offset": rng.normal(0, 0.1, (channels, bands, columns)) * mask[:, None],
         "shape": np.exp(-(distance**2) / 4) * np.outer(mask, mask),
         "level": rng.dirichlet(np.ones(bands), channels),

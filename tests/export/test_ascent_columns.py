@@ -78,7 +78,7 @@ def test_the_gradient_is_torchs(form, columns, activation, tmp_path):
     assert relative(ascent.result, expected) < 1e-4
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=20)
 @given(
     filters=st.lists(st.integers(1, 9), min_size=1, max_size=4),
     kernel=st.integers(1, 5),

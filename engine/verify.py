@@ -1,0 +1,203 @@
+"""The proof of a model: its structure, its golden vectors, and that it plays the same however a signal is cut.
+
+Structure comes first (`engine.structure`), so that nothing of a bad file ever runs. Then the takes that the exporter
+recorded are played again: inputs, and what the torch original made of them with autograd over its whole window.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .ascent import Array
+from .manifest import GOLDEN_KEY, Manifest, ModelError
+from .model import Device, Model
+from .structure import inputs, metadata, read_model, sizes
+
+if TYPE_CHECKING:
+    from .effect import Effect
+
+TOLERANCE = 1e-3
+"""Largest deviation from a golden vector, as a share of its largest value."""
+
+ONE_SECOND = 48_000
+
+LONGEST_BLOCKS = 10_000, 700, 40
+"""Samples of the longest block in each of the ways that a signal is cut."""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was proved of a model; a file that fails raises instead."""
+
+    manifest: Manifest
+    file_bytes: int
+    nodes: int
+    takes: int
+    """Golden takes that were replayed."""
+    golden_deviation: float
+    """Largest deviation from the torch original, as a share of the largest value."""
+    partitions: int
+    """Ways of cutting a signal that gave the same samples as one call."""
+
+
+def verify(path: str | Path, effect: Callable[[], Effect] | None = None, device: Device = "auto") -> Proof:
+    """Prove the model at `path`.
+
+    Args:
+        effect: makes an effect that plays this model, to try the partition law on samples as well.
+        device: to replay on.
+
+    Raises:
+        ModelError: that names the file, the field, what was found and what was expected.
+    """
+    graph, manifest = read_model(path)
+    takes = golden_takes(path, metadata(path, graph, GOLDEN_KEY), manifest)
+    model = Model(Path(path), graph, manifest, device)
+    deviation = max(replay(model, take) for take in takes)
+    require_repeatable(model)
+    return Proof(
+        manifest=manifest,
+        file_bytes=Path(path).stat().st_size,
+        nodes=len(graph.graph.node),
+        takes=len(takes),
+        golden_deviation=deviation,
+        partitions=require_partition_law(path, effect()) if effect else 0,
+    )
+
+
+@dataclass(frozen=True)
+class Take:
+    """A recorded ascent: `columns` moving columns and `steps` steps a hop, over the columns of a sound from silence.
+
+    `given` holds every other input; `offsets` (hops, channels, bands, columns) the results of the last hops; `heard`
+    activations and logits after the last hop was committed, at its own features and the offset that it started from.
+    """
+
+    columns: int
+    steps: int
+    sound: Array
+    given: dict[str, Array]
+    offsets: Array
+    heard: dict[str, Array]
+
+
+def golden_takes(path: str | Path, text: str, manifest: Manifest) -> list[Take]:
+    """The takes in a file's metadata; a ModelError for one that is not whole."""
+    try:
+        cases = json.loads(text)
+        takes = [_take(path, number, case, manifest) for number, case in enumerate(cases)]
+    except ModelError:
+        raise
+    except (TypeError, KeyError, AttributeError, ValueError) as error:
+        raise ModelError(path, "golden vectors", f"unreadable: {error!r}", "takes as the exporter writes") from None
+    if not takes:
+        raise ModelError(path, "golden vectors", "none", "at least one take")
+    return takes
+
+
+def replay(model: Model, take: Take) -> float:
+    """Play a take; its largest deviation. A ModelError if that is more than `TOLERANCE`."""
+    ascent = model.ascent(take.sound.shape[0], take.steps, take.columns)
+    for name, value in take.given.items():
+        ascent.inputs[name][:] = value
+    hops = take.sound.shape[2] - ascent.columns + 1
+    worst = 0.0
+    for hop in range(hops):
+        ascent.features[:] = take.sound[:, :, hop : hop + ascent.columns]
+        ascent.run()
+        ascent.commit()
+        if (behind := hop - hops + len(take.offsets)) >= 0:
+            worst = max(worst, _deviation(model.path, f"offset of hop {hop}", ascent.result, take.offsets[behind]))
+    ascent.run(0)
+    for name, value in take.heard.items():
+        found = ascent.logits if name == "logits" else ascent.activations[name.removeprefix("y_")]
+        worst = max(worst, _deviation(model.path, name, found, value))
+    return worst
+
+
+def require_repeatable(model: Model) -> None:
+    """Refuse a model that plays differently after `reset`, or when a run is repeated before it is committed."""
+    rng = np.random.default_rng(0)
+    floor = model.manifest.bands.floor_db * np.log(10) / 20
+    ascent = model.ascent(2, 2)
+    sound = rng.uniform(floor, 0, (6, *ascent.features.shape)).astype(np.float32)
+    for values in (*ascent.u.values(), *ascent.v.values()):
+        values[:] = rng.normal(size=len(values))
+
+    def play(runs: int) -> NDArray[np.float32]:
+        ascent.reset()
+        results = []
+        for features in sound:
+            ascent.features[:] = features
+            for _ in range(runs):
+                ascent.run()
+            results.append(ascent.result.copy())
+            ascent.commit()
+        return np.stack(results)
+
+    first = play(1)
+    if not np.isfinite(first).all():
+        raise ModelError(model.path, "offset", "not finite", "finite numbers for any sound")
+    if not all(np.array_equal(first, play(runs)) for runs in (1, 2)):
+        raise ModelError(model.path, "state", "different from one playing to the next", "the same samples every time")
+
+
+def require_partition_law(path: str | Path, effect: Effect) -> int:
+    """Refuse a model with which `effect` plays a signal differently in parts; in how many ways it was cut."""
+    rng = np.random.default_rng(0)
+    sound = (0.1 * rng.normal(size=(1, ONE_SECOND))).astype(np.float32)
+    whole = effect.process(sound, ONE_SECOND)
+    for longest in LONGEST_BLOCKS:
+        start, parts = 0, []
+        while start < sound.shape[1]:
+            length = int(rng.integers(1, longest + 1))
+            parts.append(effect.process(sound[:, start : start + length], ONE_SECOND, reset=False))
+            start += length
+        parts.append(effect.flush())
+        if not np.array_equal(np.concatenate(parts, axis=1), whole):
+            found = f"other samples in blocks of 1 to {longest}"
+            raise ModelError(path, "partition law", found, "the samples of one call, however a signal is cut")
+    return len(LONGEST_BLOCKS)
+
+
+def _take(path: str | Path, number: int, case: Mapping[str, Any], manifest: Manifest) -> Take:
+    arrays = {name: _array(value) for name, value in case.items() if isinstance(value, dict)}
+    columns, steps = int(case["columns"]), int(case["steps"])
+    sound, offsets = arrays.pop("sound"), arrays.pop("offsets")
+    if not (1 <= columns <= manifest.context_frames and 0 <= steps <= manifest.steps and sound.ndim == 3):
+        raise ModelError(path, f"golden take {number}", f"{columns} columns, {steps} steps", "what the manifest allows")
+    given = {}
+    for name, declared in inputs(manifest).items():
+        if name == "features" or name.startswith("state_"):
+            continue
+        expected = sizes(declared, sound.shape[0], columns)
+        given[name] = arrays.pop(name)
+        if given[name].shape != expected:
+            raise ModelError(path, f"golden take {number}, shape of {name}", given[name].shape, expected)
+    hops = sound.shape[2] - columns + 1
+    if sound.shape[1] != manifest.bands.count or hops < 1 or offsets.shape[1:] != given["offset"].shape:
+        raise ModelError(path, f"golden take {number}, shape of sound", sound.shape, "channels, bands, columns")
+    return Take(columns, steps, sound, given, offsets, arrays)
+
+
+def _array(packed: Mapping[str, Any]) -> Array:
+    flat = np.frombuffer(base64.b64decode(packed["float32"], validate=True), np.float32)
+    return flat.reshape([int(size) for size in packed["shape"]])
+
+
+def _deviation(path: Path, what: str, found: Array, expected: Array) -> float:
+    if found.shape != expected.shape:
+        raise ModelError(path, f"golden {what}, shape", found.shape, expected.shape)
+    scale = max(float(np.abs(expected).max(initial=0)), 1e-6)
+    share = float(np.abs(found - expected).max(initial=0)) / scale
+    if not share <= TOLERANCE:
+        raise ModelError(path, f"golden {what}", f"off by {share:.2g} of its largest value", f"at most {TOLERANCE:g}")
+    return share
