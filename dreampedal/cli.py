@@ -130,12 +130,14 @@ def verify(
 def train_notes(
     soundfont: Soundfonts,
     out: Annotated[Path, typer.Option(help="The model to write.")] = Path("notes.onnx"),
+    seed: Annotated[int, typer.Option(help="Of all that is random; the same seed trains the same model.")] = 0,
+    minutes: Annotated[float | None, typer.Option(help="Stop early, after this long.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train the shipped network again on notes of sampled instruments: 11 families, 20 minutes on two cores."""
     from .models import train_notes as run
 
-    run(soundfont, out, as_json)
+    run(soundfont, out, seed, minutes, as_json)
 
 
 @app.command(
@@ -145,10 +147,13 @@ def train_notes(
 def evaluate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A model by name, or the path of one.")],
     soundfont: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="Judge it on this soundfont.")] = None,
-    folder: Annotated[Path | None, typer.Option(metavar="DIR", help="Judge it on recordings, one family each.")] = None,
+    folder: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Judge it on recordings named by instrument.")
+    ] = None,
+    picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw who is taken for whom (png).")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Judge what a model hears in notes that it was not trained on: accuracy, and what it takes for what."""
     from .models import evaluate as run
 
-    run(model, soundfont or [], folder, as_json)
+    run(model, soundfont or [], folder, picture, as_json)

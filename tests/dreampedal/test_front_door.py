@@ -54,3 +54,11 @@ def test_help_without_a_verb(dreampedal):
 
 def test_python_dash_m_and_version(dreampedal):
     assert dreampedal("--version").out.startswith("dreampedal ")
+
+
+def test_training_without_torch_says_what_to_install():
+    without = "import sys; sys.modules['torch'] = None; from dreampedal.cli import main; "
+    code = f"{without}main(['train', 'notes', '--soundfont', 'x'])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr == "dreampedal: torch is not installed: pip install 'dreampedal[train]' brings what this needs\n"

@@ -1,0 +1,69 @@
+"""`verify`, `evaluate` and `train notes` as a user meets them; what they call has tests of its own."""
+
+import pytest
+
+from dreampedal import library
+
+
+@pytest.fixture(scope="module")
+def shipped():
+    return library.find("model", "notes")
+
+
+def test_the_shipped_model_is_proved(dreampedal, shipped):
+    run = dreampedal("verify", shipped, "--json")
+    assert run.status == 0
+    assert run.json["takes"] >= 1 and run.json["partitions"] >= 3
+    assert run.json["golden_deviation"] < 1e-3
+    assert "flute" in run.json["manifest"]["classes"]
+
+
+def test_a_proof_reads_as_sentences(dreampedal, shipped):
+    run = dreampedal("verify", shipped)
+    assert "golden takes" in run.out and "partition law" in run.out and run.err == ""
+
+
+def test_a_model_that_was_changed_is_refused(dreampedal, shipped, tmp_path):
+    whole = bytearray(shipped.read_bytes())
+    whole[len(whole) // 2] ^= 0x40
+    (tmp_path / "changed.onnx").write_bytes(whole)
+    assert dreampedal("verify", "changed.onnx").refused("changed.onnx")
+    (tmp_path / "half.onnx").write_bytes(whole[: len(whole) // 2])
+    assert dreampedal("verify", "half.onnx").refused("half.onnx")
+
+
+@pytest.mark.parametrize("file", ["none.onnx", "text.onnx", "."])
+def test_a_file_that_is_no_model(dreampedal, tmp_path, file):
+    (tmp_path / "text.onnx").write_text("words")
+    assert dreampedal("verify", file).refused(file)
+
+
+def test_recordings_are_judged_by_their_names(dreampedal, recording, tmp_path):
+    recording("flute.wav", seconds=1)
+    recording("drums.wav", seconds=1)
+    run = dreampedal("evaluate", "notes", "--folder", tmp_path, "--json")
+    assert run.status == 0
+    assert [(row["name"], row["family"]) for row in run.json["recordings"]] == [("flute.wav", "flute")]
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["evaluate", "notes"], ["nothing to judge on"]),
+    (["evaluate", "nots", "--folder", "."], ["no model named 'nots'", "did you mean 'notes'"]),
+    (["evaluate", "notes", "--folder", "none"], ["none: no such file"]),
+    (["evaluate", "notes", "--folder", "."], ["no recording whose name tells a family"]),
+    (["evaluate", "notes", "--soundfont", "none.sf2"], ["none.sf2: no such file"]),
+    (["train", "notes"], ["--soundfont"]),
+])  # fmt: skip
+def test_bad_argument(dreampedal, arguments, words):
+    assert dreampedal(*arguments).refused(*words)
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--soundfont", "none.sf2"], ["none.sf2: no such file"]),
+    (["--soundfont", "text.sf2"], ["text.sf2"]),
+    (["--soundfont", "text.sf2", "--out", "nowhere/notes.onnx"], ["nowhere: no such folder"]),
+])  # fmt: skip
+def test_bad_argument_of_training(dreampedal, tmp_path, arguments, words):
+    pytest.importorskip("torch", reason="the extra [train] is not installed")
+    (tmp_path / "text.sf2").write_text("words")
+    assert dreampedal("train", "notes", *arguments).refused(*words)
