@@ -1,4 +1,7 @@
-"""The causal full-height network: bands are channels, convolution runs over time only, so a filter sees a whole timbre."""
+"""The causal full-height network: bands are channels, convolution runs over time only.
+
+So a filter sees a whole timbre at once.
+"""
 
 from __future__ import annotations
 

@@ -26,6 +26,9 @@ HELD_SECONDS, RELEASE_SECONDS = 1.0, 0.35
 FRAMES = 112
 """Frames kept of a note: 1.3 s at 44.1 kHz, 1.2 s at 48 kHz."""
 
+JUDGED = slice(4, 40)
+"""Frames over which a note is judged: 0.05 to 0.45 s after the onset, where attack and tone are both heard."""
+
 TRAINING_VELOCITIES = (45, 80, 115)
 RECIPE = 3
 """Raised whenever the same notes would give other features, so that old caches are not read."""
@@ -123,7 +126,8 @@ def _one_font(path: Path, key_step: int, notes: Sequence[Note] | None, progress:
     """Features and notes of one soundfont."""
     instruments = [open_instruments(path, rate) for rate in SAMPLE_RATES]
     presets = instruments[0].presets()
-    chosen = training_notes(presets, key_step) if notes is None else [n for n in notes if (n.bank, n.program) in presets]
+    wanted = training_notes(presets, key_step) if notes is None else notes
+    chosen = [note for note in wanted if (note.bank, note.program) in presets]
     cached = _cache_file(path, chosen)
     if cached.is_file():
         features = np.load(cached, mmap_mode="r")

@@ -1,7 +1,7 @@
 """Notes of Gravis Ultrasound patches: the older kind of sampled instrument, one `.pat` file a program.
 
-FreePats (Debian: freepats) comes this way. The format is Gravis's `GF1PATCH110`: a header, one instrument, one layer, and
-samples with a root frequency, a loop, and a six-point volume envelope; every number is little-endian.
+FreePats (Debian: freepats) comes this way. The format is Gravis's `GF1PATCH110`: a header, one instrument, one layer,
+and samples with a root frequency, a loop, and a six-point volume envelope; every number is little-endian.
 """
 
 from __future__ import annotations
