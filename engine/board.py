@@ -24,8 +24,11 @@ import pedalboard
 from pedalboard import Plugin
 
 from .effect import Block, Effect, Stream, require_stream
-from .native import NotStreamable, can_be_rebuilt, twin
+from .native import Blocks, NotStreamable, can_be_rebuilt, habits_of, twin
 from .routing import Item, latency_of, series
+
+
+_CONTAINER = pedalboard.PluginContainer
 
 
 class Rack(Effect, MutableSequence[Any], family=True):
@@ -93,14 +96,26 @@ class Rack(Effect, MutableSequence[Any], family=True):
         return self._opened(sample_rate, channels, max_block, exact=True)
 
     def play_once(self, block: Block, sample_rate: float, buffer_size: int = 8192) -> Block:
-        """A whole signal of shape `(channels, n)`. Natives alone are pedalboard's, sample by sample."""
+        """A whole signal of shape `(channels, n)`. Natives alone are pedalboard's, sample by sample.
+
+        One exception: with less than `buffer_size` samples, pedalboard's `Convolution` takes another FFT. A signal that
+        comes in parts cannot know its length, so here the FFT is that of `buffer_size`; the difference is rounding.
+        """
         native = as_native(self)
-        if native is not None:
+        if native is not None and (block.shape[1] >= buffer_size or not self._rounds(sample_rate, block.shape[0])):
             return _native_once(native, block, sample_rate, buffer_size)
         try:
             return super().play_once(block, sample_rate, buffer_size)
         except NotStreamable:
             return self._once_each(block, sample_rate, buffer_size)
+
+    def _rounds(self, sample_rate: float, channels: int) -> bool:
+        """Whether the rounding of a native in it follows the blocks."""
+        single = [part for part in _all_in(self) if isinstance(part, Plugin) and not isinstance(part, _CONTAINER)]
+        try:
+            return any(habits_of(plugin, sample_rate, channels).blocks is Blocks.ROUNDED for plugin in single)
+        except NotStreamable:
+            return False
 
     def _opened(self, sample_rate: float, channels: int, max_block: int, exact: bool) -> Stream:
         require_stream(sample_rate, channels, max_block)
@@ -169,7 +184,7 @@ def as_native(plugin: Item) -> Plugin | None:
     if isinstance(plugin, Rack):
         parts = [native for part in plugin if (native := as_native(part)) is not None]
         return plugin.native_kind(parts) if len(parts) == len(plugin) else None
-    if isinstance(plugin, pedalboard.PluginContainer):
+    if isinstance(plugin, _CONTAINER):
         kind = pedalboard.Mix if isinstance(plugin, pedalboard.Mix) else pedalboard.Chain
         return kind([native for part in plugin if (native := as_native(part)) is not None])
     return twin(plugin) if isinstance(plugin, Plugin) else None
@@ -188,6 +203,6 @@ def _native_once(native: Plugin, block: Block, sample_rate: float, buffer_size: 
 def _all_in(item: Item) -> Iterator[Item]:
     """An item, and all that are in it, containers included."""
     yield item
-    if isinstance(item, Rack | pedalboard.PluginContainer):
+    if isinstance(item, Rack | _CONTAINER):
         for part in item:
             yield from _all_in(part)

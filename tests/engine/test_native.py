@@ -164,6 +164,19 @@ def test_a_convolution_keeps_its_bits_at_each_buffer_size(buffer_size, clip):
     assert np.array_equal(np.concatenate([played, board.flush()], axis=1), expected)
 
 
+@given(data=st.data(), samples=st.integers(1, 9000))
+@recordings
+def test_a_short_convolution_keeps_its_bits_in_any_blocks(data, samples, clip):
+    audio = clip("mix_rock")[0][:, 10_000 : 10_000 + samples]
+    board = Board([pedalboard.Gain(-3), NATIVES["Convolution"]()])
+    expected = board(audio, RATE)
+    played = in_blocks(lambda block: board(block, RATE, reset=False), audio, data.draw(partitions(samples)))
+    assert np.array_equal(np.concatenate([played, board.flush()], axis=1), expected)
+    if samples > 2:
+        theirs = Pedalboard([pedalboard.Gain(-3), NATIVES["Convolution"]()])(audio, RATE)
+        np.testing.assert_allclose(expected, theirs, rtol=0, atol=1e-7)
+
+
 def test_few_samples_are_never_misread(clip):
     """(2, 1), (2, 2) and (6, 3) are read as channels first, as all blocks of the signal are."""
     audio = with_channels(clip("mix_rock")[0][:, :999], 6)
