@@ -27,7 +27,6 @@ from .effect import Block, Effect, Stream, require_stream
 from .native import Blocks, NotStreamable, can_be_rebuilt, habits_of, twin
 from .routing import Item, latency_of, series
 
-
 _CONTAINER = pedalboard.PluginContainer
 
 
