@@ -1,0 +1,163 @@
+"""Eight steps of ascent on a model, against the loop that a user would write with torch autograd.
+
+    python bench/ascent.py [MODEL.onnx]
+
+Both climb the same objective on the newest column of features, one thread each, ten hops in a row and in turn. The
+torch loop sees exactly the columns that the objective depends on; its offsets are compared with ours.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+from report import median_seconds, report
+from torch import Tensor, nn
+
+from dreampedal.engine.ascent import Ascent
+from dreampedal.engine.model import Model
+from dreampedal.engine.structure import parse
+
+SHIPPED = Path(__file__).parents[1] / "presets" / "models" / "notes.onnx"
+STEPS = 8
+HOPS = 10
+
+FORMS = {
+    "mean activation of a filter": ("filter", 1.0, 0.0, 0.0),
+    "energy of all layers": ("all", 0.0, 1.0, 0.0),
+    "dot product with a reference": ("reference", 1.0, 0.0, 0.0),
+    "squared distance to a reference": ("reference", 1.0, -1.0, 0.0),
+    "class logit": ("none", 0.0, 0.0, 1.0),
+    "layers, filters and classes": ("all", 1.0, 0.5, 1.0),
+}
+"""What is climbed: which filters, and the weights of u, v and the classes in `u·y + ½v·y² + classes·logits`."""
+
+
+class Twin(nn.Module):
+    """The model's network in torch, rebuilt from the weights in its file."""
+
+    def __init__(self, model: Model) -> None:
+        super().__init__()
+        graph = parse(model.path).graph
+        weights = {
+            tensor.name: torch.tensor(onnx.numpy_helper.to_array(tensor))
+            for tensor in graph.initializer
+            if "." in tensor.name
+        }
+        activations = [node for node in graph.node if node.op_type in ("Elu", "LeakyRelu", "Relu")]
+        slope = next((entry.f for entry in activations[0].attribute if entry.name == "alpha"), 1.0)
+        self.activation = {"Elu": nn.ELU(slope), "LeakyRelu": nn.LeakyReLU(slope), "Relu": nn.ReLU()}[
+            activations[0].op_type
+        ]
+        self.layers = nn.ModuleDict()
+        for layer in model.manifest.layers:
+            weight = weights[f"{layer.name}.weight"]
+            filters, inputs, taps = weight.shape
+            columns = model.manifest.states.get(layer.name, (0, 0))[1]
+            conv = nn.Conv1d(inputs, filters, taps, dilation=max(columns // max(taps - 1, 1), 1))
+            conv.load_state_dict({"weight": weight, "bias": weights[f"{layer.name}.bias"]})
+            self.layers[layer.name] = conv
+        self.head = nn.Linear(weights["head.weight"].shape[1], len(weights["head.weight"]))
+        self.head.load_state_dict({"weight": weights["head.weight"], "bias": weights["head.bias"]})
+        self.context_frames = model.manifest.context_frames
+        self.history = sum(columns for name, (_, columns) in model.manifest.states.items() if name != "pool")
+
+    def forward(self, x: Tensor, with_head: bool) -> tuple[dict[str, Tensor], Tensor | None]:
+        newest = {}
+        for name, layer in self.layers.items():
+            x = self.activation(layer(x))
+            newest[name] = x[:, :, -1]
+        return newest, self.head(x[:, :, -self.context_frames :].mean(2)) if with_head else None
+
+
+def torch_loop(twin: Twin, ascent: Ascent, window: NDArray[np.float32]) -> Callable[[], NDArray[np.float32]]:
+    """What a user would write: features and an offset that wants a gradient, forward, backward, a normalised step."""
+    u = {name: torch.tensor(value) for name, value in ascent.u.items() if value.any()}
+    v = {name: torch.tensor(value) for name, value in ascent.v.items() if value.any()}
+    classes = torch.tensor(ascent.classes) if ascent.classes.any() else None
+    columns = twin.history + (twin.context_frames if classes is not None else 1)
+    features = torch.tensor(window[:, :, -columns:])
+    rate, reach = float(ascent.rate[0]), float(ascent.reach[0])
+
+    def climb() -> NDArray[np.float32]:
+        offset = torch.zeros(features[:, :, -1:].shape)
+        for _ in range(STEPS):
+            offset.requires_grad_()
+            moving = torch.cat([features[:, :, :-1], features[:, :, -1:] + offset], 2)
+            newest, logits = twin(moving, classes is not None)
+            terms = [(newest[name] * weight).sum() for name, weight in u.items()]
+            terms += [0.5 * (newest[name].square() * weight).sum() for name, weight in v.items()]
+            if logits is not None:
+                terms.append((logits * classes).sum())
+            (g,) = torch.autograd.grad(sum(terms), offset)
+            with torch.no_grad():
+                offset = (offset + rate * g / g.square().mean().sqrt()).clamp(-reach, reach)
+        return offset.numpy()
+
+    return climb
+
+
+def set_form(ascent: Ascent, form: str, rng: np.random.Generator) -> None:
+    """Hand one form of objective over."""
+    chosen, u, v, classes = FORMS[form]
+    names = list(ascent.u)
+    for name in names:
+        filters = np.zeros(len(ascent.u[name]), np.float32)
+        if chosen == "all" or (chosen == "reference" and name == names[-1]):
+            filters[:] = rng.normal(size=len(filters)) if chosen == "reference" else 1 / len(filters)
+        elif chosen == "filter" and name == names[-1]:
+            filters[0] = 1
+        ascent.u[name][:] = u * filters
+        ascent.v[name][:] = v * (filters != 0) if chosen == "reference" else v * filters
+    ascent.classes[:] = 0
+    ascent.classes[:1] = classes
+
+
+def repeated(work: Callable[[], object]) -> Callable[[], None]:
+    """Work as it comes in rendering: hop after hop."""
+
+    def hops() -> None:
+        for _ in range(HOPS):
+            work()
+
+    return hops
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    model = Model.load(Path(sys.argv[1]) if len(sys.argv) > 1 else SHIPPED, device="cpu")
+    twin = Twin(model)
+    rng = np.random.default_rng(0)
+    columns = twin.history + twin.context_frames
+    window = rng.normal(-6, 2, (1, model.manifest.bands.count, columns)).astype(np.float32)
+    rows = []
+    for form in FORMS:
+        ascent = model.ascent(channels=1, steps=STEPS)
+        for column in range(columns):
+            ascent.features[:] = window[:, :, column : column + 1]
+            if column < columns - 1:
+                ascent.run(0)
+                ascent.commit()
+        set_form(ascent, form, rng)
+        theirs = torch_loop(twin, ascent, window)
+        hops = [repeated(work) for work in (ascent.run, theirs)]
+        ours_seconds, their_seconds = (seconds / HOPS for seconds in median_seconds(*hops, runs=30))
+        rows.append(
+            {
+                "objective": form,
+                "ours ms": 1e3 * ours_seconds,
+                "torch ms": 1e3 * their_seconds,
+                "ratio": their_seconds / ours_seconds,
+                "largest difference (nepers)": float(np.abs(ascent.result - theirs()).max()),
+            }
+        )
+    report("ascent", rows, model=f"{model.manifest.name} {model.manifest.version}", steps=STEPS, threads=1)
+
+
+if __name__ == "__main__":
+    main()
