@@ -18,17 +18,16 @@ from pedalboard.io import AudioFile
 from rich.console import Console
 from rich.table import Table
 
-from dreampedal import library
 from dreampedal.engine.bands import BandLayout
 from dreampedal.engine.board import Board, Rack
 from dreampedal.engine.measure import features_of, heard, loudness_db, matched, trace
 from dreampedal.engine.spectral import NEPERS_PER_DB, SpectralEffect
-from dreampedal.presets.loader import read_preset
+from dreampedal.presets.loader import read_preset, shipped_presets
+from dreampedal.presets.recording import DEMO_RECORDING, demo_recording
 
 from .console import print_json
 from .rendering import Sound, Task, render
 
-RECORDING = "solo_egtr_em9.flac"
 CEILING_DB = -1.0
 
 
@@ -63,32 +62,31 @@ class View:
 
 def run(out: Path, as_json: bool) -> None:
     """Dream the shipped recording with every shipped preset into the folder `out`, and show what came of it."""
-    shipped = library.folders[0]
-    presets = sorted(shipped.glob("*.toml"))
-    recording = shipped / "recordings" / RECORDING
     out.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(recording, out / f"dry{recording.suffix}")
+    shutil.copyfile(DEMO_RECORDING, out / f"dry{DEMO_RECORDING.suffix}")
     console = Console(stderr=True)
     draw = _painter(console)
     results = []
     with console.status("dreaming") if console.is_terminal else nullcontext():
-        for path in presets:
-            results.append(_dream(path, recording, out, draw))
+        for path in shipped_presets().values():
+            results.append(_dream(path, out, draw))
     if as_json:
         print_json([asdict(result) for result in results])
     else:
         Console().print(_table(results))
+        print("Before and after: what the network hears of it. Speed: times real time.")
         print(f"{len(results)} sounds{' and pictures' if draw else ''} are in {out}, beside the dry recording.")
 
 
-def _dream(path: Path, recording: Path, out: Path, draw: Any) -> Dreamed:
+def _dream(path: Path, out: Path, draw: Any) -> Dreamed:
     """One preset: its sound, its picture, its figures."""
     preset = read_preset(path)
     sound = Sound(str(path), ceiling_db=CEILING_DB)
-    warm = render(Task(recording, out / f"{path.stem}.wav"), sound.board(), sound, _quiet)
-    written = render(Task(recording, Path(warm.target)), preset.board, sound, _quiet)
-    dry, rate = _read(recording)
-    wet, _ = _read(Path(written.target))
+    warm = render(Task(DEMO_RECORDING, out / f"{path.stem}.wav"), sound.board(), sound, _quiet)
+    written = render(Task(DEMO_RECORDING, Path(warm.target)), preset.board, sound, _quiet)
+    dry, rate = demo_recording()
+    with AudioFile(written.target) as file:
+        wet = file.read(file.frames)
     place = _first_dream(preset.board)
     effect = place.effect
     after = matched(wet, dry, rate)
@@ -165,8 +163,8 @@ def _painter(console: Console) -> Any:
 def _table(results: Iterable[Dreamed]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("preset", no_wrap=True)
-    table.add_column("turns up")
-    for name in ("heard before", "after", "loudness", "latency", "speed"):
+    table.add_column("turns up", min_width=18)
+    for name in ("before", "after", "loudness", "latency", "speed"):
         table.add_column(name, justify="right", no_wrap=True)
     for result in results:
         table.add_row(
@@ -176,14 +174,9 @@ def _table(results: Iterable[Dreamed]) -> Table:
             f"{result.objective_after:.3g}",
             f"{result.loudness_change_db:+.1f} dB",
             f"{result.latency_milliseconds:.0f} ms",
-            f"{result.times_real_time:.0f}x real time",
+            f"{result.times_real_time:.0f}x",
         )
     return table
-
-
-def _read(path: Path) -> tuple[NDArray[np.float32], float]:
-    with AudioFile(str(path)) as file:
-        return file.read(file.frames), file.samplerate
 
 
 def _quiet(_: float) -> None:

@@ -1,6 +1,14 @@
 """What ships: presets, models, references, one demo recording; and their loader."""
 
-from .loader import load_preset, preset_names, read_preset, save_preset
+from .loader import load_preset, preset_names, read_preset, save_preset, shipped_presets
 from .recording import DEMO_RECORDING, demo_recording
 
-__all__ = ["DEMO_RECORDING", "demo_recording", "load_preset", "preset_names", "read_preset", "save_preset"]
+__all__ = [
+    "DEMO_RECORDING",
+    "demo_recording",
+    "load_preset",
+    "preset_names",
+    "read_preset",
+    "save_preset",
+    "shipped_presets",
+]

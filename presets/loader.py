@@ -56,3 +56,8 @@ def save_preset(board: Board, name: str | os.PathLike[str], *, title: str = "", 
 def preset_names() -> dict[str, Path]:
     """Every preset of the library and its file, in alphabetical order."""
     return library.names("preset")
+
+
+def shipped_presets() -> dict[str, Path]:
+    """The presets that ship and their files, never a user's own."""
+    return {path.stem: path for path in sorted(Path(__file__).parent.glob("*.toml"))}

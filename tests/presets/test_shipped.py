@@ -5,20 +5,18 @@ from itertools import combinations
 
 import numpy as np
 import pytest
-from pedalboard.io import AudioFile
 
 from dreampedal import Board, library, load_preset
 from dreampedal.engine.effect import Effect
-from dreampedal.presets.loader import read_preset
+from dreampedal.presets import demo_recording, read_preset, shipped_presets
 
-SHIPPED = sorted(path.stem for path in library.folders[0].glob("*.toml"))
-RECORDING = library.folders[0] / "recordings" / "solo_egtr_em9.flac"
+SHIPPED = list(shipped_presets())
 
 
 @pytest.fixture(scope="module")
 def guitar():
-    with AudioFile(str(RECORDING)) as file:
-        return file.read(3 * 44_100), file.samplerate
+    audio, rate = demo_recording()
+    return audio[:, : 3 * 44_100], rate
 
 
 @pytest.fixture(scope="module")
@@ -33,8 +31,8 @@ def test_there_are_at_least_six():
 
 def test_everything_that_ships_is_small():
     assert all(path.stat().st_size < 4e6 for path in library.names("model").values())
-    with AudioFile(str(RECORDING)) as file:
-        assert 8 <= file.frames / file.samplerate <= 12
+    audio, rate = demo_recording()
+    assert 8 <= audio.shape[1] / rate <= 12
 
 
 @pytest.mark.parametrize("name", SHIPPED)
