@@ -11,8 +11,10 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import onnx
+from torch import Tensor, nn
 
 from dreampedal.engine.files import written_whole
 from dreampedal.engine.manifest import (
@@ -30,10 +32,12 @@ from dreampedal.engine.structure import content_hash, inputs, outputs, read_mode
 from .ascent_columns import Columns, OneColumn, taps
 from .ascent_fold import causal_network, doubles
 from .ascent_graph import Graph
-from .golden import column_cases
+from .ascent_window import layer_outputs, window_network
+from .ascent_window import taps as window_taps
+from .golden import column_cases, window_case, window_hearing
 from .networks import Network
 
-__all__ = ["Training", "export_ascent"]
+__all__ = ["Training", "export_ascent", "export_window"]
 
 
 def export_ascent(
@@ -67,34 +71,103 @@ def export_ascent(
     """
     network = network.eval().cpu()
     net = causal_network(network)
-    bands = bands or Bands(count=net.bands)
-    if bands.count != net.bands:
-        raise ValueError(f"a layout of {bands.count} bands for a network of {net.bands}")
-    manifest = Manifest(
+    manifest = _manifest(
         name=name,
         version=version,
-        sample_rates=tuple(sample_rates),
-        bands=bands,
+        sample_rates=sample_rates,
+        bands=bands or Bands(count=net.bands),
         window=window,
         hop=hop,
         context_frames=net.context_frames,
-        normalisation=Normalisation(
-            mean=tuple(doubles(network.mean).ravel().tolist()), std=tuple(doubles(network.std).ravel().tolist())
-        ),
-        layers=tuple(
-            Layer(name=layer.name, filters=len(layer.weight), labels=tuple((labels or {}).get(layer.name, ())))
-            for layer in net.layers
-        ),
-        classes=tuple(network.classes),
+        mean=network.mean,
+        std=network.std,
+        filters={layer.name: len(layer.weight) for layer in net.layers},
+        labels=labels,
+        classes=network.classes,
         states=net.states,
         training=training,
-        accuracy=dict(accuracy or {}),
-        content_hash="0" * 64,
+        accuracy=accuracy,
     )
     graph = Graph()
     values = {tap: value for chain in (OneColumn(net), Columns(net)) for tap, value in taps(graph, chain, MAX_STEPS)}
-    golden = column_cases(network, manifest)
-    return write_model(Path(path), graph, values, manifest, golden)
+    return write_model(Path(path), graph, values, manifest, column_cases(network, manifest))
+
+
+def export_window(
+    network: nn.Sequential,
+    path: str | os.PathLike[str],
+    *,
+    name: str,
+    training: Training,
+    frames: int,
+    mean: Tensor,
+    std: Tensor,
+    classes: Sequence[str] = (),
+    version: str = "1",
+    sample_rates: Sequence[int] = (44_100, 48_000),
+    bands: Bands | None = None,
+    window: int = 2048,
+    hop: int = 512,
+    labels: Mapping[str, Sequence[str]] | None = None,
+    accuracy: Mapping[str, float] | None = None,
+) -> Manifest:
+    """Write a network that sees `frames` columns at once as a model that runs on the window.
+
+    Args:
+        network: a row of layers on normalised features (`ascent_window.window_network` says which).
+        mean, std: of each band, (bands,): the network sees (features - mean) / std.
+        classes: labels of the network's outputs, if it ends in a linear layer.
+
+    The other arguments, the result and the errors are those of `export_ascent`.
+    """
+    network = network.eval().cpu()
+    net = window_network(network, len(mean), frames, mean, std)
+    if len(classes) != net.classes:
+        raise ValueError(f"{len(classes)} classes for a network of {net.classes} outputs")
+    manifest = _manifest(
+        name=name,
+        version=version,
+        runs_on="window",
+        sample_rates=sample_rates,
+        bands=bands or Bands(count=net.bands),
+        window=window,
+        hop=hop,
+        context_frames=frames,
+        mean=mean,
+        std=std,
+        filters=net.layers,
+        labels=labels,
+        classes=classes,
+        training=training,
+        accuracy=accuracy,
+    )
+    graph = Graph()
+    values = dict(window_taps(graph, net, MAX_STEPS))
+    as_image = any(isinstance(module, nn.Conv2d) for module in network.modules())
+    hear = window_hearing(network, layer_outputs(network), mean, std, as_image)
+    return write_model(Path(path), graph, values, manifest, window_case(hear, manifest))
+
+
+def _manifest(
+    *,
+    mean: Tensor,
+    std: Tensor,
+    filters: Mapping[str, int],
+    labels: Mapping[str, Sequence[str]] | None,
+    accuracy: Mapping[str, float] | None,
+    **declared: Any,
+) -> Manifest:
+    """The manifest, but for the hash of the weights."""
+    return Manifest(
+        **declared,
+        normalisation=Normalisation(mean=tuple(doubles(mean).ravel()), std=tuple(doubles(std).ravel())),
+        layers=tuple(
+            Layer(name=name, filters=count, labels=tuple((labels or {}).get(name, ())))
+            for name, count in filters.items()
+        ),
+        accuracy=dict(accuracy or {}),
+        content_hash="0" * 64,
+    )
 
 
 def write_model(path: Path, graph: Graph, values: dict[str, str], manifest: Manifest, golden: str) -> Manifest:

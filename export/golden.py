@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from dreampedal.engine.manifest import Manifest
 
@@ -95,6 +96,52 @@ def column_cases(network: Network, manifest: Manifest, seed: int = 1) -> str:
         case = {"sound": sound, "offsets": np.stack(expected)[-3:], **given, **heard}
         cases.append({"columns": columns, "steps": steps} | {name: packed(array) for name, array in case.items()})
     return json.dumps(cases)
+
+
+@contextmanager
+def listening(outputs: Mapping[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
+    """Keep the output of each module whenever it runs."""
+    kept: dict[str, Tensor] = {}
+
+    def keeper(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
+        return lambda module, given, output: kept.update({name: output})
+
+    hooks = [module.register_forward_hook(keeper(name)) for name, module in outputs.items()]
+    try:
+        yield kept
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+
+def window_hearing(
+    network: nn.Module, outputs: Mapping[str, nn.Module], mean: Tensor, std: Tensor, as_image: bool
+) -> Callable[[Tensor], Hearing]:
+    """What a network hears in a whole window of raw features; `outputs` are the modules that targets name."""
+
+    def hear(features: Tensor) -> Hearing:
+        x = (features - mean[:, None]) / std[:, None]
+        with listening(outputs) as heard:
+            y = network(x[:, None] if as_image else x)
+        return heard, y
+
+    return hear
+
+
+def window_case(hear: Callable[[Tensor], Hearing], manifest: Manifest, seed: int = 1) -> str:
+    """A golden take of a network that runs on the window, as JSON."""
+    rng = np.random.default_rng(seed)
+    sound = random_features(rng, manifest, manifest.context_frames)
+    given = random_inputs(rng, manifest, manifest.context_frames)
+    offset = climb(hear, {"features": sound} | given, manifest, 2)
+    with torch.no_grad():
+        activations, logits = hear(torch.as_tensor(sound + given["offset"]))
+    heard = {f"y_{name}": y.flatten(2).numpy() for name, y in activations.items()}
+    if manifest.classes:
+        heard["logits"] = logits.numpy()
+    case = {"sound": sound, "offsets": offset[np.newaxis], **given, **heard}
+    take = {"columns": manifest.context_frames, "steps": 2} | {name: packed(array) for name, array in case.items()}
+    return json.dumps([take])
 
 
 def random_features(rng: np.random.Generator, manifest: Manifest, frames: int, channels: int = 2) -> Array:

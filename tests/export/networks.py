@@ -6,6 +6,8 @@ from torch import nn
 from dreampedal.export.ascent import Training, export_ascent
 from dreampedal.export.networks import Network
 
+torch.set_num_threads(1)  # the networks are tiny, and tests run side by side
+
 TRAINING = Training(data="random numbers", licence="CC0-1.0", seed=0)
 
 
