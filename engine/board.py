@@ -34,15 +34,18 @@ class Rack(Effect, MutableSequence[Any], family=True):
     """What a board and a mix share: a list of effects and native plugins.
 
     A stream plays the list as it was when the stream was made, and parameters as they are at each block.
+
+    `process(..., reset=False)` gives the same bits for any blocks. Where a convolution or a filter of pedalboard is on the
+    board, it therefore plays `buffer_size` samples at a time, and returns them when they are whole; `stream` never waits.
     """
 
     native_kind: ClassVar[type[pedalboard.PluginContainer]]
     """pedalboard's own container of this kind."""
 
-    def __init__(self, plugins: Iterable[Item] = (), **values: Any) -> None:
+    def __init__(self, plugins: Iterable[Item] | None = None, **values: Any) -> None:
         super().__init__(**values)
         self._plugins: list[Item] = []
-        self.extend(plugins)
+        self.extend(plugins or ())
 
     @property
     def plugins(self) -> list[Item]:
@@ -109,12 +112,13 @@ class Rack(Effect, MutableSequence[Any], family=True):
             return self._once_each(block, sample_rate, buffer_size)
 
     def _rounds(self, sample_rate: float, channels: int) -> bool:
-        """Whether the rounding of a native in it follows the blocks."""
+        """Whether natives in it round as the blocks are cut, and none withholds samples."""
         single = [part for part in _all_in(self) if isinstance(part, Plugin) and not isinstance(part, _CONTAINER)]
         try:
-            return any(habits_of(plugin, sample_rate, channels).blocks is Blocks.ROUNDED for plugin in single)
+            habits = [habits_of(plugin, sample_rate, channels) for plugin in single]
         except NotStreamable:
             return False
+        return any(each.blocks is Blocks.ROUNDED for each in habits) and not any(each.latency for each in habits)
 
     def _opened(self, sample_rate: float, channels: int, max_block: int, exact: bool) -> Stream:
         require_stream(sample_rate, channels, max_block)

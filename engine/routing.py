@@ -18,7 +18,7 @@ from pedalboard import Plugin
 
 from .delay import DelayLine
 from .effect import Block, Effect, Stream
-from .native import CONSTANT_BLOCK, Blocks, Habits, glides, habits_of, native_parameters
+from .native import CONSTANT_BLOCK, Blocks, glides, habits_of, native_parameters
 from .native_stream import NativeStream
 
 Item = Effect | Plugin | None
@@ -129,12 +129,11 @@ def latency_of(item: Item, sample_rate: float) -> int:
 
 
 def _is_direct(plugin: Plugin, sample_rate: float, channels: int) -> bool:
-    """Whether any blocks will do, nothing is withheld, and no parameter takes a new twin, which would cut tails."""
-    return (
-        not isinstance(plugin, _PARALLEL)
-        and all(glides(name, value) for name, value in native_parameters(plugin).items())
-        and habits_of(plugin, sample_rate, channels) == Habits(Blocks.ANY, 0)
-    )
+    """Whether blocks need no buffer, nothing is withheld, and no parameter takes a new twin, which would cut tails."""
+    if isinstance(plugin, _PARALLEL) or not all(glides(*parameter) for parameter in native_parameters(plugin).items()):
+        return False
+    habits = habits_of(plugin, sample_rate, channels)
+    return habits.latency == 0 and habits.blocks is not Blocks.CONSTANT
 
 
 def _unchained(items: Iterable[Item]) -> Iterator[Item]:

@@ -186,6 +186,8 @@ def test_what_a_board_cannot_hold():
         board.append("Reverb")
     with pytest.raises(TypeError):
         Board([Reverb])
+    with pytest.raises(TypeError):
+        Board(Reverb())
     for holder in (board, board[0]):
         with pytest.raises(ValueError, match="cannot hold itself"):
             holder.append(board)
