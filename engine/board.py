@@ -35,8 +35,9 @@ class Rack(Effect, MutableSequence[Any], family=True):
 
     A stream plays the list as it was when the stream was made, and parameters as they are at each block.
 
-    `process(..., reset=False)` gives the same bits for any blocks. Where a convolution or a filter of pedalboard is on the
-    board, it therefore plays `buffer_size` samples at a time, and returns them when they are whole; `stream` never waits.
+    `process(..., reset=False)` gives the same bits for any blocks. With a convolution or a filter of pedalboard on the
+    board, it therefore plays `buffer_size` samples at a time and returns nothing before they are whole; `stream` does
+    not wait.
     """
 
     native_kind: ClassVar[type[pedalboard.PluginContainer]]

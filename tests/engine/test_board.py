@@ -213,6 +213,17 @@ def test_a_stream_that_cannot_be(arguments):
             rack.stream(*arguments)
 
 
+def test_a_knob_inside_pedalboards_own_containers_is_heard(clip):
+    audio, rate = clip("solo_flute")
+    board = Board([Wait(), Pedalboard([pedalboard.Mix([Gain(0)])])])
+    stream = board.stream(rate, 1, 4096)
+    before = stream.process(audio[:1, :4096]).copy()
+    board[1][0][0].gain_db = -6
+    after = [stream.process(audio[:1, start : start + 4096]).copy() for start in (4096, 8192)][-1]
+    assert np.array_equal(before[:, 1000:], audio[:1, :3096])
+    assert np.array_equal(after, Gain(-6)(audio[:1, 8192 - 1000 : 12288 - 1000], rate))
+
+
 def test_a_native_that_refuses_says_why(clip):
     with pytest.raises(ValueError, match="mono or stereo"):
         Board([pedalboard.MP3Compressor()]).stream(48000, 6)
