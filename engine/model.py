@@ -5,23 +5,18 @@ from __future__ import annotations
 import threading
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .ascent import Ascent
+from .device import Device, chosen_device, make_session
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
     from .manifest import Manifest
-
-Device = Literal["auto", "cpu", "cuda"]
-
-
-class DeviceError(ValueError):
-    """A device was asked for that is not there."""
 
 
 class Model:
@@ -29,7 +24,7 @@ class Model:
 
     def __init__(self, path: Path, graph: ModelProto, manifest: Manifest, device: Device) -> None:
         self.path, self.manifest = path, manifest
-        self.device = chosen_device(device, manifest)
+        self.device = chosen_device(device, manifest.runs_on == "window")
         self._graph = graph
         self._sessions: dict[tuple[str, int, str], Any] = {}
         self._lock = threading.Lock()
@@ -71,7 +66,8 @@ class Model:
             raise ValueError(f"columns = {columns}: {manifest.name} takes 1 to {manifest.context_frames}")
         if channels < 1:
             raise ValueError(f"channels = {channels}: expected at least 1")
-        return Ascent(self, channels, steps, columns, chosen_device(device, manifest) if device else self.device)
+        chosen = chosen_device(device, manifest.runs_on == "window") if device else self.device
+        return Ascent(self, channels, steps, columns, chosen)
 
     @cached_property
     def silence(self) -> dict[str, NDArray[np.float32]]:
@@ -98,7 +94,7 @@ class Model:
         return {name: feeds[f"state_{name}"] for name in self.manifest.states}
 
     def session(self, chain: str, steps: int, device: str) -> Any:
-        """The ONNX Runtime session that ends at a number of steps, with nothing in it that these do not need."""
+        """The ONNX Runtime session that ends at a number of steps."""
         key = chain, steps, device
         with self._lock:
             if key not in self._sessions:
@@ -109,9 +105,13 @@ class Model:
         from .manifest import ModelError
 
         try:
-            return make_session(pruned(self._graph, self.taps(chain, steps)), device)
+            return make_session(self.part(chain, steps), device)
         except Exception as error:  # ONNX Runtime's errors have no base class of their own
             raise ModelError(self.path, "graph", f"refused by ONNX Runtime: {error}", "one that it can run") from error
+
+    def part(self, chain: str, steps: int) -> bytes:
+        """The ONNX model that ends at a number of steps, with nothing in it that these do not need."""
+        return pruned(self._graph, self.taps(chain, steps))
 
     def taps(self, chain: str, steps: int) -> list[str]:
         """Outputs to compute: what is heard (0 steps) or the offset, and the states that it leads to."""
@@ -154,48 +154,3 @@ def pruned(model: ModelProto, outputs: list[str]) -> bytes:
     graph.input.extend(value for value in whole.input if value.name in needed)
     graph.output.extend(value for value in whole.output if value.name in outputs)
     return bytes(part.SerializeToString())
-
-
-def make_session(model: bytes, device: str) -> Any:
-    """An ONNX Runtime session of one thread, which is the fastest for graphs as small as ours, and the steadiest."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    if device == "cuda":
-        settings = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC", "do_copy_in_default_stream": "1"}
-        providers: list[Any] = [("CUDAExecutionProvider", settings), "CPUExecutionProvider"]
-    else:
-        providers = ["CPUExecutionProvider"]
-    return onnxruntime.InferenceSession(model, options, providers=providers)
-
-
-def chosen_device(device: Device, manifest: Manifest) -> Literal["cpu", "cuda"]:
-    """The device to run on; a DeviceError in one line if CUDA was asked for and is not there."""
-    if device not in ("auto", "cpu", "cuda"):
-        raise ValueError(f"device = {device!r}: expected auto, cpu or cuda")
-    if device == "cpu" or (device == "auto" and manifest.runs_on == "columns"):
-        return "cpu"
-    missing = why_no_cuda()
-    if missing and device == "cuda":
-        raise DeviceError(f"device = 'cuda': {missing}; use 'cpu' or 'auto'")
-    return "cpu" if missing else "cuda"
-
-
-def why_no_cuda() -> str | None:
-    """What is missing for CUDA, in words, or None. Asks the driver first: ONNX Runtime complains at length."""
-    import ctypes
-
-    import onnxruntime
-
-    if "CUDAExecutionProvider" not in onnxruntime.get_available_providers():
-        return "this ONNX Runtime is built without it (onnxruntime-gpu has it)"
-    try:
-        driver = ctypes.CDLL("nvcuda.dll" if hasattr(ctypes, "WinDLL") else "libcuda.so.1")
-    except OSError:
-        return "no NVIDIA driver found"
-    count = ctypes.c_int(0)
-    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0 or count.value == 0:
-        return "no NVIDIA GPU found"
-    return None

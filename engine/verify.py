@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .ascent import Array
+from .device import Device
 from .manifest import GOLDEN_KEY, Manifest, ModelError
-from .model import Device, Model
+from .model import Model
 from .structure import inputs, metadata, read_model, sizes
 
 if TYPE_CHECKING:

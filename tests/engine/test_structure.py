@@ -8,8 +8,9 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from dreampedal.engine.device import DeviceError, why_no_cuda
 from dreampedal.engine.manifest import GOLDEN_KEY, METADATA_KEY, ModelError
-from dreampedal.engine.model import DeviceError, Model, why_no_cuda
+from dreampedal.engine.model import Model
 from dreampedal.engine.structure import content_hash, read_model
 from dreampedal.engine.verify import verify
 

@@ -1,0 +1,93 @@
+"""Where a model runs: the CPU, or an NVIDIA GPU where there is one."""
+
+from __future__ import annotations
+
+import ctypes
+import io
+from contextlib import redirect_stdout
+from functools import lru_cache
+from typing import Any, Literal
+
+Device = Literal["auto", "cpu", "cuda"]
+
+CUDA = "CUDAExecutionProvider"
+
+CUDA_SETTINGS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC", "do_copy_in_default_stream": "1"}
+"""Full float32, and the same algorithms every time: two runs differ by less than 1e-4."""
+
+SILENT = 4
+"""ONNX Runtime's severity above which it says nothing; ERROR is 3, and 2 its default."""
+
+
+class DeviceError(ValueError):
+    """A device was asked for that is not there."""
+
+
+def chosen_device(device: Device, much_at_once: bool) -> Literal["cpu", "cuda"]:
+    """The device to run on.
+
+    "auto" takes a GPU for models that do much at once. One that moves a single column is done on the CPU before a GPU
+    has begun.
+
+    Raises:
+        DeviceError: in one line, if "cuda" is asked for and not there.
+    """
+    if device not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"device = {device!r}: expected auto, cpu or cuda")
+    if device == "cpu" or (device == "auto" and not much_at_once):
+        return "cpu"
+    missing = why_no_cuda()
+    if missing and device == "cuda":
+        raise DeviceError(f"device = 'cuda': {missing}; use 'cpu' or 'auto'")
+    return "cpu" if missing else "cuda"
+
+
+@lru_cache(maxsize=1)
+def why_no_cuda() -> str | None:
+    """What is missing for CUDA, in words, or None. The driver is asked first: ONNX Runtime complains at length."""
+    import onnxruntime
+
+    if CUDA not in onnxruntime.get_available_providers():
+        return "this ONNX Runtime is built without it (onnxruntime-gpu has it)"
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if hasattr(ctypes, "WinDLL") else "libcuda.so.1")
+    except OSError:
+        return "no NVIDIA driver found"
+    count = ctypes.c_int(0)
+    if driver.cuInit(0) != 0 or driver.cuDeviceGetCount(ctypes.byref(count)) != 0 or count.value == 0:
+        return "no NVIDIA GPU found"
+    return None if _provider_loads() else "CUDA or cuDNN could not be loaded (the extra dreampedal[cuda] brings both)"
+
+
+def make_session(model: bytes, device: str, **settings: str) -> Any:
+    """An ONNX Runtime session of one thread, which is the fastest for graphs as small as ours, and the steadiest.
+
+    Args:
+        settings: of the CUDA provider, beside `CUDA_SETTINGS`.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    providers: list[Any] = ["CPUExecutionProvider"]
+    if device == "cuda":
+        providers.insert(0, (CUDA, CUDA_SETTINGS | settings))
+    return onnxruntime.InferenceSession(model, options, providers=providers)
+
+
+def _provider_loads() -> bool:
+    """Whether a session really gets CUDA: the libraries may be missing beside a driver. Quiet either way."""
+    import onnxruntime
+    from onnx import TensorProto, helper
+
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "probe", ends[:1], ends[1:])
+    probe = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    onnxruntime.set_default_logger_severity(SILENT)
+    try:
+        with redirect_stdout(io.StringIO()):
+            onnxruntime.preload_dlls()  # finds the libraries of NVIDIA's wheels
+            return CUDA in make_session(probe.SerializeToString(), "cuda").get_providers()
+    finally:
+        onnxruntime.set_default_logger_severity(2)
