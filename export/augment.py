@@ -37,16 +37,16 @@ class Recipe:
         band_masks, widest_mask: how many runs of bands are silenced, and how many bands each at most.
     """
 
-    level_db: tuple[float, float] = (-45.0, -3.0)
-    curve_db: float = 12.0
-    tilt_db: float = 3.0
-    shift_bands: int = 3
-    cut_share: float = 0.3
-    reverb_share: float = 0.4
+    level_db: tuple[float, float] = (-40.0, -4.0)
+    curve_db: float = 9.0
+    tilt_db: float = 2.0
+    shift_bands: int = 2
+    cut_share: float = 0.15
+    reverb_share: float = 0.3
     decay_db: float = 0.3
-    noise_db: tuple[float, float] = (30.0, 90.0)
-    band_masks: int = 2
-    widest_mask: int = 8
+    noise_db: tuple[float, float] = (40.0, 100.0)
+    band_masks: int = 1
+    widest_mask: int = 6
 
 
 def augmented(features: Tensor, recipe: Recipe, random: Generator) -> Tensor:
@@ -109,7 +109,7 @@ def noisy(x: Tensor, below_db: tuple[float, float], random: Generator) -> Tensor
     peak = x.amax((1, 2), keepdim=True)
     octaves = ((torch.arange(bands) - bands / 2) * OCTAVES_A_BAND)[:, None]
     tilt = _uniform(-6, 3, (count, 1, 1), random) * octaves
-    ripple = torch.randn(x.shape, generator=random) * 3
+    ripple = torch.randn((1, *x.shape[1:]), generator=random) * 3
     noise = peak + (tilt + ripple - _uniform(*below_db, (count, 1, 1), random)) * NEPERS
     return 0.5 * torch.logaddexp(2 * x, 2 * noise)
 
@@ -136,29 +136,29 @@ def levelled(x: Tensor, level_db: tuple[float, float], random: Generator) -> Ten
 def masked(x: Tensor, masks: int, widest: int, random: Generator) -> Tensor:
     """Runs of up to `widest` bands silenced, after Park et al. 2019, "SpecAugment"."""
     place = torch.arange(x.shape[1])
-    for _ in range(masks):
-        first = torch.randint(0, x.shape[1], (x.shape[0], 1), generator=random)
-        width = torch.randint(0, widest + 1, (x.shape[0], 1), generator=random)
-        x = x.masked_fill(((place >= first) & (place < first + width))[..., None], FLOOR)
-    return x
+    first = torch.randint(0, x.shape[1], (x.shape[0], masks, 1), generator=random)
+    width = torch.randint(0, widest + 1, (x.shape[0], masks, 1), generator=random)
+    gone = ((place >= first) & (place < first + width)).any(1)
+    return x.masked_fill(gone[..., None], FLOOR)
 
 
 def mixed(x: Tensor, labels: Tensor, share: float, random: Generator) -> tuple[Tensor, Tensor]:
     """Some notes sounding together with another of the batch, and labels by how loud each is.
 
     Args:
-        x: features, (notes, bands, frames), all at about one level.
+        x: features, (notes, bands, frames); the other note is brought to the level of the one before they meet.
         labels: class weights, (notes, classes).
         share: how many of the notes are mixed.
     """
-    other = torch.randperm(x.shape[0], generator=random)
-    below = _uniform(0, 30, (x.shape[0], 1, 1), random) * NEPERS
-    on = torch.rand(x.shape[0], 1, 1, generator=random) < share
+    count = round(share * x.shape[0])
+    drawn = torch.randperm(x.shape[0], generator=random)
+    one, other = drawn[:count], drawn.roll(1)[:count]
+    below = _uniform(0, 30, (count, 1, 1), random) * NEPERS
     level = x.amax((1, 2), keepdim=True)
-    both = 0.5 * torch.logaddexp(2 * x, 2 * (x[other] - level[other] + level - below))
+    both = 0.5 * torch.logaddexp(2 * x[one], 2 * (x[other] - level[other] + level[one] - below))
     weight = 1 / (1 + torch.exp(-2 * below))[..., 0]
-    soft = weight * labels + (1 - weight) * labels[other]
-    return torch.where(on, both, x), torch.where(on[..., 0], soft, labels)
+    soft = weight * labels[one] + (1 - weight) * labels[other]
+    return x.index_copy(0, one, both), labels.index_copy(0, one, soft)
 
 
 def _uniform(low: float, high: float, shape: tuple[int, ...], random: Generator) -> Tensor:

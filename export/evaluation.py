@@ -120,10 +120,9 @@ def _on_recordings(model: Model, source: Path) -> dict[str, Any]:
         logits = recording_logits(model, sound)
         mean = np.exp(logits - logits.max(1, keepdims=True))
         mean = (mean / mean.sum(1, keepdims=True)).mean(0)
-        rows.append({
-            "name": name, "family": family, "heard": CLASSES[int(mean.argmax())],
-            "second": CLASSES[int(mean.argsort()[-2])], "share": float((logits.argmax(1) == CLASSES.index(family)).mean()),
-        })  # fmt: skip
+        first, second = (CLASSES[place] for place in mean.argsort()[:-3:-1])
+        share = float((logits.argmax(1) == CLASSES.index(family)).mean())
+        rows.append({"name": name, "family": family, "heard": first, "second": second, "share": share})
     if not rows:
         raise ValueError(f"{source}: no recording whose name tells a family ({', '.join(sorted(INSTRUMENTS))})")
     right = [row["family"] == row["heard"] for row in rows]

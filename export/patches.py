@@ -27,6 +27,8 @@ SUSTAIN_POINT = 3
 ENVELOPE_OCTAVES = 6.0
 """Range of the envelope, whose steps are even in decibels: 36 dB, then silence."""
 ENVELOPE_HZ = 44_100
+JUDGES_SAMPLES = ("064_Soprano_Sax.pat", "069_English_Horn.pat", "079_Ocarina.pat")
+"""Patches of FreePats left out, since samples of theirs are in TimGM6mb too, on which models are judged."""
 
 
 @dataclass(frozen=True)
@@ -132,8 +134,8 @@ class Patches:
     @cached_property
     def _files(self) -> dict[int, Path]:
         """The patch of each program; drums lie in folders of their own."""
-        found = [file for file in sorted(self.path.rglob("[0-9][0-9][0-9]_*.pat")) if "drum" not in str(file).lower()]
-        return {int(file.name[:3]): file for file in found}
+        found = [file for file in sorted(self.path.rglob("[0-9][0-9][0-9]_*.pat")) if file.name not in JUDGES_SAMPLES]
+        return {int(file.name[:3]): file for file in found if "drum" not in str(file.relative_to(self.path)).lower()}
 
     def presets(self) -> list[tuple[int, int]]:
         """(bank, program) of every patch that belongs to a family."""

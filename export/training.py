@@ -22,7 +22,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Generator, Tensor
 
-from .augment import FLOOR, Recipe, augmented, levelled, mixed
+from .augment import FLOOR, Recipe, augmented, mixed
 from .families import CLASSES
 from .measures import accuracies, confusion
 from .networks import Network
@@ -41,7 +41,7 @@ class Plan:
         steps, batch: steps of AdamW, and notes in each.
         frames: length of the stretch cut out of a note; it starts up to `earliest` frames before the onset and up to
             `latest` after it.
-        learning_rate: at its peak, on one cycle (Smith and Topin 2017).
+        learning_rate: of AdamW; it rises over `rising` steps, stays, and falls to nothing over the last `falling`.
         smoothing: share of the label given to all classes alike (Szegedy et al. 2016).
         mixed_share: how many notes sound together with another (after Zhang et al. 2018, "mixup").
         averaging: weight of the past in the running mean of the weights.
@@ -49,9 +49,9 @@ class Plan:
         recipe: how far the random changes go.
     """
 
-    filters: tuple[int, ...] = (96, 96, 96)
+    filters: tuple[int, ...] = (128, 96, 96)
     kernel: int = 3
-    dilations: tuple[int, ...] = (1, 2, 4)
+    dilations: tuple[int, ...] = (1, 3, 9)
     context_frames: int = 8
     steps: int = 6_000
     batch: int = 192
@@ -59,10 +59,12 @@ class Plan:
     earliest: int = 12
     latest: int = 20
     learning_rate: float = 5e-3
+    rising: int = 300
+    falling: int = 2_000
     weight_decay: float = 1e-2
     smoothing: float = 0.05
     mixed_share: float = 0.1
-    averaging: float = 0.995
+    averaging: float = 0.998
     settle_frames: int = 4
     recipe: Recipe = field(default_factory=Recipe)
 
@@ -92,26 +94,34 @@ def train(
     )  # fmt: skip
     normalise(network, [stretches(features, labels, weights, plan, random)[0] for _ in range(4)])
     optimiser = torch.optim.AdamW(network.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
-    cycle = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, plan.learning_rate, total_steps=plan.steps, pct_start=min(0.15, 300 / plan.steps)
-    )
     mean_network = copy.deepcopy(network)
     end = math.inf if minutes is None else time.monotonic() + 60 * minutes
     for step in range(plan.steps):
         network.train()
+        optimiser.param_groups[0]["lr"] = learning_rate(plan, step)
         x, targets, onsets = stretches(features, labels, weights, plan, random)
         optimiser.zero_grad()
         loss = loss_of(network, x, targets, onsets, plan)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 2.0)
         optimiser.step()
-        cycle.step()
         average(mean_network, network, min(plan.averaging, (step + 1) / (step + 20)))
         if progress and step % 20 == 0:
             progress("training", step, plan.steps)
         if time.monotonic() > end:
             break
     return mean_network.eval()
+
+
+def learning_rate(plan: Plan, step: int) -> float:
+    """The rate at a step: up, level, and down to nothing.
+
+    >>> plan = Plan(steps=10_000, learning_rate=1.0, rising=100, falling=1_000)
+    >>> [learning_rate(plan, step) for step in (0, 99, 5_000, 9_500, 9_999)]
+    [0.01, 1.0, 1.0, 0.5, 0.001]
+    """
+    rise = min(1.0, (step + 1) / plan.rising)
+    return plan.learning_rate * min(rise, (plan.steps - step) / plan.falling, 1.0)
 
 
 def loudest(features: NDArray[np.float16]) -> NDArray[np.float32]:
@@ -139,7 +149,7 @@ def stretches(
     x = x.masked_fill((frames < 0)[:, None], FLOOR)
     targets = torch.nn.functional.one_hot(labels[drawn], len(CLASSES)).float()
     if plan.mixed_share:
-        x, targets = mixed(levelled(x, (-6.0, -6.0), random), targets, plan.mixed_share, random)
+        x, targets = mixed(x, targets, plan.mixed_share, random)
     return augmented(x, plan.recipe, random), targets, (-start[:, 0]).clamp_min(0)
 
 
