@@ -40,7 +40,8 @@ def ideal_change(effect: SpectralEffect, features: NDArray[np.float32], offset: 
     before = np.sum(weight * np.exp(2.0 * features))
     after = np.sum(weight * np.exp(2.0 * (features + offset)))
     level = 0.5 * np.log(before / after)
-    return measure.objective(effect, (features + offset + level).astype(np.float32)) - measure.objective(effect, features)
+    dreamed = (features + offset + level).astype(np.float32)
+    return measure.objective(effect, dreamed) - measure.objective(effect, features)
 
 
 def measured(name: str, recording: str, audio: NDArray[np.float32], rate: float) -> dict[str, object]:
@@ -58,7 +59,8 @@ def measured(name: str, recording: str, audio: NDArray[np.float32], rate: float)
     before = measure.heard(effect, audio, rate)
     out = board(audio, rate)
     after = measure.heard(effect, measure.matched(out, audio, rate), rate)
-    drawn = [heard(measure.with_offset(effect, source, rate, random_like(trace.offset, rng))) for _ in range(RANDOM_OFFSETS)]
+    others = (random_like(trace.offset, rng) for _ in range(RANDOM_OFFSETS))
+    drawn = [heard(measure.with_offset(effect, source, rate, other)) for other in others]
     ideal = ideal_change(effect, measure.features_of(effect, source, rate), trace.offset)
     return {
         "preset": name,

@@ -53,7 +53,7 @@ def main() -> None:
         {"what": IMPORT, "ours s": imported, "theirs s": their_import, "ratio": imported / their_import},
         {"what": "dreampedal --help", "ours s": helped, "theirs s": "-", "ratio": "-"},
         {"what": "first sound, warm cache", "ours s": first, "theirs s": their_first, "ratio": first / their_first},
-        {"what": "first sound, empty JIT cache", "ours s": empty, "theirs s": their_first, "ratio": empty / their_first},
+        {"what": "first sound, no JIT cache", "ours s": empty, "theirs s": their_first, "ratio": empty / their_first},
         {"what": "python itself", "ours s": bare, "theirs s": bare, "ratio": 1.0},
     ]
     report("start", rows)

@@ -1,4 +1,4 @@
-"""Streaming analysis and synthesis, a hop at a time, against what a Python user would pick: librosa and pyroomacoustics.
+"""Streaming analysis and synthesis, a hop at a time, against librosa and pyroomacoustics.
 
 librosa has no streaming transform: a user transforms the newest window of a ring buffer and overlap-adds by hand.
 Run with `python bench/stft.py`.
@@ -21,10 +21,11 @@ def main() -> None:
     audio, _ = demo_recording()
     rows = []
     for window, hop in [(2048, 512), (2048, 256), (1024, 128)]:
+        frames = Frames(window, hop)
         hops = [np.ascontiguousarray(audio[:1, t * hop : (t + 1) * hop]) for t in range(HOPS)]
         outputs = {}
 
-        def ours(frames=Frames(window, hop), hops=hops, outputs=outputs) -> None:
+        def ours(frames=frames, hops=hops, outputs=outputs) -> None:
             state = FrameState.silent(frames, 1)
             outputs["ours"] = [frames.synthesise(frames.analyse(x, state), state).copy() for x in hops]
 

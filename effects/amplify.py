@@ -15,4 +15,4 @@ class Amplify(SpectralEffect):
     """
 
     energy: ClassVar[bool] = False
-    target = TargetText("conv2", doc="What to amplify: filters and layers by their mean activation, classes by their logits.")
+    target = TargetText("conv2", doc="What to amplify: filters and layers by mean activation, classes by logits.")

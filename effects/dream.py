@@ -15,4 +15,4 @@ class Dream(SpectralEffect):
     """
 
     energy: ClassVar[bool] = True
-    target = TargetText("conv3", doc="What to dream of: layers and filters by their energy, classes by their logits.")
+    target = TargetText("conv3", doc="What to dream of: layers and filters by energy, classes by logits.")

@@ -136,9 +136,7 @@ def _complex_fft(re: Plane, im: Plane, to_re: Plane, to_im: Plane, w: Plane) -> 
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def rfft(
-    samples: Plane, window: Plane, re: Plane, im: Plane, twiddle: Plane, untangle: Plane, work: Plane
-) -> None:
+def rfft(samples: Plane, window: Plane, re: Plane, im: Plane, twiddle: Plane, untangle: Plane, work: Plane) -> None:
     """Write the spectrum of `samples * window` (both of N samples) to `re` and `im` (N/2 + 1 bins each)."""
     half = samples.size // 2
     for n in range(half):
@@ -157,9 +155,7 @@ def rfft(
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def irfft_add(
-    re: Plane, im: Plane, window: Plane, onto: Plane, twiddle: Plane, untangle: Plane, work: Plane
-) -> None:
+def irfft_add(re: Plane, im: Plane, window: Plane, onto: Plane, twiddle: Plane, untangle: Plane, work: Plane) -> None:
     """Add `window` times the inverse transform of `re` and `im` (N/2 + 1 bins) to the N samples of `onto`.
 
     The imaginary parts of the first and last bin are taken as zero.

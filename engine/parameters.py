@@ -89,7 +89,7 @@ class Number(Parameter[float]):
                 object.__setattr__(self, key, value)
 
     def checked(self, value: Any, where: str) -> float:
-        if isinstance(value, bool) or not isinstance(value, int | float) and not hasattr(value, "__float__"):
+        if isinstance(value, bool | str) or not hasattr(value, "__float__"):
             raise ValueError(f"{where} = {value!r}: expected {self.range}")
         number = float(value)
         if not math.isfinite(number) or not self.low <= number <= self.high:

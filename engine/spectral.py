@@ -5,6 +5,12 @@
 Everything happens a hop at a time with fixed shapes, so that no partition of the signal into blocks changes a sample.
 The stream synthesises only what it *adds*, frame · (gain - 1): where the offset is 0 the output is the dry sound
 itself, and `mix`, `listen` and the guard are weights on two aligned signals.
+
+What a frame's offset does is heard for a while: later outputs of a causal layer see the frame through their older taps.
+`lookahead_frames` waits for those outputs. `foresight_frames` reckons with them at no latency: the ascent also moves
+frames that have not come yet, foreseen as the newest frame again, and keeps only what it found for the newest, as
+model predictive control does (Rawlings, Mayne and Diehl 2017, section 1.1). On classes that live from the course of a
+sound it multiplies what is gained.
 """
 
 from __future__ import annotations
@@ -54,8 +60,9 @@ class SpectralEffect(Effect, family=True):
     amount = Number(1.0, 0.0, 1.0, doc="Scale of the offset before it is applied.")
     steps = Count(4, low=1, high=8, doc="Gradient steps for each frame.")
     reach_db = Number(24.0, 0.0, 48.0, unit="dB", doc="Most that a band is raised or lowered.")
-    memory_seconds = Number(0.3, 0.0, 10.0, unit="s", doc="Time in which a dream grows, and fades when let go.")
+    memory_seconds = Number(0.1, 0.0, 10.0, unit="s", doc="Time in which a dream grows, and fades when let go.")
     lookahead_frames = Count(0, low=0, high=8, fixed=True, doc="Later frames that a frame waits for; adds latency.")
+    foresight_frames = Count(4, low=0, high=8, fixed=True, doc="Frames to come that the ascent reckons with.")
     smoothing = Number(1.5, 0.0, 24.0, unit="bands", doc="Width over which neighbouring bands move together.")
     low_hz = Number(20.0, 0.0, 96_000.0, unit="Hz", doc="Bands below stay as they are.")
     high_hz = Number(20_000.0, 0.0, 96_000.0, unit="Hz", doc="Bands above stay as they are.")
@@ -69,6 +76,10 @@ class SpectralEffect(Effect, family=True):
     def __init__(self, **values: Any) -> None:
         # The model comes first, since it says which targets there are; a default target is checked like any other.
         super().__init__(**({"model": self.model, "target": self.target} | values))
+        frames, most = self.lookahead_frames + self.foresight_frames, self.loaded_model().manifest.context_frames - 1
+        if frames > most:
+            where = f"{type(self).__name__}.lookahead_frames + foresight_frames"
+            raise ValueError(f"{where} = {frames}: model {self.model} takes at most {most}")
 
     def stream(self, sample_rate: float, channels: int, max_block: int = 8192) -> SpectralStream:
         """A stream of this effect; changes of its parameters are heard from the next hop or sample on."""
@@ -111,6 +122,7 @@ class Settings:
     steps: int
     rate: float
     decay: float
+    frozen: bool
     amount: float
     gate_db: float
     dry: float
@@ -129,11 +141,11 @@ class SpectralStream:
         self.layout = BandLayout(**model.manifest.bands.model_dump())
         self.bands = lay(self.layout, sample_rate, self.frames.window_samples)
         columns, rows = 1 + effect.lookahead_frames, 1 if effect.link else channels
-        self.ascent: Ascent = model.ascent(rows, effect.steps, columns)
+        self.ascent: Ascent = model.ascent(rows, effect.steps, columns + effect.foresight_frames)
         self.ascent.features[:] = self.layout.floor
         self.ascent.result[:] = 0
 
-        window, hop, bins = self.frames.window_samples, self.frames.hop_samples, self.frames.bins
+        hop, bins = self.frames.hop_samples, self.frames.bins
         self.hop_seconds = hop / sample_rate
         self.state = FrameState.silent(self.frames, channels)
         self.line = np.zeros((channels, self.latency), np.float32)
@@ -186,7 +198,7 @@ class SpectralStream:
             state.work, self.bands.first, self.bands.start, self.bands.weights, self.layout.floor, self.wanted,
         )  # fmt: skip
         awake = prepare(
-            newest, self.wanted, self.band_loudness, settings.decay, settings.gate_db,
+            newest, self.wanted, self.band_loudness, settings.decay, settings.frozen, settings.gate_db, columns,
             ascent.features, ascent.offset, ascent.result, ascent.level,
         )  # fmt: skip
         ascent.rate[0] = settings.rate if awake else 0.0
@@ -218,6 +230,7 @@ class SpectralStream:
             steps=effect.steps,
             rate=0.0 if effect.freeze else reach * np.sqrt(1 - keep) / effect.steps,
             decay=1.0 if effect.freeze else keep,
+            frozen=effect.freeze,
             amount=effect.amount,
             gate_db=effect.gate_db,
             dry=0.0 if effect.listen == "delta" else level,

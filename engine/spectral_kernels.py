@@ -48,24 +48,29 @@ def hear(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
 def prepare(  # type: ignore[no-untyped-def]
-    spectrum, newest, loudness, decay, gate_db, features, offset, result, level
+    spectrum, newest, loudness, decay, frozen, gate_db, heard, features, offset, result, level
 ):
     """Move every column on by a frame, warm-start the newest offset, and weigh the bands by their loudness.
 
     `newest` is (rows, bands); `features`, `offset` and `result` are (rows, bands, columns); `level` is (rows, bands)
-    and sums to 1. Returns whether any row of the newest frame is above the gate.
+    and sums to 1. The first `heard` columns are frames that came in; those after them are foreseen: the newest frame
+    again. A frozen offset stays where it is. Returns whether any channel of the newest frame is above the gate.
     """
     rows, bands, columns = features.shape
+    last = columns - 1
     for row in range(rows):
         total = np.float32(0)
         for band in range(bands):
-            for column in range(columns - 1):
+            for column in range(heard - 1):
                 features[row, band, column] = features[row, band, column + 1]
-                offset[row, band, column] = result[row, band, column + 1]
-            features[row, band, columns - 1] = newest[row, band]
-            offset[row, band, columns - 1] = np.float32(decay) * result[row, band, columns - 1]
-            x = newest[row, band] + offset[row, band, columns - 1]
-            level[row, band] = loudness[band] * np.exp(np.float32(2) * x)
+            for column in range(heard - 1, columns):
+                features[row, band, column] = newest[row, band]
+            for column in range(columns):
+                offset[row, band, column] = result[row, band, column if frozen else min(column + 1, last)]
+            for column in range(heard - 1, columns):
+                offset[row, band, column] *= np.float32(decay)
+            dreamed = newest[row, band] + offset[row, band, heard - 1]
+            level[row, band] = loudness[band] * np.exp(np.float32(2) * dreamed)
             total += level[row, band]
         for band in range(bands):
             level[row, band] /= max(total, np.float32(1e-20))

@@ -7,7 +7,8 @@ that analysis and synthesis give back the signal for any hop up to half of the w
 >>> frames = Frames(window_samples=1024, hop_samples=300)
 >>> state = FrameState.silent(frames, channels=1)
 >>> signal = np.sin(np.arange(3000, dtype=np.float32)).reshape(1, -1)
->>> played = [frames.synthesise(frames.analyse(signal[:, t : t + 300], state), state).copy() for t in range(0, 3000, 300)]
+>>> hops = [signal[:, t : t + 300] for t in range(0, 3000, 300)]
+>>> played = [frames.synthesise(frames.analyse(hop, state), state).copy() for hop in hops]
 >>> bool(np.allclose(np.concatenate(played, 1)[:, 724:], signal[:, : 3000 - 724], atol=1e-6))
 True
 """

@@ -6,8 +6,8 @@ Target('conv3:12 + 0.5*class:choir - conv1')
 >>> 2 * parse("conv2:5") - parse("conv1")
 Target('2*conv2:5 - conv1')
 
-Grammar: `target = [sign] term {sign term}`, `term = [number "*"] atom`, `atom = layer [":" filter] | "class:" name`, with
-layers and classes as labels of `[a-z0-9_]+` and filters as numbers from 0 or labels.
+Grammar: `target = [sign] term {sign term}`, `term = [number "*"] atom`, `atom = layer [":" filter] | "class:" name`,
+with layers and classes as labels of `[a-z0-9_]+` and filters as numbers from 0 or labels.
 """
 
 from __future__ import annotations
@@ -116,7 +116,7 @@ def parse(text: str) -> Target:
         at, sign = leading.end(), -1.0 if leading[1] == "-" else 1.0
     while True:
         found = _TOKEN.match(text, at)
-        if not found or found["layer"] == "class" and found["part"] is None:
+        if not found or (found["layer"] == "class" and found["part"] is None):
             raise ValueError(f"target '{text}': expected a layer or class at '{text[at:].strip()}', {EXAMPLES}")
         terms.append(Term(sign * float(found["number"] or 1), found["layer"], found["part"]))
         at = found.end()

@@ -44,13 +44,14 @@ def test_amount_zero_is_the_input(kind, lookahead_frames, guitar):
     sizes=st.lists(st.one_of(st.integers(1, 10_000), st.integers(1, 40)), min_size=1, max_size=40),
     channels=st.sampled_from([1, 2, 6]),
     lookahead_frames=st.sampled_from([0, 0, 1, 3]),
+    foresight_frames=st.sampled_from([0, 3]),
     link=st.booleans(),
 )
-@example(sizes=[1, 2, 3, 10_000], channels=2, lookahead_frames=0, link=True)
-def test_any_partition_gives_the_same_samples(sizes, channels, lookahead_frames, link, clip):
+@example(sizes=[1, 2, 3, 10_000], channels=2, lookahead_frames=0, foresight_frames=4, link=True)
+def test_any_partition_gives_the_same_samples(sizes, channels, lookahead_frames, foresight_frames, link, clip):
     audio, rate = clip("solo_egtr_em9")
-    audio = np.ascontiguousarray(np.tile(audio[:1, :20_000], (channels, 1)) * np.linspace(0.2, 1, channels)[:, None], "f")
-    effect = Dream(lookahead_frames=lookahead_frames, link=link)
+    audio = (audio[:1, :20_000] * np.linspace(0.2, 1, channels)[:, None]).astype(np.float32)
+    effect = Dream(lookahead_frames=lookahead_frames, foresight_frames=foresight_frames, link=link)
     whole = effect(audio, rate)
     parts, start, turn = [], 0, 0
     while start < audio.shape[1]:
@@ -143,7 +144,8 @@ def test_freeze_holds_the_offset(guitar):
 
 
 @pytest.mark.parametrize(
-    "change", [{"mix": 0.0}, {"output_db": -24.0}, {"listen": "delta"}, {"amount": 0.0}, {"target": "conv1"}, {"steps": 8}]
+    "change",
+    [{"mix": 0.0}, {"output_db": -24.0}, {"listen": "delta"}, {"amount": 0.0}, {"target": "conv1"}, {"steps": 8}],
 )
 def test_setting_a_parameter_never_clicks(change, guitar):
     audio, rate = guitar
@@ -170,6 +172,22 @@ def test_a_change_is_heard(guitar):
     later = stream.process(np.ascontiguousarray(audio[:, 20_480:40_960])).copy()
     settled = round(0.02 * rate)
     assert np.array_equal(later[:, settled:], audio[:, 20_480 + settled - stream.latency :][:, : 20_480 - settled])
+
+
+def test_foresight_adds_no_latency_and_gains_more(guitar):
+    audio, rate = guitar
+    gained = []
+    for foresight_frames in (0, 4):
+        effect = Dream(target="class:mallet", foresight_frames=foresight_frames)
+        assert effect.latency_at(rate) == 2048
+        wet = measure.matched(effect(audio, rate), audio, rate)
+        gained.append(measure.heard(effect, wet, rate) - measure.heard(effect, audio, rate))
+    assert gained[1] > gained[0] > 0
+
+
+def test_more_frames_than_the_model_takes_are_refused():
+    with pytest.raises(ValueError, match=r"lookahead_frames \+ foresight_frames = 16: model notes takes at most"):
+        Dream(lookahead_frames=8, foresight_frames=8)
 
 
 def test_nan_in_a_stream_is_muted_and_counted(guitar):
@@ -203,8 +221,9 @@ def test_the_traced_offset_is_what_was_played(guitar):
     effect = Dream(reach_db=3.0)
     trace = measure.trace(effect, audio, rate)
     again = measure.with_offset(effect, audio, rate, trace.offset)
-    hop = slice(4096, 56_000)
-    assert np.sqrt(np.mean((again - trace.wet)[:, hop] ** 2)) < 0.15 * np.sqrt(np.mean((trace.wet - audio)[:, hop] ** 2))
+    settled = slice(4096, 56_000)
+    difference, added = (again - trace.wet)[:, settled], (trace.wet - audio)[:, settled]
+    assert np.sqrt(np.mean(difference**2)) < 0.15 * np.sqrt(np.mean(added**2))
 
 
 @pytest.mark.parametrize(

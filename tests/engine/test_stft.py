@@ -24,7 +24,8 @@ def played(frames, signal, change=lambda planes: planes):
 @given(st.sampled_from([256, 512, 1024, 2048]), st.integers(1, 128), st.integers(1, 6), st.integers(0, 2**32 - 1))
 def test_any_hop_gives_the_signal_back(window, divisor, channels, seed):
     hop = max(1, window // 2 // divisor)
-    signal = np.random.default_rng(seed).standard_normal((channels, 3 * window // hop * hop + 2 * hop)).astype(np.float32)
+    length = 3 * window // hop * hop + 2 * hop
+    signal = np.random.default_rng(seed).standard_normal((channels, length)).astype(np.float32)
     frames = Frames(window, hop)
     out = played(frames, signal)
     delay = window - hop
