@@ -147,16 +147,16 @@ def habits_of(plugin: Plugin, sample_rate: float, channels: int) -> Habits:
     if isinstance(plugin, ExternalPlugin):
         return Habits(Blocks.ANY, int(getattr(plugin, "reported_latency_samples", 0)))
     key = (type(plugin), tuple(native_parameters(plugin).items()), sample_rate, channels)
-    if key not in _MEASURED or not can_be_rebuilt(plugin):
-        if len(_MEASURED) == _MEASURED_MAX:
+    if not can_be_rebuilt(plugin) or (habits := _MEASURED.get(key, _UNKNOWN)) is _UNKNOWN:
+        if len(_MEASURED) >= _MEASURED_MAX:
             _MEASURED.clear()
-        _MEASURED[key] = _measure(plugin, sample_rate, channels)
-    habits = _MEASURED[key]
+        habits = _MEASURED[key] = _measure(plugin, sample_rate, channels)
     if habits is None:
         raise NotStreamable(plugin)
     return habits
 
 
+_UNKNOWN = Habits(Blocks.ANY, -1)
 _MEASURED: dict[Any, Habits | None] = {}
 _MEASURED_MAX = 1024
 
