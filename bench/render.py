@@ -13,19 +13,25 @@ import resource
 import subprocess
 import sys
 import tempfile
+import time
 from pathlib import Path
 
+import librosa
 import numpy as np
+import torch
+from ascent import SHIPPED, Twin
 from numpy.typing import NDArray
 from pedalboard.io import AudioFile, StreamResampler
 from report import median_seconds, report
 
 from dreampedal import Dream
+from dreampedal.engine.bands import BandLayout, lay, log_band_features
+from dreampedal.engine.model import Model
 from dreampedal.presets import demo_recording
 
 RATE = 48_000
 STEPS = 4
-PRESET = "deep_dream"
+PRESET = "deep_layer"
 THEIR_SECONDS = 2
 
 
@@ -38,27 +44,23 @@ def mono_at_48k() -> NDArray[np.float32]:
 
 
 def their_loop(audio: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Dream of the last layer's energy with librosa, torch and no state: the window again for every step."""
-    import librosa
-    import torch
-    from autograd_twin import shipped_network, window_gradient
-
-    from dreampedal.engine.bands import BandLayout, lay, log_band_features
-
-    network, receptive_field = shipped_network()
-    layout = BandLayout()
+    """Dream of the last layer's energy with librosa and torch: the whole receptive field again for every step."""
+    model = Model.load(SHIPPED, device="cpu")
+    twin, layout = Twin(model), BandLayout()
     bands = lay(layout, RATE, 2048)
     spectrum = librosa.stft(audio[0], n_fft=2048, hop_length=512)
     features = torch.from_numpy(log_band_features(audio, RATE))
-    offset = torch.zeros_like(features)
-    for t in range(features.shape[2]):
-        window = features[:, :, max(0, t + 1 - receptive_field) : t + 1]
-        heard = offset[:, :, max(0, t + 1 - receptive_field) : t + 1]
+    dreamed, offsets = features.clone(), torch.zeros_like(features)
+    for t in range(twin.history, features.shape[2]):
         for _ in range(STEPS):
-            gradient = window_gradient(network, window + heard)[:, :, -1]
-            heard[:, :, -1] += 0.1 * gradient / (gradient.square().mean().sqrt() + 1e-10)
-    place = bands.below + bands.toward
-    columns = [np.interp(place, np.arange(layout.count), column) for column in offset[0].numpy().T]
+            newest = dreamed[:, :, t : t + 1].clone().requires_grad_()
+            heard, _ = twin(torch.cat([dreamed[:, :, t - twin.history : t], newest], 2), with_head=False)
+            (gradient,) = torch.autograd.grad(0.5 * heard["conv3"].square().mean(), newest)
+            offsets[:, :, t : t + 1] += 0.1 * gradient / (gradient.square().mean().sqrt() + 1e-10)
+            dreamed[:, :, t] = features[:, :, t] + offsets[:, :, t]
+    columns = [
+        np.interp(bands.below + bands.toward, np.arange(layout.count), column) for column in offsets[0].numpy().T
+    ]
     gains = np.exp(np.stack(columns, axis=1))
     frames = min(gains.shape[1], spectrum.shape[1])
     return np.asarray(librosa.istft(spectrum[:, :frames] * gains[:, :frames], hop_length=512))[None]
@@ -66,8 +68,6 @@ def their_loop(audio: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def peak_megabytes(minutes: float, audio: NDArray[np.float32]) -> tuple[float, float]:
     """Peak memory and seconds of `dreampedal process` over a file of so many minutes."""
-    import time
-
     with tempfile.TemporaryDirectory() as folder:
         source, target = Path(folder) / "in.wav", Path(folder) / "out.wav"
         with AudioFile(str(source), "w", RATE, 1) as file:
@@ -86,8 +86,6 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, nargs="*", default=[1.0, 30.0])
     lengths = parser.parse_args().minutes
-    import torch
-
     torch.set_num_threads(1)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})

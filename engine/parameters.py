@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any, Generic, TypeVar, overload
 
 T = TypeVar("T")
@@ -89,7 +90,7 @@ class Number(Parameter[float]):
                 object.__setattr__(self, key, value)
 
     def checked(self, value: Any, where: str) -> float:
-        if isinstance(value, bool | str) or not hasattr(value, "__float__"):
+        if not isinstance(value, Real) or isinstance(value, bool):
             raise ValueError(f"{where} = {value!r}: expected {self.range}")
         number = float(value)
         if not math.isfinite(number) or not self.low <= number <= self.high:
@@ -110,8 +111,7 @@ class Count(Parameter[int]):
     unit: str = ""
 
     def checked(self, value: Any, where: str) -> int:
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        if not whole and not (isinstance(value, float) and value.is_integer()):
+        if not isinstance(value, Real) or isinstance(value, bool) or not float(value).is_integer():
             raise ValueError(f"{where} = {value!r}: expected {self.range}")
         if not self.low <= int(value) <= self.high:
             raise ValueError(f"{where} = {value}: expected {self.range}")
