@@ -1,5 +1,6 @@
 """The package as it is installed: from a wheel, and editable."""
 
+import importlib
 import os
 import re
 import shutil
@@ -82,3 +83,15 @@ def test_torch_is_wanted_for_training_alone():
     assert not [name for name in project["dependencies"] if name.startswith("torch")]
     extras = {extra for extra, names in project["optional-dependencies"].items() if any("torch" in n for n in names)}
     assert extras == {"train"}
+
+
+@pytest.mark.skipif("CI" not in os.environ, reason="asked of continuous integration alone")
+@pytest.mark.parametrize("package", ["torch", "fluidsynth", "matplotlib", "librosa", "pyroomacoustics"])
+def test_continuous_integration_skips_no_test_for_want_of_a_package(package):
+    importlib.import_module(package)
+
+
+@pytest.mark.skipif("CI" not in os.environ, reason="asked of continuous integration alone")
+@pytest.mark.parametrize("soundfont", ["FluidR3_GM.sf2", "TimGM6mb.sf2"])
+def test_continuous_integration_skips_no_test_for_want_of_a_soundfont(soundfont):
+    assert Path("/usr/share/sounds/sf2", soundfont).is_file()
