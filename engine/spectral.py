@@ -57,6 +57,7 @@ class SpectralEffect(Effect, family=True):
 
     target = TargetText("", doc="What to amplify: layers, filters and classes of the model.")
     model = Text("notes", fixed=True, doc="The model that listens: a name in the library or the path of a file.")
+    device = Choice("auto", choices=("auto", "cpu", "cuda"), fixed=True, doc="Where the model runs.")
     amount = Number(1.0, 0.0, 1.0, doc="Scale of the offset before it is applied.")
     steps = Count(4, low=1, high=8, doc="Gradient steps for each frame.")
     reach_db = Number(24.0, 0.0, 48.0, unit="dB", doc="Most that a band is raised or lowered.")
@@ -141,7 +142,7 @@ class SpectralStream:
         self.layout = BandLayout(**model.manifest.bands.model_dump())
         self.bands = lay(self.layout, sample_rate, self.frames.window_samples)
         columns, rows = 1 + effect.lookahead_frames, 1 if effect.link else channels
-        self.ascent: Ascent = model.ascent(rows, effect.steps, columns + effect.foresight_frames)
+        self.ascent: Ascent = model.ascent(rows, effect.steps, columns + effect.foresight_frames, effect.device)
         self.ascent.features[:] = self.layout.floor
         self.ascent.result[:] = 0
 
