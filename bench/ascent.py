@@ -58,14 +58,14 @@ class Twin(nn.Module):
         for layer in model.manifest.layers:
             weight = weights[f"{layer.name}.weight"]
             filters, inputs, taps = weight.shape
-            columns = model.manifest.states.get(layer.name, (0, 0))[1]
+            columns = model.manifest.states.get(layer.name, (0, 0))[0]
             conv = nn.Conv1d(inputs, filters, taps, dilation=max(columns // max(taps - 1, 1), 1))
             conv.load_state_dict({"weight": weight, "bias": weights[f"{layer.name}.bias"]})
             self.layers[layer.name] = conv
         self.head = nn.Linear(weights["head.weight"].shape[1], len(weights["head.weight"]))
         self.head.load_state_dict({"weight": weights["head.weight"], "bias": weights["head.bias"]})
         self.context_frames = model.manifest.context_frames
-        self.history = sum(columns for name, (_, columns) in model.manifest.states.items() if name != "pool")
+        self.history = sum(columns for name, (columns, _) in model.manifest.states.items() if name != "pool")
 
     def forward(self, x: Tensor, with_head: bool) -> tuple[dict[str, Tensor], Tensor | None]:
         newest = {}

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .manifest import OWN_CHAINS
 from .structure import inputs, sizes
 
 if TYPE_CHECKING:
@@ -73,7 +74,8 @@ class Ascent:
         self.activations: dict[str, Array] = {}
         self.shape[:], self.mask[:] = np.eye(len(self.mask)), 1
         self.rate[:], self.reach[:] = DEFAULT_RATE, DEFAULT_REACH
-        self._chain = "window" if manifest.runs_on == "window" else "t1" if columns == 1 else "tn"
+        own_chain = f"t{columns}" if columns <= OWN_CHAINS else "tn"
+        self._chain = own_chain if manifest.runs_on == "columns" else "window"
         self._runs: dict[int, Run] = {}
         self._front = 0
         self._values = _values(self.inputs, device)
@@ -118,7 +120,7 @@ class Ascent:
             self._states[0][name].update_inplace(np.repeat(silence, self.channels, axis=0))
 
     def state(self, name: str) -> Array:
-        """A copy of a layer's current state, (channels, filters, columns), the newest column last."""
+        """A copy of a layer's current state, (channels, columns, filters), the newest column last."""
         return np.array(self._states[self._front][name].numpy())
 
     def _bind(self, steps: int) -> Run:

@@ -19,6 +19,9 @@ GOLDEN_KEY = "dreampedal.golden"
 MAX_STEPS = 8
 """Steps of ascent that one file holds unrolled."""
 
+OWN_CHAINS = 9
+"""Moving columns up to which each number of them has a chain of its own; one more chain serves any number."""
+
 Label = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Positive = Annotated[int, Field(gt=0)]
 
@@ -100,7 +103,7 @@ class Manifest(Strict):
     layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
     classes: tuple[Label, ...] = ()
     states: dict[str, tuple[Positive, Positive]] = {}
-    """Shape of each state tensor for one channel: (filters, columns)."""
+    """Shape of each state tensor for one channel: (columns, filters)."""
     steps: Annotated[int, Field(ge=1, le=MAX_STEPS)] = MAX_STEPS
     training: Training
     accuracy: dict[str, float] = {}

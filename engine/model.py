@@ -71,7 +71,7 @@ class Model:
 
     @cached_property
     def silence(self) -> dict[str, NDArray[np.float32]]:
-        """State of each layer after endless silence, one channel: (1, filters, columns).
+        """State of each layer after endless silence, one channel: (1, columns, filters).
 
         A layer's input in silence is one column, repeated. It depends on the states before it only, so a pass for each
         state makes them all right.
@@ -90,7 +90,7 @@ class Model:
         for _ in names:
             fed = {name: value for name, value in feeds.items() if name in needed}
             for name, state in zip(names.values(), session.run(list(names), fed), strict=True):
-                feeds[name] = np.repeat(state[:, :, -1:], state.shape[2], axis=2)
+                feeds[name] = np.repeat(state[:, -1:], state.shape[1], axis=1)
         return {name: feeds[f"state_{name}"] for name in self.manifest.states}
 
     def session(self, chain: str, steps: int, device: str) -> Any:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .manifest import METADATA_KEY, Manifest, ModelError, read_manifest
+from .manifest import METADATA_KEY, OWN_CHAINS, Manifest, ModelError, read_manifest
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, ValueInfoProto
@@ -24,9 +24,10 @@ MAX_NODES = 100_000
 
 OPERATORS = frozenset(
     {
-        "Add", "AveragePool", "Cast", "Clip", "Concat", "Conv", "ConvTranspose", "Elu", "Expand", "Gemm", "Greater",
-        "HardSigmoid", "Identity", "LeakyRelu", "MatMul", "MaxPool", "Mul", "Neg", "RMSNormalization", "ReduceMean",
-        "Relu", "Reshape", "ScatterElements", "Shape", "Sign", "Slice", "Sub", "Transpose", "Unsqueeze", "Where",
+        "Add", "AveragePool", "Cast", "Clip", "Concat", "Conv", "ConvTranspose", "Elu", "Expand", "Gather", "Gemm",
+        "Greater", "HardSigmoid", "Identity", "LeakyRelu", "MatMul", "MaxPool", "Mul", "Neg", "RMSNormalization",
+        "Range", "ReduceMean", "Relu", "Reshape", "ScatterElements", "Shape", "Sign", "Slice", "Sub", "Transpose",
+        "Unsqueeze", "Where",
     }
 )  # fmt: skip
 """Operators of the standard domain that a model may hold: numbers in, numbers out, no subgraph, no file, no text."""
@@ -180,7 +181,9 @@ def outputs(manifest: Manifest) -> dict[str, Shape]:
     """Name and shape of every tap: `CHAIN_offset_STEP`, `CHAIN_state_STEP_NAME`, `CHAIN_y_LAYER`, `CHAIN_logits`."""
     bands, expected = manifest.bands.count, dict[str, Shape]()
     on_columns = manifest.runs_on == "columns"
-    chains: dict[str, int | str] = {"t1": 1, "tn": "T"} if on_columns else {"window": manifest.context_frames}
+    chains: dict[str, int | str] = {"window": manifest.context_frames}
+    if on_columns:
+        chains = {f"t{columns}": columns for columns in range(1, OWN_CHAINS + 1)} | {"tn": "T"}
     for chain, columns in chains.items():
         for step in range(1, manifest.steps + 1):
             expected[f"{chain}_offset_{step}"] = ("C", bands, columns)

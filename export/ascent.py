@@ -21,6 +21,7 @@ from dreampedal.engine.manifest import (
     GOLDEN_KEY,
     MAX_STEPS,
     METADATA_KEY,
+    OWN_CHAINS,
     Bands,
     Layer,
     Manifest,
@@ -29,7 +30,7 @@ from dreampedal.engine.manifest import (
 )
 from dreampedal.engine.structure import content_hash, inputs, outputs, read_model
 
-from .ascent_columns import Columns, OneColumn, taps
+from .ascent_columns import MovingColumns, taps
 from .ascent_fold import causal_network, doubles
 from .ascent_graph import Graph
 from .ascent_window import layer_outputs, window_network
@@ -89,7 +90,9 @@ def export_ascent(
         accuracy=accuracy,
     )
     graph = Graph()
-    values = {tap: value for chain in (OneColumn(net), Columns(net)) for tap, value in taps(graph, chain, MAX_STEPS)}
+    values = dict[str, str]()
+    for columns in (*range(1, OWN_CHAINS + 1), None):
+        values.update(taps(graph, MovingColumns(net, columns), MAX_STEPS))
     return write_model(Path(path), graph, values, manifest, column_cases(network, manifest))
 
 

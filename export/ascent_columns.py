@@ -1,23 +1,23 @@
 """Causal networks, column by column: the moving columns of a network whose earlier activations are fixed.
 
-Earlier columns cannot change, so each layer keeps the last columns of its input as state. `OneColumn` moves the newest
-column only, with the share of its history computed once, in matrix products alone; `Columns` moves several
-(`lookahead_frames`), as convolutions over state and moving columns. Both give exactly the gradient of the whole window.
+Earlier columns cannot change, so each layer keeps the last columns of its input as state, and the share of that history
+in a layer's sum is computed once a hop. The steps move the newest columns only: one, or a few that look ahead. All is
+matrix products on rows, one row a column and channel, so that weights stay packed; a tap that reaches further back than
+the first moving column takes no part. The gradient is exactly that of the whole window.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .adjoints import Activation, Convolution
+from .adjoints import Activation
 from .ascent_graph import Graph
-from .ascent_steps import ascend
+from .ascent_steps import ascend, turned
 
 
 @dataclass(frozen=True)
@@ -32,9 +32,21 @@ class CausalLayer:
     activation: Activation
 
     @property
+    def filters(self) -> int:
+        return int(self.weight.shape[0])
+
+    @property
+    def inputs(self) -> int:
+        return int(self.weight.shape[1])
+
+    @property
+    def taps(self) -> int:
+        return int(self.weight.shape[2])
+
+    @property
     def history(self) -> int:
         """Columns of input that it needs before the newest."""
-        return (self.weight.shape[2] - 1) * self.dilation
+        return (self.taps - 1) * self.dilation
 
 
 @dataclass(frozen=True)
@@ -49,7 +61,7 @@ class CausalNetwork:
 
     @property
     def bands(self) -> int:
-        return int(self.layers[0].weight.shape[1])
+        return self.layers[0].inputs
 
     @property
     def receptive_frames(self) -> int:
@@ -58,168 +70,163 @@ class CausalNetwork:
 
     @cached_property
     def states(self) -> dict[str, tuple[int, int]]:
-        """Shape (inputs, columns) of each state for one channel."""
-        kept = {layer.name: (layer.weight.shape[1], layer.history) for layer in self.layers if layer.history}
+        """Shape (columns, inputs) of each state for one channel, the newest column last."""
+        kept = {layer.name: (layer.history, layer.inputs) for layer in self.layers if layer.history}
         if len(self.head) and self.context_frames > 1:
-            kept["pool"] = (self.head.shape[1], self.context_frames - 1)
+            kept["pool"] = (self.context_frames - 1, self.head.shape[1])
         return kept
 
 
-class Moving(Protocol):
-    """The moving columns of a network, in the layout that suits their number."""
-
-    @property
-    def prefix(self) -> str: ...
-    @property
-    def net(self) -> CausalNetwork: ...
-
-    def activations(self, graph: Graph, offset: str) -> list[str]:
-        """Every layer's output, in the chain's own layout."""
-        ...
-
-    def as_columns(self, graph: Graph, layer: int, y: str) -> str:
-        """Output `y` of a layer as (channels, filters, columns)."""
-        ...
-
-    def gradient(self, graph: Graph, offset: str) -> str: ...
-    def extent(self, graph: Graph) -> str: ...
-
-
-def taps(graph: Graph, chain: Moving, steps: int) -> Iterator[tuple[str, str]]:
+def taps(graph: Graph, chain: MovingColumns, steps: int) -> Iterator[tuple[str, str]]:
     """Write a chain; yield the name of each tap and its value (`dreampedal.engine.structure.outputs` lists them)."""
     net, prefix = chain.net, chain.prefix
     offsets = ascend(graph, chain, steps)
-    yield from ((f"{prefix}_offset_{step}", offset) for step, offset in enumerate(offsets) if step)
+    yield from ((f"{prefix}_offset_{step}", turned(graph, offset)) for step, offset in enumerate(offsets) if step)
     for step, offset in enumerate(offsets):
-        heard = graph.op("Add", "features", offset)
-        columns = [chain.as_columns(graph, n, y) for n, y in enumerate(chain.activations(graph, offset))]
+        heard = graph.op("Add", turned(graph, "features"), offset)
+        columns = [chain.by_channel(graph, y, n) for n, y in enumerate(chain.activations(graph, offset))]
         if step == 0:
-            yield from ((f"{prefix}_y_{layer.name}", y) for layer, y in zip(net.layers, columns, strict=True))
+            for layer, y in zip(net.layers, columns, strict=True):
+                yield f"{prefix}_y_{layer.name}", turned(graph, y)
             if len(net.head):
                 yield f"{prefix}_logits", _logits(graph, net, columns[-1])
         inputs = dict(zip([*(layer.name for layer in net.layers), "pool"], [heard, *columns], strict=True))
         for name in net.states:
-            kept = graph.slice(f"state_{name}", 2, 1)
-            yield f"{prefix}_state_{step}_{name}", graph.op("Concat", kept, graph.slice(inputs[name], 2, 0, 1), axis=2)
+            kept = graph.slice(f"state_{name}", 1, 1)
+            yield f"{prefix}_state_{step}_{name}", graph.op("Concat", kept, graph.slice(inputs[name], 1, 0, 1), axis=1)
 
 
 def _logits(graph: Graph, net: CausalNetwork, last: str) -> str:
     if net.context_frames > 1:
-        last = graph.slice(graph.op("Concat", "state_pool", last, axis=2), 2, -net.context_frames)
-    mean = graph.op("ReduceMean", last, graph.constant([2]), keepdims=0)
+        last = graph.slice(graph.op("Concat", "state_pool", last, axis=1), 1, -net.context_frames)
+    mean = graph.op("ReduceMean", last, graph.constant([1]), keepdims=0)
     bias = graph.weight("head.bias", net.head_bias)
     return graph.op("Gemm", mean, graph.weight("head.weight", net.head), bias, transB=1)
 
 
-def _injection(graph: Graph, net: CausalNetwork, layer: int, y: str, column: bool) -> str:
-    """Gradient of the objective at a layer's output: u + v·y, and at the last layer what the head hands down."""
-    name = net.layers[layer].name
-    u, v = f"u_{name}", f"v_{name}"
-    if layer == len(net.layers) - 1 and len(net.head):
-        u = _with_classes(graph, net, u, column)
-    if column:
-        u, v = graph.reshape(u, [-1, 1]), graph.reshape(v, [-1, 1])
-    return graph.op("Add", graph.op("Mul", y, v), u)
-
-
-def _with_classes(graph: Graph, net: CausalNetwork, u: str, column: bool) -> str:
-    """A layer counts by the mean of its T moving columns, the head by the mean of W: relative to the layers, T/W."""
-    row = graph.reshape("classes", [1, -1])
-    head = graph.weight("head.weight", net.head)
-    if not column:
-        return graph.op("Gemm", row, head, u, alpha=1 / net.context_frames)
-    columns = graph.op("Cast", graph.slice(graph.op("Shape", "features"), 0, 2), to=1)
-    share = graph.op("Mul", columns, graph.constant(1 / net.context_frames))
-    return graph.op("Add", graph.op("Mul", graph.op("MatMul", row, head), share), u)
-
-
 @dataclass(frozen=True)
-class OneColumn:
-    """The newest column alone: rows of filters, (channels, filters), and one matrix product a layer each way."""
+class MovingColumns:
+    """The `columns` newest columns, or any number of them (None), as rows (channels · columns, filters)."""
 
     net: CausalNetwork
-    prefix: str = "t1"
+    columns: int | None = 1
+
+    @property
+    def prefix(self) -> str:
+        return f"t{self.columns or 'n'}"
 
     def extent(self, graph: Graph) -> str:
-        return graph.constant([self.net.bands, 1])
+        return graph.op("Concat", self._count(graph), graph.constant([self.net.bands]), axis=0)
 
     def activations(self, graph: Graph, offset: str) -> list[str]:
+        """Every layer's output, in rows."""
         x, outputs = graph.reshape(offset, [-1, self.net.bands]), list[str]()
         for n, layer in enumerate(self.net.layers):
-            z = graph.op("Gemm", x, self._newest(graph, layer), self._settled(graph, n), transB=1)
+            live = self._live(layer)
+            weight = _tap_by_tap(graph, layer, layer.taps - live, layer.taps)
+            spread = self._spread(graph, x, layer, layer.inputs, live, forward=True)
+            z = graph.op("Gemm", spread, weight, self._settled(graph, n), transB=1)
             outputs.append(x := layer.activation.forward(graph, z))
         return outputs
 
     def gradient(self, graph: Graph, offset: str) -> str:
-        back, above = "", ""
+        back = above = ""
         for n, y in reversed([*enumerate(self.activations(graph, offset))]):
             layer = self.net.layers[n]
-            dy = _injection(graph, self.net, n, y, column=False)
+            dy = self._injection(graph, n, y)
             if back:
                 dy = graph.op("Gemm", back, above, dy)
-            back, above = layer.activation.adjoint(graph, "", y, dy), self._newest(graph, layer)
-        return graph.reshape(graph.op("MatMul", back, above), [-1, self.net.bands, 1])
+            dz = layer.activation.adjoint(graph, "", y, dy)
+            live = self._live(layer)
+            back = self._spread(graph, dz, layer, layer.filters, live, forward=False)
+            above = _newest_first(graph, layer, live)
+        return self._rows(graph, graph.op("MatMul", back, above), self.net.bands)
 
-    def as_columns(self, graph: Graph, layer: int, y: str) -> str:
-        return graph.reshape(y, [-1, self.net.layers[layer].weight.shape[0], 1])
+    def by_channel(self, graph: Graph, y: str, layer: int) -> str:
+        """A layer's rows as (channels, columns, filters)."""
+        return self._rows(graph, y, self.net.layers[layer].filters)
+
+    def _live(self, layer: CausalLayer) -> int:
+        """Taps, counted from the newest, that reach from one moving column to another."""
+        return layer.taps if self.columns is None else min(layer.taps, (self.columns - 1) // layer.dilation + 1)
+
+    def _injection(self, graph: Graph, n: int, y: str) -> str:
+        """Gradient of the objective at a layer's output: u + v·y, and at the last layer what the head hands down.
+
+        A layer counts by the mean of its T moving columns, the head by the mean of W: relative to the layers, T/W.
+        """
+        name = self.net.layers[n].name
+        u = f"u_{name}"
+        if n == len(self.net.layers) - 1 and len(self.net.head):
+            row, head = graph.reshape("classes", [1, -1]), graph.weight("head.weight", self.net.head)
+            if self.columns is None:
+                row = graph.op("Mul", row, graph.op("Cast", self._count(graph), to=1))
+            u = graph.op("Gemm", row, head, u, alpha=(self.columns or 1) / self.net.context_frames)
+        return graph.op("Add", graph.op("Mul", y, f"v_{name}"), u)
 
     def _settled(self, graph: Graph, n: int) -> str:
         """What no step changes of a layer's sum: bias, history, and in the first layer the features themselves."""
         layer = self.net.layers[n]
-        settled = graph.weight(f"{layer.name}.bias", layer.bias)
-        if layer.history:
-            taps = layer.weight.shape[2] - 1
-            weight = graph.slice(graph.weight(f"{layer.name}.weight", layer.weight), 2, 0, taps)
-            past = graph.slice(f"state_{layer.name}", 2, 0, stride=layer.dilation)
-            inputs = layer.weight.shape[1] * taps
-            rows, flat = graph.reshape(past, [-1, inputs]), graph.reshape(weight, [-1, inputs])
-            settled = graph.op("Gemm", rows, flat, settled, transB=1)
+        bias = graph.weight(f"{layer.name}.bias", layer.bias)
         if n == 0:
-            rows = graph.reshape("features", [-1, self.net.bands])
-            settled = graph.op("Gemm", rows, self._newest(graph, layer), settled, transB=1)
-        return settled
+            taps, moving = layer.taps, turned(graph, "features")
+        else:
+            taps, moving = layer.taps - 1, self._zeros(graph, self._count(graph), layer.inputs)
+        if taps == 0:
+            return bias
+        known = [f"state_{layer.name}"] if layer.history else []
+        if n == 0 or self.columns is None or self.columns > layer.dilation:
+            known.append(moving)
+        past = graph.op("Concat", *known, axis=1) if len(known) > 1 else known[0]
+        rows = self._taken(graph, past, layer.dilation, taps, layer.inputs)
+        return graph.op("Gemm", rows, _tap_by_tap(graph, layer, 0, taps), bias, transB=1)
 
-    def _newest(self, graph: Graph, layer: CausalLayer) -> str:
-        """Weights of the newest tap, (filters, inputs)."""
-        weight = graph.weight(f"{layer.name}.weight", layer.weight)
-        return graph.reshape(graph.slice(weight, 2, -1), list(layer.weight.shape[:2]))
+    def _spread(self, graph: Graph, x: str, layer: CausalLayer, width: int, live: int, forward: bool) -> str:
+        """Beside each row, those that `live` taps join it with: earlier ones going forward, later ones going back."""
+        if live == 1:
+            return x
+        beyond = self._zeros(graph, graph.constant([(live - 1) * layer.dilation]), width)
+        rows = self._rows(graph, x, width)
+        whole = graph.op("Concat", *((beyond, rows) if forward else (rows, beyond)), axis=1)
+        return self._taken(graph, whole, layer.dilation, live, width)
+
+    def _taken(self, graph: Graph, x: str, dilation: int, taps: int, width: int) -> str:
+        """Columns t, t + dilation, ... of `x` (channels, columns, width) side by side for each moving column t."""
+        reach = np.arange(taps) * dilation
+        if self.columns is None:
+            start = graph.op("Range", graph.constant(0), graph.reshape(self._count(graph), []), graph.constant(1))
+            places = graph.op("Add", graph.reshape(start, [-1, 1]), graph.constant(reach))
+        else:
+            places = graph.constant(np.arange(self.columns)[:, np.newaxis] + reach)
+        return graph.reshape(graph.op("Gather", x, places, axis=1), [-1, taps * width])
+
+    def _rows(self, graph: Graph, x: str, width: int) -> str:
+        """(channels · columns, width) as (channels, columns, width)."""
+        if self.columns is not None:
+            return graph.reshape(x, [-1, self.columns, width])
+        shape = graph.op("Concat", graph.constant([-1]), self._count(graph), graph.constant([width]), axis=0)
+        return graph.op("Reshape", x, shape)
+
+    def _count(self, graph: Graph) -> str:
+        """The number of moving columns, shape (1,)."""
+        if self.columns is not None:
+            return graph.constant([self.columns])
+        return graph.slice(graph.op("Shape", "features"), 0, 2)
+
+    def _zeros(self, graph: Graph, count: str, width: int) -> str:
+        """(channels, count, width) zeros."""
+        channels = graph.slice(graph.op("Shape", "features"), 0, 0, 1)
+        shape = graph.op("Concat", channels, count, graph.constant([width]), axis=0)
+        return graph.op("Expand", graph.constant(0.0), shape)
 
 
-@dataclass(frozen=True)
-class Columns:
-    """Any number of moving columns: convolutions over what is fixed and what moves."""
-
-    net: CausalNetwork
-    prefix: str = "tn"
-
-    def extent(self, graph: Graph) -> str:
-        return graph.slice(graph.op("Shape", "features"), 0, 1)
-
-    def activations(self, graph: Graph, offset: str) -> list[str]:
-        x, outputs = graph.op("Add", "features", offset), list[str]()
-        for layer in self.net.layers:
-            if layer.history:
-                x = graph.op("Concat", f"state_{layer.name}", x, axis=2)
-            z = _convolution(layer).forward(graph, x)
-            outputs.append(x := layer.activation.forward(graph, z))
-        return outputs
-
-    def gradient(self, graph: Graph, offset: str) -> str:
-        back = ""
-        for n, y in reversed([*enumerate(self.activations(graph, offset))]):
-            layer = self.net.layers[n]
-            dy = _injection(graph, self.net, n, y, column=True)
-            if back:
-                dy = graph.op("Add", back, dy)
-            dz = layer.activation.adjoint(graph, "", y, dy)
-            # The adjoint's first columns belong to the state, which does not move: they are cut off as padding is.
-            moving = replace(_convolution(layer), pads=(layer.history, 0))
-            back = moving.adjoint(graph, "", "", dz)
-        return back
-
-    def as_columns(self, graph: Graph, layer: int, y: str) -> str:
-        return y
+def _tap_by_tap(graph: Graph, layer: CausalLayer, first: int, last: int) -> str:
+    """Weights of the taps from `first` up to `last`, the oldest first: (filters, taps · inputs)."""
+    weight = graph.slice(graph.weight(f"{layer.name}.weight", layer.weight), 2, first, last)
+    return graph.reshape(graph.transpose(weight, 0, 2, 1), [layer.filters, (last - first) * layer.inputs])
 
 
-def _convolution(layer: CausalLayer) -> Convolution:
-    return Convolution(layer.name, layer.weight, layer.bias, dilation=(layer.dilation,))
+def _newest_first(graph: Graph, layer: CausalLayer, live: int) -> str:
+    """Weights of the `live` newest taps, the newest first: (taps · filters, inputs)."""
+    weight = graph.slice(graph.weight(f"{layer.name}.weight", layer.weight), 2, -1, -1 - live, -1)
+    return graph.reshape(graph.transpose(weight, 2, 0, 1), [live * layer.filters, layer.inputs])

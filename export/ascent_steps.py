@@ -16,30 +16,35 @@ TINY = 1e-20
 
 
 class Chain(Protocol):
-    """A network as it listens and as it answers: shapes (channels, bands, columns) in and out."""
+    """A network as it listens and as it answers, in rows: (channels, columns, bands)."""
 
     def gradient(self, graph: Graph, offset: str) -> str:
-        """Write the gradient of the objective with respect to the features, at `features` + `offset`."""
+        """Write the gradient of the objective with respect to the features, at `features` + `offset`; rows both."""
         ...
 
     def extent(self, graph: Graph) -> str:
-        """A constant or value holding (bands, columns)."""
+        """A constant or value holding (columns, bands)."""
         ...
 
 
 def ascend(graph: Graph, chain: Chain, steps: int) -> list[str]:
-    """The offset before the first step and after each: `steps` + 1 names."""
-    offsets = ["offset"]
+    """The offset before the first step and after each: `steps` + 1 names of rows (channels, columns, bands)."""
+    offsets = [turned(graph, "offset")]
     rate = graph.op("Expand", "rate", chain.extent(graph))
     reach = graph.reshape("reach", [])
     for _ in range(steps):
-        shaped = graph.op("MatMul", _shaping(graph), chain.gradient(graph, offsets[-1]))
+        shaped = graph.op("MatMul", chain.gradient(graph, offsets[-1]), _shaping(graph))
         move = graph.op("RMSNormalization", shaped, rate, axis=1, epsilon=TINY)
         offsets.append(graph.op("Clip", graph.op("Add", offsets[-1], move), graph.op("Neg", reach), reach))
     return offsets
 
 
+def turned(graph: Graph, x: str) -> str:
+    """(channels, bands, columns) as rows (channels, columns, bands), or back."""
+    return graph.transpose(x, 0, 2, 1)
+
+
 def _shaping(graph: Graph) -> str:
-    """`shape` and the removal of loudness in one matrix a channel: shape - mask·(levelᵀ·shape)."""
-    loudness = graph.op("Unsqueeze", graph.op("MatMul", "level", "shape"), graph.constant([1]))
-    return graph.op("Sub", "shape", graph.op("Mul", graph.reshape("mask", [-1, 1]), loudness))
+    """`shape` and the removal of loudness in one matrix a channel, for rows: (shape - mask·(levelᵀ·shape))ᵀ."""
+    loudness = graph.op("Unsqueeze", graph.op("MatMul", "level", "shape"), graph.constant([2]))
+    return graph.op("Sub", graph.transpose("shape", 1, 0), graph.op("Mul", loudness, "mask"))

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from .adjoints import AveragePool, Convolution, Linear, MaxPool, Mean, Operator, Reshaping, Scaling
 from .ascent_fold import PASSED, activation, batch_norm, doubles, single
 from .ascent_graph import Graph
-from .ascent_steps import ascend
+from .ascent_steps import ascend, turned
 
 
 @dataclass(frozen=True)
@@ -86,8 +86,8 @@ def taps(graph: Graph, net: WindowNetwork, steps: int) -> Iterator[tuple[str, st
     """Write a window network; yield the name of each tap and its value."""
     chain = Window(net)
     offsets = ascend(graph, chain, steps)
-    yield from ((f"window_offset_{step}", offset) for step, offset in enumerate(offsets) if step)
-    outputs = chain.outputs(graph, "offset")
+    yield from ((f"window_offset_{step}", turned(graph, offset)) for step, offset in enumerate(offsets) if step)
+    outputs = chain.outputs(graph, offsets[0])
     for stage, y in zip(net.stages, outputs, strict=True):
         if stage.layer:
             yield f"window_y_{stage.layer}", graph.reshape(y, [0, stage.filters, stage.positions])
@@ -102,18 +102,18 @@ class Window:
     net: WindowNetwork
 
     def extent(self, graph: Graph) -> str:
-        return graph.constant([self.net.bands, self.net.frames])
+        return graph.constant([self.net.frames, self.net.bands])
 
     def outputs(self, graph: Graph, offset: str) -> list[str]:
         """Output of each stage at `features` + `offset`."""
-        x, outputs = graph.op("Add", "features", offset), list[str]()
+        x, outputs = graph.op("Add", "features", turned(graph, offset)), list[str]()
         for stage in self.net.stages:
             outputs.append(x := stage.operator.forward(graph, x))
         return outputs
 
     def gradient(self, graph: Graph, offset: str) -> str:
         outputs = self.outputs(graph, offset)
-        inputs = [graph.op("Add", "features", offset), *outputs]
+        inputs = ["", *outputs]
         back = ""
         if self.net.classes:
             back = graph.op("Expand", graph.reshape("classes", [1, -1]), graph.op("Shape", outputs[-1]))
@@ -123,7 +123,7 @@ class Window:
                 back = graph.op("Add", back, injected) if back else injected
             if back:
                 back = stage.operator.adjoint(graph, x, y, back)
-        return back
+        return turned(graph, back)
 
 
 def _injection(graph: Graph, stage: Stage, y: str) -> str:
