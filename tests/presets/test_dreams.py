@@ -1,0 +1,54 @@
+"""What ships does what it says, on every recording: measured on the audio that comes out, analysed afresh."""
+
+from itertools import combinations
+
+import numpy as np
+import pytest
+
+from dreampedal.engine import measure
+from dreampedal.engine.bands import log_band_features
+from dreampedal.engine.spectral import SpectralEffect
+from dreampedal.presets import DEMO_RECORDING, load_preset
+
+SHIPPED = sorted(path.stem for path in DEMO_RECORDING.parents[1].glob("*.toml"))
+
+
+def dream_of(board):
+    """The first effect of a board that dreams."""
+    return next(effect for effect in board if isinstance(effect, SpectralEffect))
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_the_network_hears_more_of_the_target_in_every_recording(name, clip, clips):
+    board = load_preset(name)
+    effect = dream_of(board)
+    for recording in clips:
+        audio, rate = clip(recording)
+        audio = np.ascontiguousarray(audio[:, : 4 * int(rate)])
+        wet = measure.matched(board(audio, rate), audio, rate)
+        assert measure.heard(effect, wet, rate) > measure.heard(effect, audio, rate), recording
+
+
+@pytest.mark.parametrize("name", SHIPPED)
+def test_amount_zero_is_the_input_in_every_preset(name, clip):
+    audio, rate = clip("solo_egtr_em9")
+    effect = dream_of(load_preset(name))
+    effect.amount, effect.mix, effect.listen, effect.output_db = 0.0, 1.0, "wet", 0.0
+    assert np.array_equal(effect(audio, rate), audio)
+    stream = effect.stream(rate, audio.shape[0], audio.shape[1])
+    streamed = stream.process(audio)
+    assert np.array_equal(streamed[:, stream.latency :], audio[:, : -stream.latency])
+
+
+def test_at_least_six_presets_that_sound_different(clip):
+    audio, rate = clip("solo_egtr_em9")
+    audio = np.ascontiguousarray(audio[:, : 4 * int(rate)])
+    heard = {}
+    for name in SHIPPED:
+        wet = measure.matched(load_preset(name)(audio, rate), audio, rate)
+        heard[name] = log_band_features(wet, rate) * 20 / np.log(10)
+    loud = log_band_features(audio, rate) * 20 / np.log(10) > -60
+    assert len(heard) >= 6
+    for one, other in combinations(heard, 2):
+        apart_db = np.sqrt(np.mean((heard[one] - heard[other])[loud] ** 2))
+        assert apart_db > 2.5, f"{one} and {other} differ by {apart_db:.1f} dB only"
