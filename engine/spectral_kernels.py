@@ -93,14 +93,20 @@ def frame_db(spectrum, begin, end):  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
 def louder_by(spectrum, begin, end, gains, loudness):  # type: ignore[no-untyped-def]
-    """Nepers by which `gains` (bins,) make channels `begin` to `end` louder; `loudness` is each bin's weight."""
+    """Nepers by which `gains` (bins,) make channels `begin` to `end` louder; `loudness` is each bin's weight.
+
+    What overlap-add leaves of a tone is the mean gain over the main lobe of its window, once for the analysis and once
+    for the synthesis: of Hann's ¼, ½, ¼ that is 1/6, 2/3, 1/6 of three bins.
+    """
     before = after = np.float32(1e-20)
     for channel in range(begin, end):
         for k in range(gains.size):
             re, im = spectrum[0, channel, k], spectrum[1, channel, k]
             power = loudness[k] * (re * re + im * im)
             before += power
-            after += power * gains[k] * gains[k]
+            below, above = gains[max(k - 1, 0)], gains[min(k + 1, gains.size - 1)]
+            gain = (below + np.float32(4) * gains[k] + above) / np.float32(6)
+            after += power * gain * gain
     return np.float32(0.5) * np.log(after / before)
 
 
