@@ -2,8 +2,9 @@
 
     python bench/ascent.py [MODEL.onnx]
 
-Both climb the same objective on the newest column of features, one thread each, ten hops in a row and in turn. The
-torch loop sees exactly the columns that the objective depends on; its offsets are compared with ours.
+Both climb the same objective on the newest columns of features, one thread each, ten hops in a row and in turn: on one
+column, and on the five that `Dream` moves unless told otherwise. The torch loop sees exactly the columns that the
+objective depends on; its offsets are compared with ours.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -25,6 +27,7 @@ from dreampedal.engine.structure import parse
 
 SHIPPED = Path(__file__).parents[1] / "presets" / "models" / "notes.onnx"
 STEPS = 8
+COLUMNS = 1, 5
 HOPS = 10
 
 FORMS = {
@@ -67,31 +70,32 @@ class Twin(nn.Module):
         self.context_frames = model.manifest.context_frames
         self.history = sum(columns for name, (columns, _) in model.manifest.states.items() if name != "pool")
 
-    def forward(self, x: Tensor, with_head: bool) -> tuple[dict[str, Tensor], Tensor | None]:
+    def forward(self, x: Tensor, columns: int, with_head: bool) -> tuple[dict[str, Tensor], Tensor | None]:
         newest = {}
         for name, layer in self.layers.items():
             x = self.activation(layer(x))
-            newest[name] = x[:, :, -1]
+            newest[name] = x[:, :, -columns:]
         return newest, self.head(x[:, :, -self.context_frames :].mean(2)) if with_head else None
 
 
 def torch_loop(twin: Twin, ascent: Ascent, window: NDArray[np.float32]) -> Callable[[], NDArray[np.float32]]:
     """What a user would write: features and an offset that wants a gradient, forward, backward, a normalised step."""
-    u = {name: torch.tensor(value) for name, value in ascent.u.items() if value.any()}
-    v = {name: torch.tensor(value) for name, value in ascent.v.items() if value.any()}
+    u = {name: torch.tensor(value)[:, None] for name, value in ascent.u.items() if value.any()}
+    v = {name: torch.tensor(value)[:, None] for name, value in ascent.v.items() if value.any()}
     classes = torch.tensor(ascent.classes) if ascent.classes.any() else None
-    columns = twin.history + (twin.context_frames if classes is not None else 1)
-    features = torch.tensor(window[:, :, -columns:])
+    columns = ascent.columns
+    seen = twin.history + (twin.context_frames if classes is not None else columns)
+    features = torch.tensor(window[:, :, -seen:])
     rate, reach = float(ascent.rate[0]), float(ascent.reach[0])
 
     def climb() -> NDArray[np.float32]:
-        offset = torch.zeros(features[:, :, -1:].shape)
+        offset = torch.zeros(features[:, :, -columns:].shape)
         for _ in range(STEPS):
             offset.requires_grad_()
-            moving = torch.cat([features[:, :, :-1], features[:, :, -1:] + offset], 2)
-            newest, logits = twin(moving, classes is not None)
-            terms = [(newest[name] * weight).sum() for name, weight in u.items()]
-            terms += [0.5 * (newest[name].square() * weight).sum() for name, weight in v.items()]
+            moving = torch.cat([features[:, :, :-columns], features[:, :, -columns:] + offset], 2)
+            newest, logits = twin(moving, columns, classes is not None)
+            terms = [(newest[name] * weight).sum(1).mean() for name, weight in u.items()]
+            terms += [0.5 * (newest[name].square() * weight).sum(1).mean() for name, weight in v.items()]
             if logits is not None:
                 terms.append((logits * classes).sum())
             (g,) = torch.autograd.grad(sum(terms), offset)
@@ -128,35 +132,44 @@ def repeated(work: Callable[[], object]) -> Callable[[], None]:
     return hops
 
 
+def listened(model: Model, columns: int, window: NDArray[np.float32]) -> Ascent:
+    """An ascent that has heard `window` up to the columns that move."""
+    ascent = model.ascent(channels=1, steps=STEPS, columns=columns)
+    for column in range(window.shape[2] - columns + 1):
+        ascent.features[:] = window[:, :, column : column + columns]
+        if column < window.shape[2] - columns:
+            ascent.run(0)
+            ascent.commit()
+    return ascent
+
+
+def compared(model: Model, twin: Twin, columns: int, form: str) -> dict[str, Any]:
+    """A row of the table."""
+    rng = np.random.default_rng(0)
+    shape = 1, model.manifest.bands.count, twin.history + max(twin.context_frames, columns)
+    window = rng.normal(-6, 2, shape).astype(np.float32)
+    ascent = listened(model, columns, window)
+    set_form(ascent, form, rng)
+    theirs = torch_loop(twin, ascent, window)
+    hops = [repeated(work) for work in (ascent.run, theirs)]
+    ours_seconds, their_seconds = (seconds / HOPS for seconds in median_seconds(*hops, runs=30))
+    return {
+        "objective": form,
+        "columns": columns,
+        "ours ms": 1e3 * ours_seconds,
+        "torch ms": 1e3 * their_seconds,
+        "ratio": their_seconds / ours_seconds,
+        "largest difference (nepers)": float(np.abs(ascent.result - theirs()).max()),
+    }
+
+
 def main() -> None:
     torch.set_num_threads(1)
     model = Model.load(Path(sys.argv[1]) if len(sys.argv) > 1 else SHIPPED, device="cpu")
     twin = Twin(model)
-    rng = np.random.default_rng(0)
-    columns = twin.history + twin.context_frames
-    window = rng.normal(-6, 2, (1, model.manifest.bands.count, columns)).astype(np.float32)
-    rows = []
-    for form in FORMS:
-        ascent = model.ascent(channels=1, steps=STEPS)
-        for column in range(columns):
-            ascent.features[:] = window[:, :, column : column + 1]
-            if column < columns - 1:
-                ascent.run(0)
-                ascent.commit()
-        set_form(ascent, form, rng)
-        theirs = torch_loop(twin, ascent, window)
-        hops = [repeated(work) for work in (ascent.run, theirs)]
-        ours_seconds, their_seconds = (seconds / HOPS for seconds in median_seconds(*hops, runs=30))
-        rows.append(
-            {
-                "objective": form,
-                "ours ms": 1e3 * ours_seconds,
-                "torch ms": 1e3 * their_seconds,
-                "ratio": their_seconds / ours_seconds,
-                "largest difference (nepers)": float(np.abs(ascent.result - theirs()).max()),
-            }
-        )
-    report("ascent", rows, model=f"{model.manifest.name} {model.manifest.version}", steps=STEPS, threads=1)
+    rows = [compared(model, twin, columns, form) for columns in COLUMNS for form in FORMS]
+    filters = [layer.filters for layer in model.manifest.layers]
+    report("ascent", rows, model=model.manifest.name, filters=filters, steps=STEPS, threads=1)
 
 
 if __name__ == "__main__":

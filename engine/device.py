@@ -8,8 +8,6 @@ from contextlib import redirect_stdout
 from functools import lru_cache
 from typing import Any, Literal
 
-Device = Literal["auto", "cpu", "cuda"]
-
 CUDA = "CUDAExecutionProvider"
 
 CUDA_SETTINGS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC", "do_copy_in_default_stream": "1"}
@@ -23,7 +21,7 @@ class DeviceError(ValueError):
     """A device was asked for that is not there."""
 
 
-def chosen_device(device: Device, much_at_once: bool) -> Literal["cpu", "cuda"]:
+def chosen_device(device: str, much_at_once: bool) -> Literal["cpu", "cuda"]:
     """The device to run on.
 
     "auto" takes a GPU for models that do much at once. One that moves a single column is done on the CPU before a GPU

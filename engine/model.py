@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .ascent import Ascent
-from .device import Device, chosen_device, make_session
+from .device import chosen_device, make_session
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Model:
     """A model as its file declares it. Sessions are made when first needed and shared by all that run it."""
 
-    def __init__(self, path: Path, graph: ModelProto, manifest: Manifest, device: Device) -> None:
+    def __init__(self, path: Path, graph: ModelProto, manifest: Manifest, device: str) -> None:
         self.path, self.manifest = path, manifest
         self.device = chosen_device(device, manifest.runs_on == "window")
         self._graph = graph
@@ -34,7 +34,7 @@ class Model:
         return f"Model({manifest.name!r}, version={manifest.version!r}, layers={[x.name for x in manifest.layers]})"
 
     @classmethod
-    def load(cls, path: str | Path, device: Device = "auto") -> Model:
+    def load(cls, path: str | Path, device: str = "auto") -> Model:
         """The model in the file at `path`, its structure proved sound before anything of it runs.
 
         Args:
@@ -49,7 +49,7 @@ class Model:
 
         return cls(Path(path), *read_model(path), device)
 
-    def ascent(self, channels: int = 1, steps: int = 4, columns: int = 1, device: Device | None = None) -> Ascent:
+    def ascent(self, channels: int = 1, steps: int = 4, columns: int = 1, device: str | None = None) -> Ascent:
         """A new ascent, warm, in the state of endless silence.
 
         Args:

@@ -24,10 +24,10 @@ MAX_NODES = 100_000
 
 OPERATORS = frozenset(
     {
-        "Add", "AveragePool", "Cast", "Clip", "Concat", "Conv", "ConvTranspose", "Elu", "Expand", "Gather", "Gemm",
-        "Greater", "HardSigmoid", "Identity", "LeakyRelu", "MatMul", "MaxPool", "Mul", "Neg", "RMSNormalization",
-        "Range", "ReduceMean", "Relu", "Reshape", "ScatterElements", "Shape", "Sign", "Slice", "Sub", "Transpose",
-        "Unsqueeze", "Where",
+        "Add", "AveragePool", "Cast", "Clip", "Concat", "Conv", "ConvTranspose", "Elu", "Equal", "Expand", "Gather",
+        "Gemm", "Greater", "HardSigmoid", "Identity", "LeakyRelu", "MatMul", "MaxPool", "Mul", "Neg",
+        "RMSNormalization", "Range", "ReduceMean", "Relu", "Reshape", "ScatterElements", "Shape", "Sign", "Slice", "Sub",
+        "Transpose", "Unsqueeze", "Where",
     }
 )  # fmt: skip
 """Operators of the standard domain that a model may hold: numbers in, numbers out, no subgraph, no file, no text."""

@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .ascent import Array
-from .device import Device
 from .manifest import GOLDEN_KEY, Manifest, ModelError
 from .model import Model
 from .structure import inputs, metadata, read_model, sizes
@@ -49,7 +48,7 @@ class Proof:
     """Ways of cutting a signal that gave the same samples as one call."""
 
 
-def verify(path: str | Path, effect: Callable[[], Effect] | None = None, device: Device = "auto") -> Proof:
+def verify(path: str | Path, effect: Callable[[], Effect] | None = None, device: str = "auto") -> Proof:
     """Prove the model at `path`.
 
     Args:

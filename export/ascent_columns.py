@@ -169,36 +169,42 @@ class MovingColumns:
         layer = self.net.layers[n]
         bias = graph.weight(f"{layer.name}.bias", layer.bias)
         if n == 0:
-            taps, moving = layer.taps, turned(graph, "features")
+            known = [f"state_{layer.name}"] if layer.history else []
+            past, taps = graph.op("Concat", *known, turned(graph, "features"), axis=1), layer.taps
+        elif layer.history:
+            past, taps = f"state_{layer.name}", layer.taps - 1
         else:
-            taps, moving = layer.taps - 1, self._zeros(graph, self._count(graph), layer.inputs)
-        if taps == 0:
             return bias
-        known = [f"state_{layer.name}"] if layer.history else []
-        if n == 0 or self.columns is None or self.columns > layer.dilation:
-            known.append(moving)
-        past = graph.op("Concat", *known, axis=1) if len(known) > 1 else known[0]
-        rows = self._taken(graph, past, layer.dilation, taps, layer.inputs)
+        rows = self._taken(graph, past, layer.history, n == 0, np.arange(taps) * layer.dilation, layer.inputs)
         return graph.op("Gemm", rows, _tap_by_tap(graph, layer, 0, taps), bias, transB=1)
 
     def _spread(self, graph: Graph, x: str, layer: CausalLayer, width: int, live: int, forward: bool) -> str:
         """Beside each row, those that `live` taps join it with: earlier ones going forward, later ones going back."""
         if live == 1:
             return x
-        beyond = self._zeros(graph, graph.constant([(live - 1) * layer.dilation]), width)
-        rows = self._rows(graph, x, width)
-        whole = graph.op("Concat", *((beyond, rows) if forward else (rows, beyond)), axis=1)
-        return self._taken(graph, whole, layer.dilation, live, width)
+        reach = np.arange(live) - (live - 1) * forward
+        return self._taken(graph, self._rows(graph, x, width), 0, True, reach * layer.dilation, width)
 
-    def _taken(self, graph: Graph, x: str, dilation: int, taps: int, width: int) -> str:
-        """Columns t, t + dilation, ... of `x` (channels, columns, width) side by side for each moving column t."""
-        reach = np.arange(taps) * dilation
-        if self.columns is None:
-            start = graph.op("Range", graph.constant(0), graph.reshape(self._count(graph), []), graph.constant(1))
-            places = graph.op("Add", graph.reshape(start, [-1, 1]), graph.constant(reach))
+    def _taken(self, graph: Graph, x: str, fixed: int, moves: bool, reach: NDArray[np.int64], width: int) -> str:
+        """Columns t + reach of `x` (channels, columns, width) side by side for each moving column t, zeros beyond it.
+
+        `x` has `fixed` columns, and the moving ones too if it `moves`. A product with ones and zeros picks them, which
+        beats copying.
+        """
+        if self.columns is not None:
+            there = np.arange(fixed + self.columns * moves)
+            picked = np.arange(self.columns)[:, np.newaxis, np.newaxis] + reach[:, np.newaxis] == there
+            picks = graph.constant(picked.reshape(-1, there.size).astype(np.float32))
         else:
-            places = graph.constant(np.arange(self.columns)[:, np.newaxis] + reach)
-        return graph.reshape(graph.op("Gather", x, places, axis=1), [-1, taps * width])
+            zero, one = graph.constant(0), graph.constant(1)
+            count = graph.reshape(self._count(graph), [])
+            size = graph.op("Add", graph.constant(fixed), count) if moves else graph.constant(fixed)
+            there = graph.op("Range", zero, size, one)
+            places = graph.reshape(graph.op("Range", zero, count, one), [-1, 1, 1])
+            picked = graph.op("Equal", graph.op("Add", places, graph.constant(reach[:, np.newaxis])), there)
+            shape = graph.op("Concat", graph.constant([-1]), graph.reshape(size, [1]), axis=0)
+            picks = graph.op("Reshape", graph.op("Cast", picked, to=1), shape)
+        return graph.reshape(graph.op("MatMul", picks, x), [-1, reach.size * width])
 
     def _rows(self, graph: Graph, x: str, width: int) -> str:
         """(channels · columns, width) as (channels, columns, width)."""
@@ -212,12 +218,6 @@ class MovingColumns:
         if self.columns is not None:
             return graph.constant([self.columns])
         return graph.slice(graph.op("Shape", "features"), 0, 2)
-
-    def _zeros(self, graph: Graph, count: str, width: int) -> str:
-        """(channels, count, width) zeros."""
-        channels = graph.slice(graph.op("Shape", "features"), 0, 0, 1)
-        shape = graph.op("Concat", channels, count, graph.constant([width]), axis=0)
-        return graph.op("Expand", graph.constant(0.0), shape)
 
 
 def _tap_by_tap(graph: Graph, layer: CausalLayer, first: int, last: int) -> str:
