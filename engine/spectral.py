@@ -31,7 +31,7 @@ from .manifest import ModelError
 from .model import Model
 from .parameters import Choice, Count, Number, Switch, Text
 from .rates import at_rate, studio_latency
-from .spectral_kernels import hear, play, prepare, sound
+from .spectral_kernels import hear, play, prepare, settle, sound
 from .stft import Frames, FrameState
 
 NEPERS_PER_DB = float(np.log(10) / 20)
@@ -156,6 +156,7 @@ class SpectralStream:
         self.band_loudness = np.zeros(self.layout.count, np.float32)
         self.bin_loudness = np.zeros(bins, np.float32)
         self.gate = np.zeros(rows, np.float32)
+        self.lift = np.zeros(1)
         self.guard = GuardState.silent(sample_rate, channels)
         self.guard_keep = float(np.exp(-self.hop_seconds / MEMORY_SECONDS))
 
@@ -208,17 +209,19 @@ class SpectralStream:
         self.hops += 1
         oldest = self.spectra[self.hops % columns]
         played = self.hops * self.coming.shape[1] - self.latency
-        lost = play(
+        lost = settle(
             oldest, ascent.result, ascent.mask, self.bin_loudness, settings.amount, float(ascent.reach[0]),
-            settings.gate_db, self._gate_release, self.gate, self.wanted,
-            self.bands.below, self.bands.toward, self.bands.reach, self.gains, state.spectrum, state.overlap,
-            self.frames.dual, self.frames.plan.twiddle, self.frames.plan.untangle, state.work,
-            self.line, self.dry, self.added, played,
-            self.guard.sections, self.guard.pole, self.guard_keep, self.guard.filters, self.guard.dc,
-            self.guard.energy, self.guard.gain, self.guard.muted_samples, self.guard.held_hops,
+            settings.gate_db, self._gate_release, self.gate, self.lift, self.wanted,
+            self.bands.below, self.bands.toward, self.bands.reach, self.gains,
         )  # fmt: skip
         if lost:
             ascent.reset()
+        play(
+            oldest, self.gains, state.spectrum, state.overlap, self.frames.dual, self.frames.plan.twiddle,
+            self.frames.plan.untangle, state.work, self.line, self.dry, self.added, played, self.lift,
+            self.guard.sections, self.guard.pole, self.guard_keep, self.guard.filters, self.guard.dc,
+            self.guard.energy, self.guard.gain, self.guard.muted_samples, self.guard.held_hops,
+        )  # fmt: skip
 
     def _refresh(self) -> None:
         """Read the effect's parameters anew."""

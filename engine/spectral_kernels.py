@@ -7,8 +7,14 @@ from numba import njit
 
 from .bands import write_features, write_gains
 from .fft import FASTMATH, rfft
-from .guard import guard
+from .guard import SILENCE, guard
 from .stft import push, synthesise
+
+LIFT_SHARE = 0.04
+"""Of a difference in loudness, how much the next hop makes up for."""
+
+MOST_LIFT = 1.0
+"""Nepers."""
 
 
 @njit(cache=True, nogil=True)
@@ -111,20 +117,14 @@ def louder_by(spectrum, begin, end, gains, loudness):  # type: ignore[no-untyped
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def play(  # type: ignore[no-untyped-def]
-    spectrum, result, mask, loudness, amount, most, gate_db, release, gate, scaled,
-    below, toward, reach, gains, wet, overlap,
-    dual, twiddle, untangle, work, line, dry, added, played,
-    sections, pole, keep, filters, dc, energy, guard_gain, muted_samples, held_hops,
-):  # fmt: skip
-    """Apply the oldest column's offset to its frame; write the next hop of dry sound and of what is added.
+def settle(  # type: ignore[no-untyped-def]
+    spectrum, result, mask, loudness, amount, most, gate_db, release, gate, lift, scaled, below, toward, reach, gains
+):
+    """From the oldest column's offset to the gain of each bin; `scaled` (rows, bands) is the offset that is played.
 
-    The offset is first lowered or raised as a whole, so that the frame is as loud as it was: a dream changes what is
-    heard, not how loud it is, and the guard has next to nothing left to do.
-
-    `played` is the place in the signal of the first sample of that hop: nothing sounds before sample 0. `scaled` is
-    (rows, bands) of working memory. Returns
-    whether the offset was not finite, in which case it counts as zero and the caller starts the network afresh.
+    The offset is lowered or raised as a whole until the frame is as loud as it was: a dream changes what is heard, not
+    how loud it is. `lift` makes up for what overlap-add loses of it between frames that differ. Returns whether the
+    offset was not finite; it then counts as zero.
     """
     rows, bands = result.shape[0], result.shape[1]
     per_row = spectrum.shape[1] // rows
@@ -144,10 +144,24 @@ def play(  # type: ignore[no-untyped-def]
     write_gains(scaled, below, toward, reach, gains)
     for row in range(rows):
         level = louder_by(spectrum, row * per_row, (row + 1) * per_row, gains[row], loudness)
+        level -= np.float32(amount * lift[0]) * gate[row]
         for band in range(bands):
             scaled[row, band] -= mask[band] * level
             scaled[row, band] = min(max(scaled[row, band], np.float32(-most)), np.float32(most))
     write_gains(scaled, below, toward, reach, gains)
+    return lost
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def play(  # type: ignore[no-untyped-def]
+    spectrum, gains, wet, overlap, dual, twiddle, untangle, work, line, dry, added, played, lift,
+    sections, pole, keep, filters, dc, energy, guard_gain, muted_samples, held_hops,
+):  # fmt: skip
+    """Play the oldest frame with its gains: the next hop of dry sound, and of what is added, behind the guard.
+
+    `played` is the place in the signal of the first sample of that hop: nothing sounds before sample 0.
+    """
+    per_row = spectrum.shape[1] // gains.shape[0]
     for channel in range(spectrum.shape[1]):
         row = channel // per_row
         for k in range(spectrum.shape[2]):
@@ -161,4 +175,7 @@ def play(  # type: ignore[no-untyped-def]
             if played + n < 0:
                 added[channel, n] = np.float32(0)
     guard(dry, added, sections, pole, keep, filters, dc, energy, guard_gain, muted_samples, held_hops)
-    return lost
+    if energy[0] > SILENCE:
+        wet_power = max(energy[0] + 2.0 * energy[1] + energy[2], 0.1 * energy[0])
+        lift[0] -= LIFT_SHARE * 0.5 * np.log(wet_power / energy[0])
+        lift[0] = min(max(lift[0], -MOST_LIFT), MOST_LIFT)
