@@ -95,7 +95,7 @@ def largest_gain(dry: float, cross: float, added: float, ratio: float) -> float:
     inside = cross * cross - added * (1.0 - 1.0 / ratio) * dry
     if cross < 0.0 and inside > 0.0:
         gain = min(gain, (-cross - np.sqrt(inside)) / added)
-    return max(0.0, gain)
+    return float(max(0.0, gain))
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
@@ -118,14 +118,14 @@ def guard(
     for channel in range(channels):
         before, after = dc[channel, 0], dc[channel, 1]
         for n in range(hop):
-            x = np.float64(added[channel, n])
+            x = float(added[channel, n])
             if not np.isfinite(x):
                 x = 0.0
                 muted_samples[0] += 1
             after = x - before + pole * after
             before = x
             added[channel, n] = after
-            a, b = np.float64(dry[channel, n]), after
+            a, b = float(dry[channel, n]), after
             for section in range(2):
                 b0, b1, b2 = sections[section, 0], sections[section, 1], sections[section, 2]
                 a1, a2 = sections[section, 3], sections[section, 4]

@@ -53,7 +53,7 @@ def features_of(effect: SpectralEffect, audio: NDArray[np.float32], sample_rate:
     if not effect.link:
         return features
     together = 0.5 * np.log(np.mean(np.exp(2 * features), axis=0, keepdims=True))
-    return np.maximum(together, layout.floor).astype(np.float32)
+    return np.asarray(np.maximum(together, layout.floor), np.float32)
 
 
 def objective(effect: SpectralEffect, features: NDArray[np.float32]) -> float:
@@ -69,7 +69,7 @@ def objective(effect: SpectralEffect, features: NDArray[np.float32]) -> float:
             layers = {name: y[row] for name, y in listener.activations.items()}
             total += targets.value(layers, listener.logits[row], wanted)
         listener.commit()
-    return total / (features.shape[0] * max(1, features.shape[2]))
+    return float(total / (features.shape[0] * max(1, features.shape[2])))
 
 
 def heard(effect: SpectralEffect, audio: NDArray[np.float32], sample_rate: float) -> float:

@@ -113,9 +113,10 @@ class Count(Parameter[int]):
     def checked(self, value: Any, where: str) -> int:
         if not isinstance(value, Real) or isinstance(value, bool) or not float(value).is_integer():
             raise ValueError(f"{where} = {value!r}: expected {self.range}")
-        if not self.low <= int(value) <= self.high:
+        whole = int(float(value))
+        if not self.low <= whole <= self.high:
             raise ValueError(f"{where} = {value}: expected {self.range}")
-        return int(value)
+        return whole
 
     @property
     def range(self) -> str:

@@ -36,6 +36,7 @@ from .stft import Frames, FrameState
 
 NEPERS_PER_DB = float(np.log(10) / 20)
 GATE_RELEASE_SECONDS = 0.1
+SMOOTHING_SECONDS = 0.02
 RESOLUTION_HZ = 24.0
 """Neighbouring bands move together within this: gains that differ from bin to bin do not survive overlap-add."""
 
@@ -71,8 +72,8 @@ class SpectralEffect(Effect, family=True):
     link = Switch(True, fixed=True, doc="All channels decide together.")
     freeze = Switch(False, doc="Hold the offset as it is now.")
     listen = Choice("wet", choices=("wet", "delta"), doc="'delta' plays only what was added.")
-    mix = Number(1.0, 0.0, 1.0, smoothing_seconds=0.02, doc="0 is the dry sound, 1 the wet one.")
-    output_db = Number(0.0, -60.0, 24.0, unit="dB", smoothing_seconds=0.02, doc="Level of what comes out.")
+    mix = Number(1.0, 0.0, 1.0, smoothing_seconds=SMOOTHING_SECONDS, doc="0 is the dry sound, 1 the wet one.")
+    output_db = Number(0.0, -60.0, 24.0, unit="dB", smoothing_seconds=SMOOTHING_SECONDS, doc="Level of what comes out.")
 
     def __init__(self, **values: Any) -> None:
         # The model comes first, since it says which targets there are; a default target is checked like any other.
@@ -257,7 +258,7 @@ class SpectralStream:
         shared = np.interp(hz, centres, mask.astype(float)) * self.bands.reach
         self.bin_loudness[:] = shared * k_gain(hz)
         self.ramp[2:4] = self.settings.dry, self.settings.added
-        self.ramp[6] = max(1, round(type(effect).mix.smoothing_seconds * self.sample_rate))
+        self.ramp[6] = max(1, round(SMOOTHING_SECONDS * self.sample_rate))
         self.ramp[4:6] = (self.ramp[2:4] - self.ramp[:2]) / self.ramp[6]
 
 
