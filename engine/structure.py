@@ -26,8 +26,8 @@ OPERATORS = frozenset(
     {
         "Add", "AveragePool", "Cast", "Clip", "Concat", "Conv", "ConvTranspose", "Elu", "Equal", "Expand", "Gather",
         "Gemm", "Greater", "HardSigmoid", "Identity", "LeakyRelu", "MatMul", "MaxPool", "Mul", "Neg",
-        "RMSNormalization", "Range", "ReduceMean", "Relu", "Reshape", "ScatterElements", "Shape", "Sign", "Slice", "Sub",
-        "Transpose", "Unsqueeze", "Where",
+        "RMSNormalization", "Range", "ReduceMean", "Relu", "Reshape", "ScatterElements", "Shape", "Sign", "Slice",
+        "Sub", "Transpose", "Unsqueeze", "Where",
     }
 )  # fmt: skip
 """Operators of the standard domain that a model may hold: numbers in, numbers out, no subgraph, no file, no text."""
