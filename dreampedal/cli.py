@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -28,7 +28,7 @@ app.add_typer(train, name="train", short_help="Train a model that ships.")
 AsJson = Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")]
 Soundfonts = Annotated[list[Path], typer.Option("--soundfont", metavar="FILE", help="A General MIDI soundfont.")]
 
-UsageError = typer.BadParameter.__base__
+UsageError: type[Any] = typer.BadParameter.__mro__[1]
 """What typer raises for every wrong use; it has no public name for it."""
 
 

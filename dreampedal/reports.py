@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -15,7 +16,7 @@ from rich.table import Table
 from dreampedal.presets.loader import preset_names, read_preset
 
 from .console import fail, one_line, print_json
-from .rendering import Rendered, Sound, plan
+from .rendering import Rendered, Sound, Task, plan
 from .workers import Progress as Heard
 from .workers import render_all
 
@@ -67,7 +68,7 @@ def presets(as_json: bool) -> None:
     Console().print(table)
 
 
-def _entry(name: str, path: Path) -> dict:
+def _entry(name: str, path: Path) -> dict[str, Any]:
     try:
         preset = read_preset(path)
     except ValueError as error:
@@ -98,7 +99,7 @@ def _bar(files: int) -> Iterator[Heard]:
         bar = progress.add_task("", total=files)
         done: dict[Path, float] = {}
 
-        def heard(task, fraction):
+        def heard(task: Task, fraction: float) -> None:
             done[task.target] = min(fraction, 1.0)
             progress.update(bar, completed=sum(done.values()), description=escape(task.source.name))
 

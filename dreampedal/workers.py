@@ -10,6 +10,7 @@ import multiprocessing
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
@@ -32,7 +33,7 @@ def _here(tasks: Sequence[Task], sound: Sound, progress: Progress) -> Iterator[t
     board = sound.board()
     for task in tasks:
         try:
-            yield task, render(task, board, sound, lambda done, task=task: progress(task, done))
+            yield task, render(task, board, sound, partial(progress, task))
         except (ValueError, OSError) as error:
             yield task, error
 
@@ -58,7 +59,8 @@ def _apart(tasks: Sequence[Task], sound: Sound, jobs: int, progress: Progress) -
         for _ in range(jobs):
             start()
         while running:
-            for line in wait(list(running)):
+            ready = wait(list(running))
+            for line in [line for line in running if line in ready]:
                 process, task = running[line]
                 try:
                     message = line.recv()
