@@ -164,7 +164,7 @@ def log_band_features(
     layout = layout or BandLayout()
     frames = Frames(at_rate(window, sample_rate), at_rate(hop, sample_rate))
     bands = lay(layout, sample_rate, frames.window_samples)
-    audio = np.ascontiguousarray(audio, np.float32)
+    audio = np.require(audio, np.float32, ["C", "W"])
     state = FrameState.silent(frames, audio.shape[0])
     features = np.zeros((audio.shape[1] // frames.hop_samples, audio.shape[0], layout.count), np.float32)
     _all_features(

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from . import targets
 from .ascent import Ascent
 from .bands import BandLayout, lay
-from .effect import Block, Effect, require_rate
+from .effect import Block, Effect, require_stream
 from .guard import MEMORY_SECONDS, GuardState, k_gain
 from .library import library
 from .manifest import ModelError
@@ -85,8 +85,8 @@ class SpectralEffect(Effect, family=True):
 
     def stream(self, sample_rate: float, channels: int, max_block: int = 8192) -> SpectralStream:
         """A stream of this effect; changes of its parameters are heard from the next hop or sample on."""
-        require_rate(sample_rate)
-        return SpectralStream(self, sample_rate, channels)
+        require_stream(sample_rate, channels, max_block)
+        return SpectralStream(self, sample_rate, channels, max_block)
 
     def latency_at(self, sample_rate: float) -> int:
         """One window, and a hop for each frame of look-ahead, in samples."""
@@ -134,7 +134,7 @@ class Settings:
 class SpectralStream:
     """A running spectral effect. The state is in `frames`, `guard`, the network's columns and the arrays here."""
 
-    def __init__(self, effect: SpectralEffect, sample_rate: float, channels: int) -> None:
+    def __init__(self, effect: SpectralEffect, sample_rate: float, channels: int, max_block: int) -> None:
         self.effect = effect
         self.sample_rate = sample_rate
         self.latency = effect.latency_at(sample_rate)
@@ -165,7 +165,7 @@ class SpectralStream:
         self.dry = np.zeros((channels, hop), np.float32)
         self.added = np.zeros((channels, hop), np.float32)
         self.ramp = np.zeros(7)
-        self.out = np.zeros((channels, 8192), np.float32)
+        self.out = np.zeros((channels, max_block), np.float32)
         self.position = 0
         self.hops = 0
         self.muted_inputs = np.zeros(1, np.int64)
@@ -178,9 +178,12 @@ class SpectralStream:
         """`(channels, n)` in and out, delayed by `latency`; NaN and infinity in the input are muted and counted."""
         if self.effect.changes != self.seen_changes:
             self._refresh()
+        if block.ndim != 2 or block.shape[0] != self.out.shape[0] or block.shape[1] > self.out.shape[1]:
+            expected = f"({self.out.shape[0]}, n) with n up to {self.out.shape[1]}"
+            raise ValueError(f"block of shape {block.shape}: this stream takes {expected}")
+        if block.dtype != np.float32 or not (block.flags.c_contiguous and block.flags.writeable):
+            block = np.array(block, np.float32)  # a kernel is compiled anew for every kind of memory
         length = block.shape[1]
-        if length > self.out.shape[1]:
-            self.out = np.zeros((self.out.shape[0], length), np.float32)
         done = 0
         while done < length:
             done, self.position = sound(

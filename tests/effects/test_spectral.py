@@ -197,6 +197,13 @@ def test_more_frames_than_the_model_takes_are_refused():
         Dream(lookahead_frames=8, foresight_frames=8)
 
 
+@pytest.mark.parametrize("shape", [(1, 10), (3, 10), (2, 129), (10,)])
+def test_a_block_that_does_not_fit_its_stream_is_refused(shape):
+    stream = Dream().stream(48_000, 2, 128)
+    with pytest.raises(ValueError, match=r"this stream takes \(2, n\) with n up to 128"):
+        stream.process(np.zeros(shape, np.float32))
+
+
 def test_nan_in_a_stream_is_muted_and_counted(guitar):
     audio, rate = guitar
     broken = audio.copy()
