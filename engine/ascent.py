@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .manifest import OWN_CHAINS
+from .manifest import OWN_CHAINS, ModelError
 from .structure import inputs, sizes
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class Ascent:
             _values({name: self.inputs[f"state_{name}"].copy() for name in manifest.states}, device) for _ in range(2)
         )
         self.reset()
-        self.run()
+        self._bind(steps)
 
     @property
     def channels(self) -> int:
@@ -98,7 +98,7 @@ class Ascent:
     def run(self, steps: int | None = None) -> None:
         """Climb `steps` steps, 0 to the model's `steps` (None: as many as at construction), and write `result`.
 
-        The first run of a number of steps prepares its session; later ones allocate nothing.
+        The first run of a number of steps prepares and warms its session; later ones allocate nothing.
         """
         wanted = self.steps if steps is None else steps
         run = self._runs.get(wanted) or self._bind(wanted)
@@ -129,8 +129,13 @@ class Ascent:
         session = self.model.session(self._chain, steps, self.device)
         bindings = self._bound(session, steps, 0), self._bound(session, steps, 1)
         fed = tuple(value.name for value in session.get_inputs() if not value.name.startswith("state_"))
-        self._runs[steps] = Run(session, bindings, fed if self.device == "cuda" else ())
-        return self._runs[steps]
+        run = Run(session, bindings, fed if self.device == "cuda" else ())
+        try:
+            session.run_with_iobinding(bindings[self._front])
+        except Exception as error:  # ONNX Runtime's errors have no base class of their own
+            raise ModelError(self.model.path, "graph", f"failing ({error})", "one that runs") from error
+        self._runs[steps] = run
+        return run
 
     def _bound(self, session: Any, steps: int, front: int) -> Any:
         binding = session.io_binding()

@@ -31,7 +31,7 @@ class ModelError(ValueError):
 
     def __init__(self, file: object, field: str, found: object, expected: object) -> None:
         self.file, self.field, self.found, self.expected = str(file), field, str(found), str(expected)
-        super().__init__(f"{file}: {field} is {found}: expected {expected}")
+        super().__init__(" ".join(f"{file}: {field} is {found}: expected {expected}".split()))
 
 
 class Strict(BaseModel):

@@ -40,13 +40,23 @@ def read_model(path: str | Path) -> tuple[ModelProto, Manifest]:
         ModelError: that names the file, the field, what was found and what was expected.
     """
     model = parse(path)
+    try:
+        return model, proved(path, model)
+    except ModelError:
+        raise
+    except (AttributeError, TypeError, ValueError) as error:  # names that are no text, values that fill no shape
+        raise ModelError(path, "content", f"malformed ({error})", "a whole ONNX file") from error
+
+
+def proved(path: str | Path, model: ModelProto) -> Manifest:
+    """The manifest of a model that is complete in itself, made of known operators, and as declared."""
     require_self_contained(path, model)
     require_known_operators(path, model)
     manifest = read_manifest(path, metadata(path, model, METADATA_KEY))
     require_declared(path, model, manifest)
     if (found := content_hash(model)) != manifest.content_hash:
         raise ModelError(path, "content hash of the weights", found, f"{manifest.content_hash}, as the manifest says")
-    return model, manifest
+    return manifest
 
 
 def parse(path: str | Path) -> ModelProto:
@@ -115,6 +125,8 @@ def require_known_operators(path: str | Path, model: ModelProto) -> None:
         if domain not in ("", "ai.onnx"):
             raise ModelError(path, "operator set", f"'{domain}'", "the standard one only")
     for node in model.graph.node:
+        if not all(isinstance(name, str) for name in (*node.input, *node.output, node.name, node.op_type)):
+            raise ModelError(path, "names in the graph", "not text", "UTF-8")
         where = f"operator of node '{node.name or ', '.join(node.output)}'"
         if node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS:
             found = f"{node.domain}::{node.op_type}" if node.domain else node.op_type

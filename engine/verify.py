@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .ascent import Array
-from .manifest import GOLDEN_KEY, Manifest, ModelError
+from .manifest import GOLDEN_KEY, OWN_CHAINS, Manifest, ModelError
 from .model import Model
 from .structure import inputs, metadata, read_model, sizes
 
@@ -35,7 +35,7 @@ LONGEST_BLOCKS = 10_000, 700, 40
 
 @dataclass(frozen=True)
 class Proof:
-    """What was proved of a model; a file that fails raises instead."""
+    """What was proved of a model; one that fails raises instead."""
 
     manifest: Manifest
     file_bytes: int
@@ -63,6 +63,8 @@ def verify(path: str | Path, effect: Callable[[], Effect] | None = None, device:
     model = Model(Path(path), graph, manifest, device)
     deviation = max(replay(model, take) for take in takes)
     require_repeatable(model)
+    if manifest.runs_on == "columns":
+        require_agreement(model)
     return Proof(
         manifest=manifest,
         file_bytes=Path(path).stat().st_size,
@@ -115,11 +117,12 @@ def replay(model: Model, take: Take) -> float:
         ascent.run()
         ascent.commit()
         if (behind := hop - hops + len(take.offsets)) >= 0:
-            worst = max(worst, _deviation(model.path, f"offset of hop {hop}", ascent.result, take.offsets[behind]))
+            expected = take.offsets[behind]
+            worst = max(worst, _deviation(model.path, f"golden offset of hop {hop}", ascent.result, expected))
     ascent.run(0)
     for name, value in take.heard.items():
         found = ascent.logits if name == "logits" else ascent.activations[name.removeprefix("y_")]
-        worst = max(worst, _deviation(model.path, name, found, value))
+        worst = max(worst, _deviation(model.path, f"golden {name}", found, value))
     return worst
 
 
@@ -148,6 +151,28 @@ def require_repeatable(model: Model) -> None:
         raise ModelError(model.path, "offset", "not finite", "finite numbers for any sound")
     if not all(np.array_equal(first, play(runs)) for runs in (1, 2)):
         raise ModelError(model.path, "state", "different from one playing to the next", "the same samples every time")
+
+
+def require_agreement(model: Model) -> None:
+    """Refuse a model whose chains for so many columns differ from the one for any number."""
+    rng = np.random.default_rng(0)
+    most = min(OWN_CHAINS, model.manifest.context_frames)
+    shapes = inputs(model.manifest).items()
+    for columns in range(1, most + 1):
+        given = {name: rng.normal(size=sizes(shape, 2, columns)).astype(np.float32) for name, shape in shapes}
+        given |= {"rate": np.full(1, 0.1, np.float32), "reach": np.full(1, 0.5, np.float32)}
+        for steps in (0, model.manifest.steps):
+            own, general = (_played(model, chain, steps, given) for chain in (f"t{columns}", "tn"))
+            for name, found, expected in zip(model.taps("tn", steps), own, general, strict=True):
+                _deviation(model.path, f"{name} of {columns} columns", found, expected)
+
+
+def _played(model: Model, chain: str, steps: int, given: Mapping[str, Array]) -> list[Array]:
+    """Outputs of one chain, in the order of its taps."""
+    session = model.session(chain, steps, model.device)
+    fed = {value.name: given[value.name] for value in session.get_inputs()}
+    played: list[Array] = session.run(model.taps(chain, steps), fed)
+    return played
 
 
 def require_partition_law(path: str | Path, effect: Effect) -> int:
@@ -195,9 +220,9 @@ def _array(packed: Mapping[str, Any]) -> Array:
 
 def _deviation(path: Path, what: str, found: Array, expected: Array) -> float:
     if found.shape != expected.shape:
-        raise ModelError(path, f"golden {what}, shape", found.shape, expected.shape)
+        raise ModelError(path, f"shape of {what}", found.shape, expected.shape)
     scale = max(float(np.abs(expected).max(initial=0)), 1e-6)
     share = float(np.abs(found - expected).max(initial=0)) / scale
     if not share <= TOLERANCE:
-        raise ModelError(path, f"golden {what}", f"off by {share:.2g} of its largest value", f"at most {TOLERANCE:g}")
+        raise ModelError(path, what, f"off by {share:.2g} of its largest value", f"at most {TOLERANCE:g}")
     return share

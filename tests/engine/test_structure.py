@@ -1,5 +1,6 @@
 """Broken and hostile model files: each is refused before anything of it runs, in one line that says why."""
 
+import contextlib
 import json
 import re
 
@@ -201,6 +202,29 @@ def test_a_graph_that_computes_something_else_fails_the_golden_vectors(sound_fil
                 node.ClearField("attribute")
 
     refused(changed(sound_file, tmp_path, change), "golden", check=verify)
+
+
+@pytest.mark.parametrize("chain", ["t2", "t5", "tn"])
+def test_a_chain_of_its_own_mind_is_refused(chain, sound_file, tmp_path):
+    """The golden takes do not play every number of columns; the chains prove each other."""
+
+    def change(model):
+        output = next(node for node in model.graph.node if node.output[0] == f"{chain}_offset_8")
+        other = next(node for node in model.graph.node if node.output[0] == f"{chain}_offset_7")
+        output.input[0] = other.input[0]
+
+    refused(changed(sound_file, tmp_path, change), "off by", check=verify)
+
+
+def test_random_damage_ends_in_one_clear_error_or_none(sound_file, tmp_path):
+    whole, rng = sound_file.read_bytes(), np.random.default_rng(0)
+    path = tmp_path / "damaged.onnx"
+    for _ in range(200):
+        damaged = bytearray(whole)
+        damaged[rng.integers(len(damaged))] = rng.integers(256)
+        path.write_bytes(damaged)
+        with contextlib.suppress(ModelError):
+            read_model(path)
 
 
 def test_a_graph_that_cannot_run(sound_file, tmp_path):
