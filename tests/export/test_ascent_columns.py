@@ -58,12 +58,23 @@ def relative(found, expected):
     return np.abs(found - expected).max() / max(np.abs(expected).max(), 1e-9)
 
 
+@pytest.fixture(scope="module", params=ACTIVATIONS)
+def pair(request, tmp_path_factory):
+    """A network with each kind of activation, and its model."""
+    network = trained(activation=request.param)
+    return network, Model.load(exported(network, tmp_path_factory.mktemp("model") / "tiny.onnx"))
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    network = trained(kernel=4, dilations=(1, 3, 2), context_frames=12)
+    return Model.load(exported(network, tmp_path_factory.mktemp("model") / "tiny.onnx"))
+
+
 @pytest.mark.parametrize("form", FORMS)
 @pytest.mark.parametrize("columns", [1, 3])
-@pytest.mark.parametrize("activation", ACTIVATIONS)
-def test_the_gradient_is_torchs(form, columns, activation, tmp_path):
-    network = trained(activation=activation)
-    model = Model.load(exported(network, tmp_path / "tiny.onnx"))
+def test_the_gradient_is_torchs(form, columns, pair):
+    network, model = pair
     rng, channels = np.random.default_rng(3), 2
     given = plain(model.manifest, columns, channels) | wanted(form, model.manifest, rng)
     ascent = model.ascent(channels, 1, columns)
@@ -120,9 +131,8 @@ def test_hop_by_hop_is_the_whole_window(tmp_path_factory, columns, steps, channe
 
 
 @pytest.mark.parametrize("columns", range(1, OWN_CHAINS + 1))
-def test_each_chain_is_the_general_one(columns, tmp_path):
+def test_each_chain_is_the_general_one(columns, model):
     """On the same states, at every number of steps."""
-    model = Model.load(exported(trained(kernel=4, dilations=(1, 3, 2), context_frames=12), tmp_path / "tiny.onnx"))
     rng = np.random.default_rng(0)
     given = golden.random_inputs(rng, model.manifest, columns, 6)
     given["features"] = golden.random_features(rng, model.manifest, columns, 6)
@@ -138,8 +148,7 @@ def test_each_chain_is_the_general_one(columns, tmp_path):
             assert np.abs(one - other).max() < 1e-4
 
 
-def test_channels_do_not_hear_each_other(tmp_path):
-    model = Model.load(exported(trained(), tmp_path / "tiny.onnx"))
+def test_channels_do_not_hear_each_other(model):
     rng = np.random.default_rng(5)
     for columns in (1, 2):
         given = golden.random_inputs(rng, model.manifest, columns, 6)
@@ -156,9 +165,8 @@ def test_channels_do_not_hear_each_other(tmp_path):
             assert np.abs(alone.result[0] - together.result[channel]).max() < 1e-5
 
 
-def test_loudness_is_taken_out_along_the_mask(tmp_path):
+def test_loudness_is_taken_out_along_the_mask(model):
     """With weights that sum to one over the mask, a step does not change Σ level·offset."""
-    model = Model.load(exported(trained(), tmp_path / "tiny.onnx"))
     ascent = model.ascent(1, 1)
     ascent.u["conv3"][:] = 1
     ascent.reach[:] = 100
