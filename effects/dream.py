@@ -11,7 +11,7 @@ class Dream(SpectralEffect):
     """Ascends the energy ½y² of layers and filters, or the logits of classes (Mordvintsev 2015; Spiteri 2022).
 
     >>> Dream(target="conv2 + 0.5*class:flute", amount=0.7)  # doctest: +ELLIPSIS
-    Dream(target='conv2 + 0.5*class:flute', model='notes', amount=0.7, steps=4, ...)
+    Dream(target='conv2 + 0.5*class:flute', model='notes', device='auto', amount=0.7, ...)
     """
 
     energy: ClassVar[bool] = True
