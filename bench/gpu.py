@@ -5,7 +5,7 @@
 The shipped model, which moves one column, and a deep two-dimensional network of twelve convolutions on 96 bands × 32
 frames, for 1 to 16 streams at once, a step and eight. A run takes features from the host and brings the offset back:
 copies are part of it. On CUDA memory is bound once, and the graph is captured where ONNX Runtime can do so.
-Where no GPU is, the CPU's figures stand alone and the table says so.
+Where no GPU is, the CPU's figures stand alone and the table says so. Of fewer than 1,000 runs, p99.9 is the longest.
 """
 
 from __future__ import annotations
