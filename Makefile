@@ -36,7 +36,7 @@ train-notes: .venv/develop ## Train the shipped model again (20 minutes); SOUNDF
 	$(BIN)/dreampedal train notes --out presets/models/notes.onnx $(foreach font,$(SOUNDFONTS),--soundfont $(font))
 
 bench: .venv/develop ## Run every benchmark, one after the other: ours, theirs, ratio.
-	@set -e; for script in bench/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+	@set -e; for script in $(filter-out bench/report.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python $$script; done
 
 clean: ## Remove what was built; .venv stays.
 	rm -rf build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis

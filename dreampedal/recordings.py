@@ -107,6 +107,8 @@ def writing(path: Path, sample_rate: float, channels: int, bits: int) -> Iterato
         except (ValueError, RuntimeError) as error:
             raise ValueError(f"{path}: {str(error).splitlines()[0]}") from error
         with file:
+            # pedalboard guesses the layout from the shape, which fails for two frames of stereo; this tells it.
+            file.write(np.zeros((channels, 0), np.float32))
             yield file
 
 

@@ -64,6 +64,8 @@ class Rendered:
     """Highest sample peak in dBFS, before the file's format clips it; None in silence."""
     overs: int
     """Samples beyond full scale. A format of whole numbers clips them."""
+    elapsed_seconds: float
+    """Time it took, with all that is made ready for the first recording."""
     times_real_time: float
 
 
@@ -127,6 +129,7 @@ def render(task: Task, board: Board, sound: Sound, progress: Callable[[float], N
             raise ValueError(f"{task.source}: {error}") from error
         finally:
             board.reset()
+        elapsed = time.perf_counter() - began
         return Rendered(
             source=str(task.source),
             target=str(task.target),
@@ -137,7 +140,8 @@ def render(task: Task, board: Board, sound: Sound, progress: Callable[[float], N
             latency_samples=latency,
             peak_db=round(20 * float(np.log10(peak)), 2) if peak else None,
             overs=overs,
-            times_real_time=round(recording.seconds / (time.perf_counter() - began), 1),
+            elapsed_seconds=round(elapsed, 3),
+            times_real_time=round(recording.seconds / elapsed, 1),
         )
 
 

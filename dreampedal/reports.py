@@ -86,7 +86,7 @@ def _line(result: Rendered) -> str:
     overs = f", {result.overs} samples over full scale (--ceiling -1 keeps them under)" if result.overs else ""
     return (
         f"{result.target}: {result.seconds:.1f} s at {result.sample_rate:g} Hz{depth}, {peak}{overs}, "
-        f"{result.times_real_time:g} times real time"
+        f"in {result.elapsed_seconds:.1f} s ({result.times_real_time:g} times real time)"
     )
 
 

@@ -107,3 +107,14 @@ def test_any_rate_and_up_to_eight_channels(dreampedal, recording, hall, tmp_path
         source = recording(rate=rate, channels=channels, bits=32)
         assert dreampedal("process", source, "-o", "out.wav", "--preset", "./gain.toml").err == ""
         assert read(tmp_path / "out.wav")[0].shape == read(source)[0].shape
+
+
+@pytest.mark.parametrize("channels, samples", [(1, 1), (2, 1), (2, 2), (6, 3), (6, 6), (8, 8)])
+def test_a_few_samples_come_back_as_many(dreampedal, tmp_path, channels, samples):
+    (tmp_path / "gain.toml").write_text('[[effects]]\ntype = "pedalboard.Gain"\ngain_db = 0\n')
+    audio = np.arange(channels * samples, dtype=np.float32).reshape(channels, samples) / 100
+    with AudioFile(str(tmp_path / "in.wav"), "w", 44_100, channels, bit_depth=32) as file:
+        file.write(np.zeros((channels, 0), np.float32))
+        file.write(audio)
+    assert dreampedal("process", "in.wav", "-o", "out.wav", "--preset", "./gain.toml").err == ""
+    np.testing.assert_array_equal(read(tmp_path / "out.wav")[0], audio)
