@@ -21,7 +21,8 @@ from rich.table import Table
 from dreampedal.engine.bands import BandLayout
 from dreampedal.engine.board import Board, Rack
 from dreampedal.engine.measure import features_of, heard, loudness_db, matched, trace
-from dreampedal.engine.spectral import NEPERS_PER_DB, SpectralEffect
+from dreampedal.engine.spectral import SpectralEffect
+from dreampedal.engine.spectral_stream import NEPERS_PER_DB
 from dreampedal.presets.loader import read_preset, shipped_presets
 from dreampedal.presets.recording import DEMO_RECORDING, demo_recording
 

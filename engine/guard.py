@@ -114,7 +114,7 @@ def guard(
 ) -> None:
     """Hold back one hop of `added` (channels, hop) in place, beside the aligned `dry`. `keep` is the means' decay."""
     channels, hop = dry.shape
-    sums = np.zeros(3)
+    dry_power = cross_power = added_power = 0.0
     for channel in range(channels):
         before, after = dc[channel, 0], dc[channel, 1]
         for n in range(hop):
@@ -134,12 +134,18 @@ def guard(
                 p[0], q[0] = b1 * a - a1 * y + p[1], b1 * b - a1 * z + q[1]
                 p[1], q[1] = b2 * a - a2 * y, b2 * b - a2 * z
                 a, b = y, z
-            sums[0] += a * a
-            sums[1] += a * b
-            sums[2] += b * b
+            dry_power += a * a
+            cross_power += a * b
+            added_power += b * b
         dc[channel, 0], dc[channel, 1] = before, after if abs(after) > 1e-20 else 0.0
-    for n in range(3):
-        energy[n] = keep * energy[n] + (1.0 - keep) * sums[n] / hop
+        for signal in range(2):
+            for section in range(2):
+                for n in range(2):
+                    if abs(filters[channel, signal, section, n]) < 1e-30:
+                        filters[channel, signal, section, n] = 0.0
+    energy[0] = keep * energy[0] + (1.0 - keep) * dry_power / hop
+    energy[1] = keep * energy[1] + (1.0 - keep) * cross_power / hop
+    energy[2] = keep * energy[2] + (1.0 - keep) * added_power / hop
     start = gain[0]
     if energy[2] > SILENCE:
         gain[0] = largest_gain(energy[0], energy[1], energy[2], 10.0 ** (MARGIN_DB / 10.0))

@@ -13,7 +13,10 @@ from .stft import push, synthesise
 LIFT_SHARE = 0.04
 """Of a difference in loudness, how much the next hop makes up for."""
 
-MOST_LIFT = 1.0
+LIFT_KEPT = 0.98
+"""What is left of a lift a hop later, so that none outlives its phrase."""
+
+MOST_LIFT = 0.5
 """Nepers."""
 
 
@@ -54,16 +57,17 @@ def hear(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
 def prepare(  # type: ignore[no-untyped-def]
-    spectrum, newest, loudness, decay, frozen, gate_db, heard, features, offset, result, level
+    spectrum, newest, loudness, decay, frozen, gate_db, heard, features, offset, result, level, awake
 ):
     """Move every column on by a frame, warm-start the newest offset, and weigh the bands by their loudness.
 
     `newest` is (rows, bands); `features`, `offset` and `result` are (rows, bands, columns); `level` is (rows, bands)
     and sums to 1. The first `heard` columns are frames that came in; those after them are foreseen: the newest frame
-    again. A frozen offset stays where it is. Returns whether any channel of the newest frame is above the gate.
+    again. A frozen offset stays where it is. `awake` (rows,) tells which rows of the newest frame are above the gate.
     """
     rows, bands, columns = features.shape
     last = columns - 1
+    per_row = spectrum.shape[1] // rows
     for row in range(rows):
         total = np.float32(0)
         for band in range(bands):
@@ -75,12 +79,14 @@ def prepare(  # type: ignore[no-untyped-def]
                 offset[row, band, column] = result[row, band, column if frozen else min(column + 1, last)]
             for column in range(heard - 1, columns):
                 offset[row, band, column] *= np.float32(decay)
+                if abs(offset[row, band, column]) < np.float32(1e-9):
+                    offset[row, band, column] = np.float32(0)
             dreamed = newest[row, band] + offset[row, band, heard - 1]
             level[row, band] = loudness[band] * np.exp(np.float32(2) * dreamed)
             total += level[row, band]
         for band in range(bands):
             level[row, band] /= max(total, np.float32(1e-20))
-    return frame_db(spectrum, 0, spectrum.shape[1]) >= gate_db
+        awake[row] = frame_db(spectrum, row * per_row, (row + 1) * per_row) >= gate_db
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
@@ -118,8 +124,9 @@ def louder_by(spectrum, begin, end, gains, loudness):  # type: ignore[no-untyped
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
 def settle(  # type: ignore[no-untyped-def]
-    spectrum, result, mask, loudness, amount, most, gate_db, release, gate, lift, scaled, below, toward, reach, gains
-):
+    spectrum, offset, result, awake, mask, loudness, amount, most, gate_db, release, gate, lift, scaled,
+    below, toward, reach, gains,
+):  # fmt: skip
     """From the oldest column's offset to the gain of each bin; `scaled` (rows, bands) is the offset that is played.
 
     The offset is lowered or raised as a whole until the frame is as loud as it was: a dream changes what is heard, not
@@ -134,10 +141,12 @@ def settle(  # type: ignore[no-untyped-def]
         gate[row] = np.float32(1) if is_open else gate[row] * np.float32(release)
         if gate[row] < np.float32(1e-4):
             gate[row] = np.float32(0)
+        if not awake[row]:
+            result[row] = offset[row]  # one channel's dream does not grow while only another plays
         for band in range(bands):
             if not np.isfinite(result[row, band, 0]):
                 lost = True
-            scaled[row, band] = np.float32(amount) * gate[row] * result[row, band, 0]
+            scaled[row, band] = np.float32(amount) * gate[row] * mask[band] * result[row, band, 0]
     if lost:
         scaled[:] = np.float32(0)
         result[:] = np.float32(0)
@@ -175,6 +184,7 @@ def play(  # type: ignore[no-untyped-def]
             if played + n < 0:
                 added[channel, n] = np.float32(0)
     guard(dry, added, sections, pole, keep, filters, dc, energy, guard_gain, muted_samples, held_hops)
+    lift[0] *= LIFT_KEPT
     if energy[0] > SILENCE:
         wet_power = max(energy[0] + 2.0 * energy[1] + energy[2], 0.1 * energy[0])
         lift[0] -= LIFT_SHARE * 0.5 * np.log(wet_power / energy[0])
