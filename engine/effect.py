@@ -135,6 +135,10 @@ class Effect(ABC):
         """Every parameter and its value."""
         return {name: getattr(self, name) for name in parameters_of(type(self))}
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy or a pickle takes over: the parameters, never a signal under way nor the model that plays it."""
+        return {name: value for name, value in self.__dict__.items() if name not in ("_run", "_model")}
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.parameters.items())})"
 

@@ -1,5 +1,9 @@
 """What an effect gets from its base: layouts, compensation, and a clear word about input that cannot be played."""
 
+import copy
+import pickle
+from threading import Lock
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,6 +13,7 @@ from pedalboard import Gain
 from dreampedal.engine.board import Board
 from dreampedal.engine.delay import DelayLine
 from dreampedal.engine.effect import Effect, as_block
+from dreampedal.engine.mix import Mix
 from dreampedal.engine.parameters import Count, Number
 
 RATE = 48000
@@ -80,6 +85,48 @@ def test_reset_begins_a_new_signal():
     assert effect(ramp(1, 100), 44100, reset=False).shape == (1, 90)
     assert np.array_equal(effect(ramp(3, 50), RATE), ramp(3, 50))
     assert effect(ramp(2, 100), RATE, reset=False).shape == (2, 90)
+
+
+def pickled(effect):
+    return pickle.loads(pickle.dumps(effect))
+
+
+@pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, pickled])
+def test_a_copy_has_the_parameters_and_no_signal_under_way(copied):
+    effect = Later(samples=10, level=0.5)
+    effect(ramp(2, 100), RATE, reset=False)
+    other = copied(effect)
+    assert other.parameters == effect.parameters and other.flush().shape == (1, 0)
+    with pytest.raises(AttributeError, match="fixed"):
+        other.samples = 20
+    assert other(ramp(1, 100), 44100, reset=False).shape == (1, 90)
+    assert np.array_equal(effect(ramp(2, 100), RATE, reset=False)[:, :10], ramp(2, 100)[:, 90:])
+
+
+class Locked(Later, family=True):
+    """Its streams cannot be copied, as a session of ONNX Runtime cannot."""
+
+    def stream(self, sample_rate, channels, max_block=8192):
+        stream = super().stream(sample_rate, channels, max_block)
+        stream.lock = Lock()
+        return stream
+
+
+def test_a_deep_copy_is_made_in_the_middle_of_a_signal():
+    effect = Locked(samples=10)
+    for whole in (effect, Board([effect]), Mix([effect])):
+        whole(ramp(2, 100), RATE, reset=False)
+        assert np.array_equal(copy.deepcopy(whole)(ramp(2, 100), RATE), ramp(2, 100))
+        assert whole.flush().shape == (2, 10)
+
+
+@pytest.mark.parametrize("kind", [Board, Mix])
+def test_a_copied_board_holds_the_same_natives_and_no_signal(kind):
+    board = kind([Gain(6), Later(samples=10)])
+    board(ramp(2, 100), RATE, reset=False)
+    other = copy.copy(board)
+    assert other.plugins == board.plugins and other.flush().shape == (1, 0)
+    assert board.flush().shape == (2, 10)
 
 
 def test_latency_is_that_of_the_signal_under_way():
