@@ -166,8 +166,8 @@ class Effect(ABC):
             raise ValueError(f"buffer_size = {buffer_size}: expected at least 1 sample")
         require_rate(sample_rate)
         if reset:
-            self.reset()
             block, layout = as_block(input_array)
+            self.reset()
             return layout.of(self.play_once(block, sample_rate, buffer_size))
         block, layout = as_block(input_array, self._run)
         if self._run is None:

@@ -178,6 +178,16 @@ def test_rates_that_audio_does_not_come_in(rate):
         Later()(ramp(1, 10), rate)
 
 
+@pytest.mark.filterwarnings("ignore:overflow")
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_refused_leaves_the_signal_under_way(name):
+    effect = Later(samples=10)
+    effect(ramp(2, 100), RATE, reset=False)
+    with pytest.raises(ValueError, match=BAD[name][1]):
+        effect(BAD[name][0], RATE)
+    assert np.array_equal(effect.flush(), ramp(2, 100)[:, 90:])
+
+
 def test_what_does_not_belong_to_the_signal_under_way():
     effect = Later()
     effect(ramp(2, 1000), RATE, reset=False)
