@@ -7,7 +7,7 @@ Target('conv3:12 + 0.5*class:choir - conv1')
 Target('2*conv2:5 - conv1')
 
 Grammar: `target = [sign] term {sign term}`, `term = [number "*"] atom`, `atom = layer [":" filter] | "class:" name`,
-with layers and classes as labels of `[a-z0-9_]+` and filters as numbers from 0 or labels.
+with layers and classes as labels of `[a-z0-9_]+`, filters as numbers from 0 or labels, and numbers up to 1000.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ _TOKEN = re.compile(
 )
 _SIGN = re.compile(r"\s*([+-])")
 
+MAX_WEIGHT = 1000
+"""Largest size of a weight that is read: one like 1e30 overflows float32 in the network and then does nothing."""
+
 EXAMPLES = "such as 'conv2:5', 'class:flute' or 'conv3:12 + 0.5*class:choir - conv1'"
 
 
@@ -38,8 +41,8 @@ class Term(NamedTuple):
     part: str | None
 
     def __str__(self) -> str:
-        size = abs(self.weight)
-        return ("" if size == 1 else f"{size:g}*") + self.layer + (f":{self.part}" if self.part is not None else "")
+        size = repr(abs(float(self.weight))).removesuffix(".0")  # the shortest text that reads back as the same number
+        return ("" if size == "1" else f"{size}*") + self.layer + (f":{self.part}" if self.part is not None else "")
 
 
 class Layer(NamedTuple):
@@ -118,7 +121,11 @@ def parse(text: str) -> Target:
         found = _TOKEN.match(text, at)
         if not found or (found["layer"] == "class" and found["part"] is None):
             raise ValueError(f"target '{text}': expected a layer or class at '{text[at:].strip()}', {EXAMPLES}")
-        terms.append(Term(sign * float(found["number"] or 1), found["layer"], found["part"]))
+        weight = float(found["number"] or 1)
+        if weight > MAX_WEIGHT:
+            where = f"target '{text}': weight of '{found[0].strip()}'"
+            raise ValueError(f"{where}: expected a number from -{MAX_WEIGHT} to {MAX_WEIGHT}")
+        terms.append(Term(sign * weight, found["layer"], found["part"]))
         at = found.end()
         if at == len(text):
             return Target(tuple(terms))

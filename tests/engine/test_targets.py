@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dreampedal.engine.targets import Layer, Target, Term, parse, value
@@ -14,14 +14,38 @@ weights = st.floats(-100, 100).filter(lambda w: abs(w) > 1e-3).map(lambda w: flo
 parts = st.sampled_from(
     [("conv1", None), ("conv2", None), ("conv1", "3"), ("conv2", "bright"), ("class", "flute"), ("class", "synth_lead")]
 )
-target_strategy = st.lists(st.builds(lambda w, p: Term(w, *p), weights, parts), min_size=1, max_size=6).map(
-    lambda terms: Target(tuple(terms))
-)
 
 
-@given(target_strategy)
+def targets_of(weights):
+    terms = st.lists(st.builds(lambda w, p: Term(w, *p), weights, parts), min_size=1, max_size=6)
+    return terms.map(lambda terms: Target(tuple(terms)))
+
+
+target_strategy = targets_of(weights)
+
+
+@given(targets_of(st.floats(-1000, 1000)))
+@example(Target((Term(0.12345678, "conv1", None), Term(-1e-7, "conv2", "1"))))
+@example(Target((Term(np.float32(0.1), "conv1", None),)))
 def test_prints_and_reads_back(target):
     assert parse(str(target)) == target
+
+
+@pytest.mark.parametrize("text", ["2*conv1", "-conv1:3 + 0.1*conv2 - 1000*class:flute", "1e-07*conv1"])
+def test_prints_as_one_would_write_it(text):
+    assert str(parse(text)) == text
+
+
+def test_other_ways_to_write_a_number():
+    assert str(parse("2.0*conv1 + 1.*conv1 - .5 * conv2 + 1e2*conv2")) == "2*conv1 + conv1 - 0.5*conv2 + 100*conv2"
+
+
+@pytest.mark.parametrize("number", ["1e999", "1e30", "1000.1", "1001", "9" * 400])
+@pytest.mark.parametrize("sign", ["", "-", "conv2 + ", "conv2 - "])
+def test_a_weight_too_large_is_shown(sign, number):
+    with pytest.raises(ValueError, match=r"weight of '\S+\*conv1:3': expected a number from -1000 to 1000") as caught:
+        parse(f"{sign}{number}*conv1:3 + conv2")
+    assert f"'{number}*conv1:3'" in str(caught.value)
 
 
 @given(target_strategy, target_strategy, weights, st.booleans(), st.integers(0, 2**32 - 1))
