@@ -15,7 +15,6 @@ ValueError: Tone.gain_db = 60: expected a number from -24 to 24 dB
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Generic, TypeVar, overload
@@ -92,10 +91,9 @@ class Number(Parameter[float]):
     def checked(self, value: Any, where: str) -> float:
         if not isinstance(value, Real) or isinstance(value, bool):
             raise ValueError(f"{where} = {value!r}: expected {self.range}")
-        number = float(value)
-        if not math.isfinite(number) or not self.low <= number <= self.high:
-            raise ValueError(f"{where} = {value}: expected {self.range}")
-        return number
+        if not _lies_between(self.low, value, self.high):
+            raise ValueError(f"{where} = {_short(value)}: expected {self.range}")
+        return float(value)
 
     @property
     def range(self) -> str:
@@ -111,12 +109,11 @@ class Count(Parameter[int]):
     unit: str = ""
 
     def checked(self, value: Any, where: str) -> int:
-        if not isinstance(value, Real) or isinstance(value, bool) or not float(value).is_integer():
+        if not isinstance(value, Real) or isinstance(value, bool):
             raise ValueError(f"{where} = {value!r}: expected {self.range}")
-        whole = int(float(value))
-        if not self.low <= whole <= self.high:
-            raise ValueError(f"{where} = {value}: expected {self.range}")
-        return whole
+        if not _lies_between(self.low, value, self.high) or not float(value).is_integer():
+            raise ValueError(f"{where} = {_short(value)}: expected {self.range}")
+        return int(float(value))
 
     @property
     def range(self) -> str:
@@ -173,3 +170,19 @@ def parameters_of(owner: type) -> dict[str, Parameter[Any]]:
     for cls in reversed(owner.__mro__):
         found |= {name: value for name, value in vars(cls).items() if isinstance(value, Parameter)}
     return found
+
+
+def _lies_between(low: float, value: Any, high: float) -> bool:
+    """Whether a number is in a range, before it becomes a float: not every integer can. NaN lies in no range."""
+    return bool(low <= value <= high)
+
+
+def _short(value: Any) -> str:
+    """A number as a message shows it; TOML has integers of any length, and Python prints none beyond 4300 digits.
+
+    >>> _short(-3), _short(10**400)
+    ('-3', 'an integer of 1329 bits')
+    """
+    if isinstance(value, int) and value.bit_length() > 128:
+        return f"an integer of {value.bit_length()} bits"
+    return str(value)

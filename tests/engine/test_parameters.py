@@ -1,6 +1,7 @@
 """Parameters: what may be set, what is refused, and in which words."""
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -70,6 +71,18 @@ def test_what_is_refused_says_what_is_expected(name, value, expected):
     with pytest.raises(ValueError, match=rf"Tone\.{name} = .*expected {expected}"):
         setattr(tone, name, value)
     assert getattr(tone, name) == before
+
+
+@pytest.mark.parametrize("value", [10**40, 10**400, -(10**400), 10**5000, Fraction(10**400)], ids="abcde")
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [("gain_db", "a number from -24 to 24 dB"), ("partials", "a whole number from 1 to 16")],
+)
+def test_a_number_too_large_for_a_float_is_out_of_range(name, expected, value):
+    tone = Tone()
+    with pytest.raises(ValueError, match=rf"^Tone\.{name} = .{{1,410}}: expected {expected}$"):
+        setattr(tone, name, value)
+    assert getattr(tone, name) == getattr(Tone, name).default
 
 
 def test_values_are_held_in_their_own_type():
