@@ -6,9 +6,10 @@ guessed from its graph. `engine.structure` checks that graph and manifest agree.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, LiteralString
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic_core import PydanticCustomError
 
 METADATA_KEY = "dreampedal"
 """Where the manifest lies in an ONNX file's metadata."""
@@ -21,6 +22,9 @@ MAX_STEPS = 8
 
 OWN_CHAINS = 9
 """Moving columns up to which each number of them has a chain of its own; one more chain serves any number."""
+
+MIN_WINDOW = 64
+"""Samples of the smallest analysis window: at 8 kHz it is a quarter of that, the smallest transform there is."""
 
 Label = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Positive = Annotated[int, Field(gt=0)]
@@ -45,8 +49,16 @@ class Bands(Strict):
 
     count: Annotated[int, Field(ge=2, le=4096)] = 96
     low_hz: Annotated[float, Field(gt=0)] = 50.0
-    high_hz: Annotated[float, Field(gt=0, le=200_000)] = 16_000.0
+    high_hz: Annotated[float, Field(gt=0, le=200_000, validate_default=True)] = 16_000.0
     floor_db: Annotated[float, Field(lt=0, ge=-300)] = -100.0
+
+    @field_validator("high_hz")
+    @classmethod
+    def _lies_above_low(cls, high_hz: float, known: ValidationInfo) -> float:
+        low_hz = known.data.get("low_hz", 0.0)
+        if high_hz <= low_hz:
+            raise _unfit("above bands.low_hz = {low_hz} Hz", low_hz=low_hz)
+        return high_hz
 
 
 class Normalisation(Strict):
@@ -96,7 +108,7 @@ class Manifest(Strict):
     bands: Bands = Bands()
     window: Positive = 2048
     """Samples of an analysis window at 44.1 and 48 kHz; likewise `hop`."""
-    hop: Positive = 512
+    hop: Annotated[Positive, Field(validate_default=True)] = 512
     context_frames: Annotated[int, Field(gt=0, le=65_536)]
     """W: columns that the head averages over, and the whole window of a `window` model."""
     normalisation: Annotated[Normalisation, Field(repr=False)]
@@ -109,6 +121,20 @@ class Manifest(Strict):
     accuracy: dict[str, float] = {}
     content_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """SHA-256 of the weights (`engine.structure.content_hash`)."""
+
+    @field_validator("window")
+    @classmethod
+    def _can_be_transformed(cls, window: int) -> int:
+        if window < MIN_WINDOW or window & (window - 1):
+            raise _unfit("a power of two from {least} samples up", least=MIN_WINDOW)
+        return window
+
+    @field_validator("hop")
+    @classmethod
+    def _overlaps(cls, hop: int, known: ValidationInfo) -> int:
+        if "window" in known.data and hop > known.data["window"] // 2:
+            raise _unfit("1 to {most} samples, half of the window", most=known.data["window"] // 2)
+        return hop
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Manifest:
@@ -134,3 +160,8 @@ def read_manifest(file: object, text: str) -> Manifest:
         field = ".".join(("manifest", *(str(part) for part in first["loc"])))
         found = "missing" if first["type"] == "missing" else repr(first["input"])[:120]
         raise ModelError(file, field, found, first["msg"]) from None
+
+
+def _unfit(expected: LiteralString, **values: float) -> PydanticCustomError:
+    """What a field's validator raises: `expected`, with `values` in it, is what the message says after "expected"."""
+    return PydanticCustomError("unfit", expected, values)

@@ -9,9 +9,12 @@ import onnx
 import pytest
 from onnx import helper, numpy_helper
 
+from dreampedal.engine.bands import BandLayout, lay
 from dreampedal.engine.device import DeviceError, why_no_cuda
 from dreampedal.engine.manifest import GOLDEN_KEY, METADATA_KEY, ModelError
 from dreampedal.engine.model import Model
+from dreampedal.engine.rates import at_rate
+from dreampedal.engine.stft import Frames
 from dreampedal.engine.structure import content_hash, read_model
 from dreampedal.engine.verify import verify
 
@@ -99,6 +102,16 @@ def test_no_manifest(sound_file, tmp_path):
         (lambda m: m.pop("training"), ["manifest.training", "missing"]),
         (lambda m: m.update(hop=0), ["manifest.hop", "0", "greater than 0"]),
         (lambda m: m.update(hop="fast"), ["manifest.hop", "fast"]),
+        (lambda m: m.update(window=2000), ["manifest.window is 2000: expected a power of two from 64 samples up"]),
+        (lambda m: m.update(window=32), ["manifest.window is 32: expected a power of two from 64 samples up"]),
+        (lambda m: m.update(window=-2048), ["manifest.window is -2048"]),
+        (lambda m: m.update(window=1024, hop=513), ["manifest.hop is 513: expected 1 to 512 samples, half of"]),
+        (lambda m: [m.update(window=512), m.pop("hop")], ["manifest.hop is 512: expected 1 to 256 samples"]),
+        (lambda m: m.update(hop=-1), ["manifest.hop is -1"]),
+        (lambda m: m["bands"].update(low_hz=400.0, high_hz=300.0), ["manifest.bands.high_hz is 300.0: expected above"]),
+        (lambda m: m["bands"].update(low_hz=300.0, high_hz=300.0), ["bands.high_hz", "bands.low_hz = 300.0 Hz"]),
+        (lambda m: m.update(bands={"count": 6, "low_hz": 20_000.0}), ["manifest.bands.high_hz is 16000.0"]),
+        (lambda m: m["bands"].update(count=1), ["manifest.bands.count is 1"]),
         (lambda m: m.update(colour="blue"), ["manifest.colour"]),
         (lambda m: m.update(format=2), ["manifest.format", "2"]),
         (lambda m: m.update(kind="student"), ["manifest.kind", "student", "ascent"]),
@@ -119,6 +132,15 @@ def test_no_manifest(sound_file, tmp_path):
 )  # fmt: skip
 def test_a_wrong_manifest(change, words, sound_file, tmp_path):
     refused(changed(sound_file, tmp_path, with_manifest(change)), *words)
+
+
+@pytest.mark.parametrize("window, hop", [(64, 1), (64, 32), (2048, 1024), (16_384, 77)])
+def test_every_layout_that_is_taken_can_play(window, hop, sound_file, tmp_path):
+    path = changed(sound_file, tmp_path, with_manifest(lambda m: m.update(window=window, hop=hop)))
+    _, manifest = read_model(path)
+    for rate in (8_000, 24_000, 48_000, 384_000):
+        frames = Frames(at_rate(manifest.window, rate), at_rate(manifest.hop, rate))
+        assert lay(BandLayout(**manifest.bands.model_dump()), rate, frames.window_samples).first.size
 
 
 def test_a_manifest_that_is_not_json(sound_file, tmp_path):
