@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from os import PathLike
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ from dreampedal import library
 from .console import print_json
 
 
-def verify(file: Path, as_json: bool) -> None:
-    """Prove the model in a file, and say what was proved; a ValueError that names the first thing that is wrong."""
+def verify(model: str | PathLike[str], as_json: bool) -> None:
+    """Prove a model, by name or path, and say what was proved; a ValueError names the first thing that is wrong."""
     from dreampedal.effects.dream import Dream
     from dreampedal.engine.structure import read_model
     from dreampedal.engine.verify import verify as prove
 
+    file = library.find("model", model)
     _, manifest = read_model(file)
     live = manifest.kind == "ascent" and manifest.runs_on == "columns"
     target = manifest.layers[-1].name

@@ -18,6 +18,21 @@ def test_the_shipped_model_is_proved(dreampedal, shipped):
     assert "flute" in run.json["manifest"]["classes"]
 
 
+def test_a_name_does_for_a_path(dreampedal, shipped):
+    run = dreampedal("verify", "notes", "--json")
+    assert run.status == 0 and run.json["file"] == str(shipped)
+
+
+@pytest.mark.parametrize("model, words", [
+    ("nots", ["no model named 'nots'", "did you mean 'notes'"]),
+    ("none.onnx", ["none.onnx: no such model file; there are, by name: ", "notes"]),
+    ("none/notes", ["none/notes: no such model file"]),
+    (".", [". is a folder: expected a model file (.onnx)"]),
+])  # fmt: skip
+def test_a_model_that_is_not_there(dreampedal, model, words):
+    assert dreampedal("verify", model).refused(*words)
+
+
 def test_a_proof_reads_as_sentences(dreampedal, shipped):
     run = dreampedal("verify", shipped)
     assert "golden takes" in run.out and "partition law" in run.out and run.err == ""
@@ -32,10 +47,9 @@ def test_a_model_that_was_changed_is_refused(dreampedal, shipped, tmp_path):
     assert dreampedal("verify", "half.onnx").refused("half.onnx")
 
 
-@pytest.mark.parametrize("file", ["none.onnx", "text.onnx", "."])
-def test_a_file_that_is_no_model(dreampedal, tmp_path, file):
+def test_a_file_that_is_no_model(dreampedal, tmp_path):
     (tmp_path / "text.onnx").write_text("words")
-    assert dreampedal("verify", file).refused(file)
+    assert dreampedal("verify", "text.onnx").refused("text.onnx", "not ONNX")
 
 
 def test_recordings_are_judged_by_their_names(dreampedal, recording, tmp_path):
