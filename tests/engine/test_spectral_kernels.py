@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from dreampedal.effects import Dream
+from dreampedal.engine import measure
 from dreampedal.engine.spectral_kernels import prepare, settle, sound
 
 SHIPPED = Path(__file__).parents[2] / "presets" / "models" / "notes.onnx"
@@ -238,3 +239,24 @@ def test_a_stream_outlives_the_file_of_its_model(tmp_path, clip):
         effect.target, effect.steps, effect.reach_db, effect.high_hz = "class:vocal", 5, 30.0, 8000.0
         outs.append(np.concatenate([*out, played(stream, audio[:, 8192:24_576])], axis=1))
     assert np.array_equal(*outs)
+
+
+def test_no_lift_outlives_its_phrase(clip):
+    """The second phrase lies where it lay on its own within a hop: where an onset falls in it changes what is found."""
+    (first, rate), (second, _) = clip("solo_egtr_em9"), clip("speech_female_en")
+    decaying = first[:1, : 172 * 512] * np.exp(-3 * np.arange(172 * 512) / rate).astype(np.float32)
+    begin = np.argmax(np.abs(second[0]) > 0.05 * np.abs(second[0]).max()) - 64
+    phrase, silence = second[:1, max(begin, 0) :][:, :rate], np.zeros((1, 172 * 512), np.float32)
+    both = np.concatenate([decaying * np.float32(0.7) / np.abs(decaying).max(), silence, phrase], axis=1)
+    effect, early = Dream(target="class:vocal", reach_db=36.0), rate // 4
+    after, alone = effect(both, rate)[:, -phrase.shape[1] :], effect(phrase, rate)
+    apart = measure.loudness_db(after[:, :early], rate) - measure.loudness_db(alone[:, :early], rate)
+    assert abs(apart) < 0.7
+
+
+@pytest.mark.parametrize("name", ["mix_house", "solo_egtr_em9", "drums_break"])
+def test_a_dream_is_as_loud_as_what_it_dreams_of(name, clip):
+    audio, rate = clip(name)
+    audio = audio[:1, : 8 * rate]
+    wet = Dream(target="class:vocal - 0.5*class:guitar", reach_db=36.0, memory_seconds=0.2, smoothing=1.0)(audio, rate)
+    assert abs(measure.loudness_db(wet, rate) - measure.loudness_db(audio, rate)) < 0.6
