@@ -115,15 +115,15 @@ def demo(
     run(out, as_json)
 
 
-@app.command(short_help="Prove that a model is whole and right.", epilog="Example: dreampedal verify my_model.onnx")
+@app.command(short_help="Prove that a model is whole and right.", epilog="Example: dreampedal verify notes")
 def verify(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A model: an ONNX file with a manifest inside.")],
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model by name, or the path of one.")],
     as_json: AsJson = False,
 ) -> None:
     """Prove a model: its structure, its manifest, its golden vectors, and that cutting a signal changes nothing."""
     from .models import verify as run
 
-    run(file, as_json)
+    run(model, as_json)
 
 
 @train.command("notes", epilog="Example: dreampedal train notes --soundfont FluidR3_GM.sf2 --out notes.onnx")

@@ -48,6 +48,10 @@ class Rack(Effect, MutableSequence[Any], family=True):
         self._plugins: list[Item] = []
         self.extend(plugins or ())
 
+    def __getstate__(self) -> dict[str, Any]:
+        """A copy holds the same plugins in a list of its own."""
+        return super().__getstate__() | {"_plugins": list(self._plugins)}
+
     @property
     def plugins(self) -> list[Item]:
         """What it holds, in order."""
