@@ -127,6 +127,8 @@ def test_a_copied_board_holds_the_same_natives_and_no_signal(kind):
     other = copy.copy(board)
     assert other.plugins == board.plugins and other.flush().shape == (1, 0)
     assert board.flush().shape == (2, 10)
+    other.append(Gain(1))
+    assert len(board) == 2
 
 
 def test_latency_is_that_of_the_signal_under_way():
