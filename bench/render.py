@@ -61,7 +61,7 @@ def their_loop(audio: NDArray[np.float32]) -> NDArray[np.float32]:
     for t in range(twin.history, features.shape[2]):
         for _ in range(STEPS):
             newest = dreamed[:, :, t : t + 1].clone().requires_grad_()
-            heard, _ = twin(torch.cat([dreamed[:, :, t - twin.history : t], newest], 2), with_head=False)
+            heard, _ = twin(torch.cat([dreamed[:, :, t - twin.history : t], newest], 2), with_head=False, columns=1)
             (gradient,) = torch.autograd.grad(0.5 * heard["conv3"].square().mean(), newest)
             offsets[:, :, t : t + 1] += 0.1 * gradient / (gradient.square().mean().sqrt() + 1e-10)
             dreamed[:, :, t] = features[:, :, t] + offsets[:, :, t]
