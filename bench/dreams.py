@@ -18,7 +18,6 @@ from report import report
 
 from dreampedal import load_preset
 from dreampedal.engine import measure
-from dreampedal.engine.bands import BandLayout
 from dreampedal.engine.guard import k_gain
 from dreampedal.engine.spectral import SpectralEffect
 from dreampedal.presets import demo_recording, preset_names
@@ -35,7 +34,7 @@ def random_like(offset: NDArray[np.float32], rng: np.random.Generator) -> NDArra
 
 def ideal_change(effect: SpectralEffect, features: NDArray[np.float32], offset: NDArray[np.float32]) -> float:
     """The change in the objective if the offset were added to the features themselves, loudness matched in bands."""
-    centres = BandLayout(**effect.loaded_model().manifest.bands.model_dump()).centres_hz
+    centres = effect.layout.centres_hz
     weight = k_gain(centres)[None, :, None]
     before = np.sum(weight * np.exp(2.0 * features))
     after = np.sum(weight * np.exp(2.0 * (features + offset)))

@@ -18,7 +18,6 @@ from pedalboard.io import AudioFile
 from rich.console import Console
 from rich.table import Table
 
-from dreampedal.engine.bands import BandLayout
 from dreampedal.engine.board import Board, Rack
 from dreampedal.engine.measure import features_of, heard, loudness_db, matched, trace
 from dreampedal.engine.spectral import SpectralEffect
@@ -147,7 +146,7 @@ def _view(
     """Before, after and offset, averaged over channels."""
     before, after = (features_of(effect, audio, rate).mean(0) / NEPERS_PER_DB for audio in (dry, wet))
     offset = trace(effect, reached, rate).offset.mean(0) / NEPERS_PER_DB
-    centres = BandLayout(**effect.loaded_model().manifest.bands.model_dump()).centres_hz
+    centres = effect.layout.centres_hz
     return View(before, after, offset, centres, dry.shape[1] / rate)
 
 

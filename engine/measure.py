@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import targets
-from .bands import BandLayout, lay, log_band_features, write_gains
+from .bands import lay, log_band_features, write_gains
 from .guard import k_weighting
 from .spectral import SpectralEffect
 from .stft import Frames, FrameState
@@ -48,12 +48,11 @@ def trace(effect: SpectralEffect, audio: NDArray[np.float32], sample_rate: float
 def features_of(effect: SpectralEffect, audio: NDArray[np.float32], sample_rate: float) -> NDArray[np.float32]:
     """What the effect's model sees of `audio`: (rows, bands, frames), one row if the effect's channels are linked."""
     manifest = effect.loaded_model().manifest
-    layout = BandLayout(**manifest.bands.model_dump())
-    features = log_band_features(audio, sample_rate, layout, manifest.window, manifest.hop)
+    features = log_band_features(audio, sample_rate, effect.layout, manifest.window, manifest.hop)
     if not effect.link:
         return features
     together = 0.5 * np.log(np.mean(np.exp(2 * features), axis=0, keepdims=True))
-    return np.asarray(np.maximum(together, layout.floor), np.float32)
+    return np.asarray(np.maximum(together, effect.layout.floor), np.float32)
 
 
 def objective(effect: SpectralEffect, features: NDArray[np.float32]) -> float:
@@ -82,7 +81,7 @@ def with_offset(
 ) -> NDArray[np.float32]:
     """`audio` with any offset (rows, bands, frames) as gain on its frames: what an effect plays, without its guard."""
     frames: Frames = effect.frames_at(sample_rate)
-    bands = lay(BandLayout(**effect.loaded_model().manifest.bands.model_dump()), sample_rate, frames.window_samples)
+    bands = lay(effect.layout, sample_rate, frames.window_samples)
     hop, delay = frames.hop_samples, frames.window_samples - frames.hop_samples
     state = FrameState.silent(frames, audio.shape[0])
     padded = np.pad(audio, ((0, 0), (0, frames.window_samples + hop)))

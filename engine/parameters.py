@@ -15,6 +15,7 @@ ValueError: Tone.gain_db = 60: expected a number from -24 to 24 dB
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from numbers import Real
 from typing import Any, Generic, TypeVar, overload
@@ -23,7 +24,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Parameter(Generic[T]):
+class Parameter(ABC, Generic[T]):
     """What is common to every parameter: a default and a sentence of documentation.
 
     A `fixed` parameter decides latency, layout or model: it is set when the effect is made and never after.
@@ -54,14 +55,14 @@ class Parameter(Generic[T]):
         instance.__dict__[self.name] = self.checked(value, where)
         instance.__dict__["_changes"] = instance.__dict__.get("_changes", 0) + 1
 
+    @abstractmethod
     def checked(self, value: Any, where: str) -> T:
         """The value in its own type, or a ValueError that says what `where` takes."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def range(self) -> str:
         """What may be set, in words."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from . import targets
+from .bands import BandLayout
 from .effect import Effect, require_stream
 from .library import library
 from .manifest import ModelError
@@ -110,6 +111,11 @@ class SpectralEffect(Effect, family=True):
                 raise ModelError(self.model, "kind", found, "an ascent model that runs on columns")
             self._model = model
         return self._model
+
+    @property
+    def layout(self) -> BandLayout:
+        """The bands that the model sees."""
+        return BandLayout(**self.loaded_model().manifest.bands.model_dump())
 
     @property
     def columns(self) -> int:

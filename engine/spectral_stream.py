@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .ascent import Ascent
-from .bands import BandLayout, lay
+from .bands import lay
 from .effect import Block
 from .fft import scratch
 from .guard import MEMORY_SECONDS, GuardState, k_gain
@@ -111,7 +111,7 @@ class SpectralStream:
         self.latency = effect.latency_at(sample_rate)
         self.frames = effect.frames_at(sample_rate)
         model = effect.loaded_model()
-        self.layout = BandLayout(**model.manifest.bands.model_dump())
+        self.layout = effect.layout
         self.bands = lay(self.layout, sample_rate, self.frames.window_samples)
         rows = 1 if effect.link else channels
         self.ascent: Ascent = model.ascent(rows, effect.steps, effect.columns, effect.device)
