@@ -82,8 +82,8 @@ def _dream(path: Path, out: Path, draw: Any) -> Dreamed:
     """One preset: its sound, its picture, its figures."""
     preset = read_preset(path)
     sound = Sound(str(path), ceiling_db=CEILING_DB)
-    warm = render(Task(DEMO_RECORDING, out / f"{path.stem}.wav"), sound.board(), sound, _quiet)
-    written = render(Task(DEMO_RECORDING, Path(warm.target)), preset.board, sound, _quiet)
+    preset.board.stream(44_100, 2)  # loaded and compiled before the clock runs
+    written = render(Task(DEMO_RECORDING, out / f"{path.stem}.wav"), preset.board, sound, _quiet)
     dry, rate = demo_recording()
     with AudioFile(written.target) as file:
         wet = file.read(file.frames)

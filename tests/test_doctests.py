@@ -20,11 +20,5 @@ def modules():
 @pytest.mark.parametrize("name", list(modules()))
 def test_examples(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    try:
-        module = importlib.import_module(name)
-    except ImportError as error:
-        if not name.startswith("dreampedal.export") or str(error.name).startswith("dreampedal"):
-            raise
-        pytest.skip(f"{error.name} is not installed: the extra [train] brings it")
-    found = doctest.testmod(module, optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
+    found = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE)
     assert not found.failed

@@ -8,6 +8,8 @@ from pedalboard import Compressor, Delay, HighpassFilter, Pedalboard, Reverb
 
 from dreampedal import Amplify, Board, Dream, Mix
 
+from ..signals import in_parts
+
 
 @pytest.fixture
 def guitar(clip):
@@ -31,13 +33,7 @@ def chain():
 def test_any_partition_of_a_nested_board_gives_the_same_samples(sizes, guitar):
     audio, rate = guitar
     whole = chain()(audio, rate)
-    board, parts, start, turn = chain(), [], 0, 0
-    while start < audio.shape[1]:
-        length = sizes[turn % len(sizes)]
-        parts.append(board(audio[:, start : start + length], rate, reset=False))
-        start, turn = start + length, turn + 1
-    parts.append(board.flush())
-    assert np.array_equal(np.concatenate(parts, axis=1), whole)
+    assert np.array_equal(in_parts(chain(), audio, rate, sizes), whole)
 
 
 def test_latencies_add_in_series_and_align_in_parallel(guitar):

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 from dreampedal.effects import Amplify, Dream
 from dreampedal.engine import measure
 
+from ..signals import in_parts
+
 RATES = [16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000]
 effects = pytest.mark.parametrize("kind", [Dream, Amplify])
 
@@ -53,13 +55,7 @@ def test_any_partition_gives_the_same_samples(sizes, channels, lookahead_frames,
     audio = (audio[:1, :20_000] * np.linspace(0.2, 1, channels)[:, None]).astype(np.float32)
     effect = Dream(lookahead_frames=lookahead_frames, foresight_frames=foresight_frames, link=link)
     whole = effect(audio, rate)
-    parts, start, turn = [], 0, 0
-    while start < audio.shape[1]:
-        length = sizes[turn % len(sizes)]
-        parts.append(effect(audio[:, start : start + length], rate, reset=False))
-        start, turn = start + length, turn + 1
-    parts.append(effect.flush())
-    assert np.array_equal(np.concatenate(parts, axis=1), whole)
+    assert np.array_equal(in_parts(effect, audio, rate, sizes), whole)
 
 
 @settings(deadline=None, max_examples=500, suppress_health_check=[HealthCheck.function_scoped_fixture])

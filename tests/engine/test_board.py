@@ -11,21 +11,10 @@ from dreampedal.engine.board import Board
 from dreampedal.engine.delay import DelayLine
 from dreampedal.engine.effect import Effect
 from dreampedal.engine.mix import Mix
-from dreampedal.engine.parameters import Count
+
+from ..signals import Wait
 
 recordings = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-class Wait(Effect, family=True):
-    """A delay that calls itself latency."""
-
-    samples = Count(1000, low=0, high=100_000, fixed=True)
-
-    def stream(self, sample_rate, channels, max_block=8192):
-        return DelayLine(self.samples, channels)
-
-    def latency_at(self, sample_rate):
-        return self.samples
 
 
 class Framed(Effect, family=True):

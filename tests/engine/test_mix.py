@@ -9,21 +9,9 @@ from pedalboard import BrickwallLimiter, Chain, Gain, Invert, Reverb
 
 from dreampedal.engine.board import Board
 from dreampedal.engine.delay import DelayLine
-from dreampedal.engine.effect import Effect
 from dreampedal.engine.mix import Mix
-from dreampedal.engine.parameters import Count
 
-
-class Wait(Effect, family=True):
-    """A delay that calls itself latency."""
-
-    samples = Count(1000, low=0, high=100_000, fixed=True)
-
-    def stream(self, sample_rate, channels, max_block=8192):
-        return DelayLine(self.samples, channels)
-
-    def latency_at(self, sample_rate):
-        return self.samples
+from ..signals import Wait
 
 
 def impulse_response(effect, block, channels=2):
