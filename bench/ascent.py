@@ -10,6 +10,7 @@ objective depends on; its offsets are compared with ours.
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ from torch import Tensor, nn
 from dreampedal.engine.ascent import Ascent
 from dreampedal.engine.model import Model
 from dreampedal.engine.structure import parse
+from dreampedal.export.ascent import Training, export_ascent
+from dreampedal.export.networks import Network
 
 SHIPPED = Path(__file__).parents[1] / "presets" / "models" / "notes.onnx"
 STEPS = 8
@@ -163,13 +166,26 @@ def compared(model: Model, twin: Twin, columns: int, form: str) -> dict[str, Any
     }
 
 
+def three_by_64(path: Path) -> Model:
+    """A network of three layers of 64 filters with random weights: the size that the design names, for its speed."""
+    torch.manual_seed(0)
+    network = Network(classes=("one", "other"), filters=(64, 64, 64), dilations=(1, 2, 4))
+    export_ascent(network, path, name="random", training=Training(data="random weights", licence="CC0-1.0", seed=0))
+    return Model.load(path, device="cpu")
+
+
 def main() -> None:
     torch.set_num_threads(1)
-    model = Model.load(Path(sys.argv[1]) if len(sys.argv) > 1 else SHIPPED, device="cpu")
-    twin = Twin(model)
-    rows = [compared(model, twin, columns, form) for columns in COLUMNS for form in FORMS]
-    filters = [layer.filters for layer in model.manifest.layers]
-    report("ascent", rows, model=model.manifest.name, filters=filters, steps=STEPS, threads=1)
+    with tempfile.TemporaryDirectory() as folder:
+        models = [Model.load(Path(sys.argv[1]) if len(sys.argv) > 1 else SHIPPED, device="cpu")]
+        models.append(three_by_64(Path(folder) / "random.onnx"))
+        rows = []
+        for model in models:
+            size = "-".join(str(layer.filters) for layer in model.manifest.layers)
+            twin = Twin(model)
+            found = [compared(model, twin, columns, form) for columns in COLUMNS for form in FORMS]
+            rows += [{"network": f"{model.manifest.name} {size}"} | row for row in found]
+    report("ascent", rows, steps=STEPS, threads=1)
 
 
 if __name__ == "__main__":
