@@ -86,4 +86,5 @@ def item_at(board: Rack, path: str) -> Any:
     for place, item in paths(board):
         if place == path:
             return item
-    raise ValueError(f"no effect at place {path!r}: there are {', '.join(place for place, _ in paths(board)) or 'none'}")
+    places = ", ".join(place for place, _ in paths(board)) or "none"
+    raise ValueError(f"no effect at place {path!r}: there are {places}")
