@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -75,6 +76,8 @@ class State:
     hops: int = 0
     lost_hops: int = 0
     """Hops whose offset was not finite."""
+    held_hops: int = 0
+    """Hops whose ascent was left out, since inference was late."""
 
     @classmethod
     def silent(
@@ -105,6 +108,10 @@ class State:
 
 class SpectralStream:
     """A running spectral effect; `state` and the columns of `ascent` are all that a signal leaves behind."""
+
+    pace: Callable[[int], bool] | None = None
+    """Asked before each ascent, with the hop's number: True, inference is late, leaves it out, and the offset goes on
+    as the warm start; the network does not hear that frame. The same answers give the same samples."""
 
     def __init__(self, effect: SpectralEffect, sample_rate: float, channels: int, max_block: int) -> None:
         self.effect, self.sample_rate, self.channels = effect, sample_rate, channels
@@ -178,9 +185,13 @@ class SpectralStream:
             newest, state.heard, self.band_loudness, settings.decay, settings.frozen, settings.gate_db, held,
             ascent.features, ascent.offset, ascent.result, ascent.level, state.awake,
         )  # fmt: skip
-        ascent.rate[0] = settings.rate if state.awake.any() else 0.0
-        ascent.run(settings.steps)
-        ascent.commit()
+        if self.pace is not None and self.pace(state.hops):
+            ascent.result[:] = ascent.offset
+            state.held_hops += 1
+        else:
+            ascent.rate[0] = settings.rate if state.awake.any() else 0.0
+            ascent.run(settings.steps)
+            ascent.commit()
         state.hops += 1
         oldest = state.spectra[state.hops % held]
         lost = settle(
