@@ -38,6 +38,10 @@ class Series:
             self._streams.append(Late(stream, self.latency) if self.latency else stream)
             self.latency += stream.latency
 
+    @property
+    def parts(self) -> Sequence[Stream]:
+        return self._streams
+
     def process(self, block: Block) -> Block:
         for stream in self._streams:
             block = stream.process(block)
@@ -50,6 +54,10 @@ class Late:
     def __init__(self, stream: Stream, wait: int) -> None:
         self.latency = stream.latency
         self._stream, self._wait = stream, wait
+
+    @property
+    def parts(self) -> Sequence[Stream]:
+        return (self._stream,)
 
     def process(self, block: Block) -> Block:
         if not self._wait:
@@ -68,12 +76,23 @@ class Parallel:
         self._paths = [(stream, DelayLine(self.latency - stream.latency, channels)) for stream in streams]
         self._sum = np.zeros((channels, max_block), np.float32)
 
+    @property
+    def parts(self) -> Sequence[Stream]:
+        return [stream for stream, _ in self._paths]
+
     def process(self, block: Block) -> Block:
         total = self._sum[:, : block.shape[1]]
         total[:] = 0
         for stream, line in self._paths:
             total += line.process(stream.process(block))
         return total
+
+
+def all_in(stream: Stream) -> Iterator[Stream]:
+    """A stream, and all that play inside it, in the order in which they play."""
+    yield stream
+    for part in getattr(stream, "parts", ()):
+        yield from all_in(part)
 
 
 def series(items: Iterable[Item], sample_rate: float, channels: int, max_block: int, exact: bool) -> Stream:

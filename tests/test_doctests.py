@@ -6,7 +6,14 @@ import pkgutil
 
 import pytest
 
-PACKAGES = ("dreampedal", "dreampedal.engine", "dreampedal.effects", "dreampedal.presets", "dreampedal.export")
+PACKAGES = (
+    "dreampedal",
+    "dreampedal.engine",
+    "dreampedal.engine.live",
+    "dreampedal.effects",
+    "dreampedal.presets",
+    "dreampedal.export",
+)
 
 
 def modules():
