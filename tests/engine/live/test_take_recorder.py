@@ -1,0 +1,142 @@
+"""Recording: killed at any moment, with a full disk, with a disk that is too slow."""
+
+import json
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from pedalboard.io import AudioFile
+
+from dreampedal.engine.live.changes import Set
+from dreampedal.engine.live.recorder import Captured, Recorder
+from dreampedal.engine.live.take import Changed
+from dreampedal.engine.live.take_reading import read_take
+
+from .takes import RATE, Source, header, whole_input
+
+PLAYER = """
+import sys
+import numpy as np
+sys.path.insert(0, sys.argv[1])
+from takes import play_in_real_time
+input = np.random.default_rng(0).uniform(-1, 1, (2, 60 * 48_000)).astype(np.float32)
+play_in_real_time(__import__("pathlib").Path(sys.argv[2]), input, 48_000)
+"""
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_killed_at_any_moment(tmp_path, seed):
+    player = subprocess.Popen(
+        [sys.executable, "-c", PLAYER, str(Path(__file__).parent), str(tmp_path)], stdout=subprocess.PIPE, text=True
+    )
+    assert player.stdout
+    folder = Path(json.loads(player.stdout.readline()))
+    time.sleep(1 + random.Random(seed).uniform(0, 2))
+    player.send_signal(signal.SIGKILL)
+    said = [line for line in player.communicate()[0].splitlines() if line.strip()]
+    played = int(said[-1]) if said[-1].isdigit() else int(said[-2])
+    take = read_take(folder)
+    assert played - take.samples <= 1.0 * RATE
+    assert "was cut off" in take.cut
+    expected = np.random.default_rng(0).uniform(-1, 1, (2, 60 * RATE)).astype(np.float32)[:, : take.samples]
+    np.testing.assert_array_equal(whole_input(take), expected)
+    assert take.entries == tuple(Changed(at, Set("0", "gain_db", float(at))) for at in range(0, take.samples, 128))
+    with AudioFile(str(folder / "input-0001.wav")) as file:
+        assert abs(file.frames - take.samples) <= 0.6 * RATE
+        np.testing.assert_array_equal(file.read(take.samples), expected[:, : file.frames])
+
+
+def test_the_head_of_the_file_is_true_while_it_grows(tmp_path):
+    noise = np.random.default_rng(0).uniform(-1, 1, (1, 10 * RATE)).astype(np.float32)
+    read = Source(noise, noise, sizes=(RATE // 10,))
+    recorder = Recorder(tmp_path, header(1))
+    began = time.monotonic()
+    recorder.start(lambda: read() if len(read.pieces) > 100 - 10 * (time.monotonic() - began) else read.nothing)
+    for _ in range(4):
+        time.sleep(0.5)
+        there = (time.monotonic() - began - 1.0) * RATE
+        with AudioFile(str(recorder.folder / "input-0001.wav")) as file:
+            assert file.frames >= there
+            np.testing.assert_array_equal(file.read(file.frames), noise[:, : file.frames])
+        if there > 0:
+            assert read_take(recorder.folder).samples >= there
+    recorder.stop()
+
+
+FULL_DISK = """
+import resource, sys, time
+import numpy as np
+from pathlib import Path
+sys.path.insert(0, sys.argv[1])
+from takes import Source, header
+from dreampedal.engine.live.recorder import Recorder
+noise = np.random.default_rng(0).uniform(-1, 1, (2, 480_000)).astype(np.float32)
+recorder = Recorder(Path(sys.argv[2]), header())
+resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))
+recorder.start(Source(noise, noise))
+recorder.stop()
+print(recorder.folder)
+print(recorder.trouble)
+"""
+
+
+def test_full_disk(tmp_path):
+    """A limit on the size of files fails as a full disk does: in the middle of a write."""
+    run = subprocess.run(
+        [sys.executable, "-c", FULL_DISK, str(Path(__file__).parent), str(tmp_path)], capture_output=True, text=True
+    )
+    assert run.stderr == ""
+    folder, trouble = run.stdout.splitlines()
+    assert trouble.startswith("recording stopped after") and "File too large" in trouble
+    assert trouble.endswith("the sound goes on") and folder in trouble
+    take = read_take(Path(folder))
+    noise = np.random.default_rng(0).uniform(-1, 1, (2, 480_000)).astype(np.float32)
+    assert 2.0 * RATE <= take.samples <= 125_000
+    np.testing.assert_array_equal(whole_input(take), noise[:, : take.samples])
+
+
+def test_samples_that_were_lost_end_the_take(tmp_path):
+    noise = np.random.default_rng(0).uniform(-1, 1, (1, RATE)).astype(np.float32)
+    pieces = [Captured(noise, noise, []), Captured(noise, noise, [], lost=4096)]
+    recorder = Recorder(tmp_path, header(1))
+    recorder.start(lambda: pieces.pop(0) if pieces else Captured(noise[:, :0], noise[:, :0], []))
+    recorder.stop()
+    assert "recording stopped after 1.0 s: the disk was too slow, 4096 samples are lost" in recorder.trouble
+    np.testing.assert_array_equal(whole_input(read_take(recorder.folder)), noise)
+
+
+def test_a_source_that_fails_ends_the_take_and_nothing_else(tmp_path):
+    recorder = Recorder(tmp_path, header(1))
+    recorder.start(lambda: [][0])
+    recorder.stop()
+    assert recorder.trouble.startswith("recording stopped after 0.0 s: list index out of range")
+
+
+@pytest.mark.parametrize("place", ["/proc", "/proc/nothing", "/dev/null/takes"])
+def test_a_place_where_nothing_can_be_written(place):
+    with pytest.raises(ValueError, match=f"{place}: nothing can be recorded here"):
+        Recorder(Path(place), header())
+
+
+def test_recording_takes_no_memory(tmp_path):
+    """A minute of silence a piece: what stays is the same after ten of them as after fifty."""
+    quiet = np.zeros((1, 60 * 48_000), np.float32)
+    recorder, most = Recorder(tmp_path, header(1)), []
+    left = 8
+
+    def read():
+        nonlocal left
+        left -= left > 0
+        most.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+        return Captured(quiet, quiet, []) if left else Captured(quiet[:, :0], quiet[:, :0], [])
+
+    recorder.start(read)
+    recorder.stop()
+    assert recorder.seconds == 7 * 60
+    assert most[-1] - most[2] < 5_000
