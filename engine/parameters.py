@@ -18,7 +18,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, ClassVar, Generic, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -33,6 +33,9 @@ class Parameter(ABC, Generic[T]):
     default: T
     doc: str = ""
     fixed: bool = False
+
+    slow: ClassVar[bool] = False
+    """Whether setting it may take longer than a block."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         object.__setattr__(self, "name", name)

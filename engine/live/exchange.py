@@ -34,10 +34,10 @@ RING_SECONDS = 10.0
 """How far the worker and a recorder may fall behind before samples are lost to them."""
 
 EVENTS = 4096
-LATE, BACK, PANICKED, RESUMED, HELD_BACK = range(5)
-"""What the kernel notes, each with the number of the block: a late block, wet again, panic, its end, the ceiling."""
+LATE, PANICKED, RESUMED, HELD_BACK, INPUT_LOST, OUTPUT_LOST = range(6)
+"""What is noted, each with its block: a late block, panic, its end, the ceiling, xruns of the device on each side."""
 
-MUTED, LATE_BLOCKS, CEILING_BLOCKS, NOTED = range(4)
+MUTED, LATE_BLOCKS, CEILING_BLOCKS, INPUT_XRUNS, OUTPUT_XRUNS, NOTED = range(6)
 """Places in `counts`."""
 
 
@@ -90,7 +90,7 @@ class Exchange:
         """When each block came, as the caller of `swap` tells, in seconds."""
         self.captured = 0
         """Blocks that came in."""
-        self.counts = np.zeros(4, np.int64)
+        self.counts = np.zeros(6, np.int64)
         self.events = np.zeros((EVENTS, 2), np.int64)
         self.peaks = np.zeros((2, channels), np.float32)
         """Largest input and output sample of each channel since someone set them to 0."""
@@ -104,6 +104,13 @@ class Exchange:
         release = math.exp(-1 / (RELEASE_SECONDS * sample_rate))
         self._limits = np.array([10 ** (ceiling_db / 20), release, 1 / (PANIC_SECONDS * sample_rate)])
 
+    @staticmethod
+    def warm() -> None:
+        """Make the kernels ready, so that no callback waits for them."""
+        small = Exchange(8_000, 1, 32, 0)
+        small.swap(np.zeros((32, 1), np.float32), np.empty((32, 1), np.float32))
+        small.xrun(INPUT_LOST)
+
     def swap(self, indata: NDArray[np.float32], outdata: NDArray[np.float32], now: float = 0.0) -> None:
         """One callback: take a block in and give one out, both (samples, channels of the device), C-contiguous."""
         block = self.captured
@@ -114,6 +121,11 @@ class Exchange:
             self._join, self._limits,
         )  # fmt: skip
         self.captured = block + 1
+
+    def xrun(self, kind: int) -> None:
+        """The device lost samples: `INPUT_LOST` or `OUTPUT_LOST`, before the block that comes next."""
+        self.counts[INPUT_XRUNS if kind == INPUT_LOST else OUTPUT_XRUNS] += 1
+        note(self.counts, self.events, kind, self.captured)
 
     def captured_block(self, block: int) -> Block:
         """Input block number `block`, a view of shape (channels, block_size)."""
@@ -184,8 +196,6 @@ def exchange(  # type: ignore[no-untyped-def]
         counts[LATE_BLOCKS] += 1
         note(counts, events, LATE, block)
     if late != (place[1] == 1):
-        if not late:
-            note(counts, events, BACK, block)
         for channel in range(channels):
             before = dry_before(inputs, channel, block * size - latency) if late else outputs[channel, wet_at]
             if not late and ready[(wanted - 1) % ready.size] == wanted - 1:

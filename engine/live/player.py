@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
+from functools import lru_cache
+from typing import Any, cast
 
 import numpy as np
 from numba import njit
@@ -26,8 +27,8 @@ FADE_SECONDS = 0.05
 
 BYPASS_SECONDS = 0.02
 
-WARM_UP_BLOCKS = 64
-"""Blocks that a board plays, unheard, before it is handed over."""
+WARM_UP_SAMPLES = 8192
+"""What a board plays, unheard, before it is handed over."""
 
 Pace = Callable[[int, int, int], bool]
 """Asked before an ascent: program number, stream within it, hop. True holds the offset as it is."""
@@ -36,13 +37,18 @@ Pace = Callable[[int, int, int], bool]
 class Program:
     """A board ready to play: its twin, the stream of it, and what pads it to the player's latency."""
 
-    def __init__(self, mirror: Mirror, number: int, name: str, text: str, stream: Stream, line: DelayLine) -> None:
-        self.mirror, self.number, self.name, self.text = mirror, number, name, text
+    number = 0
+    """Counted up by each `swap`; the first board is 0."""
+
+    def __init__(self, mirror: Mirror, name: str, text: str, stream: Stream, line: DelayLine) -> None:
+        self.mirror, self.name, self.text = mirror, name, text
         self.stream, self.line = stream, line
         self.paced: list[Any] = [part for part in all_in(stream) if hasattr(part, "pace")]
         """The streams that dream, in the order in which they play."""
-        self.block_seconds: NDArray[np.float64] = np.zeros(0)
-        """What each block took while it was warmed up."""
+        self.ascent_seconds = 0.0
+        """What a block with an ascent takes more than one without, where nothing disturbs it."""
+        self.midi: list[Any] | None = None
+        """Mappings of MIDI that come with the board; None leaves those that are there."""
 
     def process(self, block: Block) -> Block:
         return self.line.process(self.stream.process(block))
@@ -78,16 +84,15 @@ class Player:
         require_stream(sample_rate, channels, block_size)
         self.sample_rate, self.channels, self.block_size = sample_rate, channels, block_size
         self.latency = board.latency_at(sample_rate) if latency is None else latency
-        self.position = 0
-        """Samples that were played."""
         self._describe = describe
-        self._made = 0
+        self._swaps = 0
         self._pace: Pace | None = None
         self.bypass = False
         self.current = self.prepare(board, name)
         self.coming: Program | None = None
         self._dry = DelayLine(self.latency, channels)
         self._out = np.zeros((channels, block_size), np.float32)
+        self._blend = blender()
         self._fade = fade_curve(round(FADE_SECONDS * sample_rate))
         # How far the fade to the coming board is, and the wet sound's share, its aim and its slope.
         self._place = np.zeros(1, np.int64)
@@ -111,15 +116,14 @@ class Player:
                 f"{name or 'the board'} needs {trial.latency} samples of latency, and this stream has {self.latency}: "
                 f"open it with latency={trial.latency}"
             )
-        seconds = _warm_up(trial, self.channels, self.block_size)
+        seconds = warm_up(trial, self.channels, self.block_size)
         stream = mirror.board.stream(self.sample_rate, self.channels, self.block_size)
         text = self._describe(mirror.board) if self._describe else ""
         line = DelayLine(self.latency - stream.latency, self.channels)
-        program = Program(mirror, self._made, name, text, stream, line)
-        program.block_seconds = seconds
-        self._made += 1
+        program = Program(mirror, name, text, stream, line)
+        program.ascent_seconds = seconds
         for index, part in enumerate(program.paced):
-            part.pace = self._asked(program.number, index)
+            part.pace = self._asked(program, index)
         return program
 
     def pace(self, ask: Pace | None) -> None:
@@ -130,7 +134,8 @@ class Player:
         """Let a prepared board listen from here on, and fade in when its latency has passed."""
         if self.coming:
             raise ValueError("a board is fading in: wait until it is there")
-        self.coming = program
+        self._swaps += 1
+        self.coming, program.number = program, self._swaps
         self._place[0] = -self.latency
         return Swap(program.number, program.name, program.text)
 
@@ -148,15 +153,14 @@ class Player:
         out = self._out[:, :samples]
         dry, wet = self._dry.process(block), self.current.process(block)
         coming = self.coming.process(block) if self.coming else wet
-        blend(dry, wet, coming, out, self._fade, self._place, self._wetness, self.coming is not None)
-        self.position += samples
+        self._blend(dry, wet, coming, out, self._fade, self._place, self._wetness, self.coming is not None)
         if self.coming and self._place[0] >= self._fade.size:
             self.current, self.coming = self.coming, None
         return out
 
-    def _asked(self, program: int, stream: int) -> Callable[[int], bool]:
+    def _asked(self, program: Program, stream: int) -> Callable[[int], bool]:
         """The question of one stream, with its place."""
-        return lambda hop: self._pace is not None and self._pace(program, stream, hop)
+        return lambda hop: self._pace is not None and self._pace(program.number, stream, hop)
 
 
 def fade_curve(samples: int) -> NDArray[np.float32]:
@@ -164,7 +168,14 @@ def fade_curve(samples: int) -> NDArray[np.float32]:
     return np.asarray(0.5 - 0.5 * np.cos(np.pi * np.arange(1, samples + 1) / max(1, samples)), np.float32)
 
 
-@njit(cache=True, nogil=True)
+@lru_cache(maxsize=1)
+def blender() -> Callable[..., None]:
+    """`blend`, compiled once for views of any layout: what comes out of effects is sometimes one and sometimes not."""
+    view, row = "float32[:,:]", "float32[::1]"
+    types = f"void({view}, {view}, {view}, {view}, {row}, int64[::1], float64[::1], boolean)"
+    return cast(Callable[..., None], njit(types, cache=True, nogil=True)(blend))
+
+
 def blend(dry, wet, coming, out, fade, place, wetness, fading):  # type: ignore[no-untyped-def]
     """Write the sum of the board that goes, the one that comes, and the dry sound, (channels, n) each.
 
@@ -191,12 +202,20 @@ def blend(dry, wet, coming, out, fade, place, wetness, fading):  # type: ignore[
         place[0] += dry.shape[1]
 
 
-def _warm_up(stream: Stream, channels: int, block_size: int) -> NDArray[np.float64]:
-    """Play noise through a stream that nobody hears; the seconds that each block took."""
-    noise = np.random.default_rng(0).uniform(-0.1, 0.1, (channels, block_size)).astype(np.float32)
-    seconds = np.zeros(WARM_UP_BLOCKS)
-    for at in range(WARM_UP_BLOCKS):
+def warm_up(stream: Stream, channels: int, block_size: int) -> float:
+    """Play noise through a stream that nobody hears; the seconds by which an ascent makes a block longer.
+
+    The shortest of each, since whatever else a machine does only makes them longer.
+    """
+    asked: list[int] = []
+    for part in all_in(stream):
+        if hasattr(part, "pace"):
+            part.pace = lambda hop: bool(asked.append(hop))
+    noise = np.random.default_rng(0).uniform(-0.1, 0.1, (channels, WARM_UP_SAMPLES)).astype(np.float32)
+    plain, ascents = [], []
+    for at in range(0, WARM_UP_SAMPLES, block_size):
+        asked.clear()
         begin = time.perf_counter()
-        stream.process(noise.copy())
-        seconds[at] = time.perf_counter() - begin
-    return seconds
+        stream.process(noise[:, at : at + block_size].copy())
+        (ascents if asked else plain).append(time.perf_counter() - begin)
+    return max(0.0, min(ascents) - min(plain, default=0.0)) if ascents else 0.0

@@ -1,0 +1,87 @@
+"""Makes boards ready while another plays: on a thread of its own, one after the other, the newest wish first."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any
+
+from ..board import Board, Rack
+from ..effect import Effect
+from .changes import Set, item_at
+from .player import Player, Program
+
+
+class Builder:
+    """Hands each board that is ready to `ready`; until then, and if it fails, the old one plays on.
+
+    `load` makes a board of a name: it returns a board, or anything with a `board` and, perhaps, mappings in `midi`.
+    """
+
+    def __init__(self, player: Player, ready: Callable[[Program], None], load: Callable[[str], Any] | None) -> None:
+        self.loading = ""
+        """What is being made ready, empty if nothing is."""
+        self.trouble = ""
+        """Why the last board did not come, in one line."""
+        self._player, self._ready, self._load = player, ready, load
+        self._wishes: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._newest = 0
+        self._thread = threading.Thread(target=self._run, name="builder", daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after what is being made ready now."""
+        self._newest += 1
+        self._wishes.put(None)
+        self._thread.join()
+
+    def want_board(self, board: Rack | Effect, name: str) -> None:
+        """Play this board as soon as it is ready."""
+        rack = board if isinstance(board, Rack) else Board([board])
+        self._wish(name, lambda: (rack, None))
+
+    def want(self, name: str) -> None:
+        """Play what `load` makes of a name."""
+        load = self._load
+        if load is None:
+            raise ValueError(f"{name!r} cannot be loaded: this stream was given no load")
+
+        def loaded() -> tuple[Rack, list[Any] | None]:
+            found = load(name)
+            board = getattr(found, "board", found)
+            return board, getattr(found, "midi", None)
+
+        self._wish(name, loaded)
+
+    def turn(self, board: Rack, change: Set) -> None:
+        """Set a parameter that takes time to be ready."""
+        self._wishes.put(lambda: setattr(item_at(board, change.path), change.name, change.value))
+
+    def _wish(self, name: str, make: Callable[[], tuple[Rack, list[Any] | None]]) -> None:
+        self._newest += 1
+        ticket = self._newest
+
+        def fulfil() -> None:
+            if ticket != self._newest:
+                return  # something newer is wanted
+            board, midi = make()
+            program = self._player.prepare(board, name)
+            program.midi = midi
+            if ticket == self._newest:
+                self.trouble = ""
+                self._ready(program)
+
+        self.loading = name or "board"
+        self._wishes.put(fulfil)
+
+    def _run(self) -> None:
+        while (wish := self._wishes.get()) is not None:
+            try:
+                wish()
+            except Exception as error:  # whatever it is, the old board plays on and the player is told
+                self.trouble = " ".join(f"{self.loading}: {error}".split())
+            if self._wishes.empty():
+                self.loading = ""

@@ -1,0 +1,113 @@
+"""What happened while a board played: for the report, with time stamps, and for the take, at exact samples.
+
+The callback and the worker only write into a ring and a queue; whoever reads (`collect`) does the sorting.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from dataclasses import dataclass
+
+from .changes import Bypass, Panic, Resume, Set, Swap
+from .exchange import HELD_BACK, INPUT_LOST, LATE, OUTPUT_LOST, PANICKED, RESUMED, Exchange, Noted
+from .take import Changed, Entry, Held, Late, Restarted, Skipped
+
+MOST_EVENTS = 200
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that a player may want to know of."""
+
+    kind: str
+    """`late`, `held`, `skipped`, `input_xrun`, `output_xrun`, `ceiling`, `restart`, `preset`, `panic`, `resume`."""
+    sample: int
+    """Of the input, counted from the start of the stream."""
+    seconds: float
+    """The same as time."""
+    text: str = ""
+
+
+_NOTED = {
+    LATE: "late",
+    PANICKED: "panic",
+    RESUMED: "resume",
+    HELD_BACK: "ceiling",
+    INPUT_LOST: "input_xrun",
+    OUTPUT_LOST: "output_xrun",
+}
+
+
+class Journal:
+    """Collects what an exchange noted and what the worker tells.
+
+    `keeps_entries` is set while a take is recorded; else entries are dropped as soon as they became events.
+    """
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+        self._told: deque[tuple[int, Entry]] = deque()
+        self._entries: list[Entry] = []
+        self._events: deque[Event] = deque(maxlen=MOST_EVENTS)
+        self._lock = threading.Lock()
+        self.keeps_entries = False
+
+    def tell(self, sample: int, entry: Entry) -> None:
+        """Something happened at a sample; the worker may call this."""
+        self._told.append((sample, entry))
+
+    def collect(self) -> None:
+        """Sort what came in; called by readers, and now and then, so that no ring overflows."""
+        with self._lock:
+            for noted in self._exchange.noted():
+                self._add(noted)
+            while self._told:
+                sample, entry = self._told.popleft()
+                if self.keeps_entries:
+                    self._entries.append(entry)
+                if told := _event_of(entry):
+                    self._happened(told[0], sample, told[1])
+
+    def entries(self) -> list[Entry]:
+        """What a take has to keep, since the last call."""
+        self.collect()
+        with self._lock:
+            found, self._entries = self._entries, []
+        return found
+
+    def events(self) -> list[Event]:
+        """The last events, newest last."""
+        self.collect()
+        with self._lock:
+            return list(self._events)
+
+    def _add(self, noted: Noted) -> None:
+        sample = noted.block * self._exchange.block_size
+        self._happened(_NOTED[noted.kind], sample)
+        if not self.keeps_entries:
+            return
+        if noted.kind == LATE:
+            self._entries.append(Late(noted.block))
+        elif noted.kind in (PANICKED, RESUMED):
+            self._entries.append(Changed(sample, Panic() if noted.kind == PANICKED else Resume()))
+
+    def _happened(self, kind: str, sample: int, text: str = "") -> None:
+        self._events.append(Event(kind, sample, round(sample / self._exchange.sample_rate, 3), text))
+
+
+def _event_of(entry: Entry) -> tuple[str, str] | None:
+    """Kind and text of what a player wants to know of; parameters are turned too often for that."""
+    match entry:
+        case Held():
+            return "held", ""
+        case Skipped(first, last):
+            return "skipped", f"{last - first + 1} blocks"
+        case Restarted():
+            return "restart", ""
+        case Changed(_, Swap(_, name, _)):
+            return "preset", name
+        case Changed(_, Bypass(on)):
+            return "bypass", "on" if on else "off"
+        case Changed(_, Set()) | _:
+            return None

@@ -1,0 +1,184 @@
+"""The worker: plays every block that the callback captured, in order, with all that is to change at its sample.
+
+It never waits for anything but the next block. If it falls behind, hops are held first (no ascent, the offset stays),
+which is what costs time; the callback plays dry meanwhile, and every block is still played, late, so that all that
+remembers goes on unbroken. Only a worker that is behind by most of the ring leaves blocks out.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from operator import itemgetter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..parameters import parameters_of
+from .changes import Bypass, Change, Program, Set, item_at
+from .exchange import Exchange
+from .journal import Journal
+from .midi import Midi
+from .player import Player
+from .player import Program as Prepared
+from .take import Changed, Held, Skipped
+
+LOADS = 1 << 18
+"""Blocks whose time is remembered: 700 s at 128 samples and 48 kHz."""
+
+REPORTED = 1 << 14
+"""Of those, how many a report looks at."""
+
+Cut = tuple[int, Change | Prepared]
+
+
+class Worker:
+    """Plays what an exchange captured, from the thread that calls `run`.
+
+    `ask_program` and `ask_set` hand over what takes longer than a block: a preset by number, a parameter that makes a
+    network ready; `ask_board` tells that the list of the board was edited.
+    """
+
+    def __init__(
+        self,
+        player: Player,
+        exchange: Exchange,
+        midi: Midi,
+        journal: Journal,
+        ask_program: Callable[[int], None],
+        ask_set: Callable[[Set], None],
+        ask_board: Callable[[], None],
+    ) -> None:
+        self.player, self.exchange, self.midi, self.journal = player, exchange, midi, journal
+        self.ask_program, self.ask_set, self.ask_board = ask_program, ask_set, ask_board
+        self.requests: deque[Bypass | Prepared] = deque()
+        """What other threads want at the next block."""
+        self.wake = threading.Lock()
+        """Released by the callback as a signal that never blocks it; only the worker waits for it."""
+        self.wake.acquire()
+        self.done = 0
+        self.held_hops = self.skipped_blocks = 0
+        self.loads = np.zeros(LOADS)
+        """Seconds that a block took, the last `LOADS` of them in a ring."""
+        self.responses = np.zeros(LOADS)
+        """Seconds from a callback to its result."""
+        self.stopping = False
+        self.trouble: BaseException | None = None
+        """What stopped the worker, if something did."""
+        self._allowed = exchange.buffer_blocks * exchange.block_size / exchange.sample_rate
+        self._block = 0
+        self._edited = False
+        self._ascent_seconds = player.current.ascent_seconds
+        player.pace(self._is_late)
+
+    def last(self, ring: NDArray[np.float64]) -> NDArray[np.float64]:
+        """What `loads` or `responses` hold of the last blocks, up to `REPORTED`, oldest first."""
+        count = min(self.done, REPORTED)
+        return np.take(ring, np.arange(self.done - count, self.done), mode="wrap")
+
+    def run(self) -> None:
+        """Play until `stopping`."""
+        try:
+            while not self.stopping:
+                self.wake.acquire(timeout=0.1)
+                while self.done < self.exchange.captured and not self.stopping:
+                    self._skip_what_is_lost()
+                    self._play(self.done)
+                    self.done += 1
+        except BaseException as error:  # the callback goes on with the dry sound, and the report tells why
+            self.trouble = error
+
+    def _play(self, block: int) -> None:
+        """One block, cut where something changes."""
+        exchange, player = self.exchange, self.player
+        begin = time.perf_counter()
+        self._block = block
+        start = block * exchange.block_size
+        samples = exchange.captured_block(block)
+        cuts = self._cuts(block, start)
+        if not cuts:
+            exchange.publish(block, player.process(samples))
+        else:
+            wet, at = np.empty_like(samples), 0
+            for place, change in sorted(cuts, key=itemgetter(0)):
+                wet[:, at : place - start] = player.process(samples[:, at : place - start])
+                at = place - start
+                self._change(place, change)
+            wet[:, at:] = player.process(samples[:, at:])
+            exchange.publish(block, wet)
+        end = time.perf_counter()
+        self.loads[block % LOADS] = end - begin
+        self.responses[block % LOADS] = end - exchange.arrivals[block % exchange.slots]
+
+    def _cuts(self, block: int, start: int) -> list[Cut]:
+        """What is to change within a block, and at which sample."""
+        mirror = self.player.newest.mirror
+        cuts: list[Cut] = [(start, change) for change in mirror.changed()]
+        if not self._edited and mirror.is_stale():
+            self._edited = True
+            self.ask_board()
+        for _ in range(len(self.requests)):
+            request = self.requests.popleft()
+            if isinstance(request, Prepared) and self.player.coming:
+                self.requests.append(request)  # one fade after the other
+            else:
+                cuts.append((start, request))
+        size, rate = self.exchange.block_size, self.exchange.sample_rate
+        arrival = self.exchange.arrivals[block % self.exchange.slots]
+        for seconds, message in self.midi.take(arrival):
+            # The block was captured in the period before it arrived.
+            place = start + min(max(round((seconds - arrival) * rate) + size, 0), size - 1)
+            for change in self.midi.handle(message, mirror.source):
+                if isinstance(change, Bypass):
+                    cuts.append((place, change))
+                else:
+                    self._turn(change)
+            cuts += [(place, change) for change in mirror.changed()]
+        return cuts
+
+    def _turn(self, change: Change) -> None:
+        """What a knob or a program change asks for."""
+        if isinstance(change, Program):
+            self.ask_program(change.number)
+        elif isinstance(change, Set):
+            mirror = self.player.newest.mirror
+            parameter = parameters_of(type(item_at(mirror.source, change.path))).get(change.name)
+            if parameter is not None and parameter.slow:
+                self.ask_set(change)
+            else:
+                mirror.turn(change)
+
+    def _change(self, place: int, change: Change | Prepared) -> None:
+        """Let something change at a sample, and tell the journal."""
+        if isinstance(change, Prepared):
+            self._edited = False
+            self._ascent_seconds = change.ascent_seconds
+            if change.midi is not None:
+                self.midi.mappings[:] = change.midi
+            change = self.player.swap(change)
+        else:
+            self.player.apply(change)
+        self.journal.tell(place, Changed(place, change))
+
+    def _is_late(self, program: int, stream: int, hop: int) -> bool:
+        """Whether there is no time for an ascent before the block is wanted."""
+        exchange, block = self.exchange, self._block
+        arrived = exchange.arrivals[block % exchange.slots]
+        behind = exchange.captured - block > exchange.buffer_blocks
+        if not behind and time.perf_counter() + self._ascent_seconds <= arrived + self._allowed:
+            return False
+        self.held_hops += 1
+        self.journal.tell(block * exchange.block_size, Held(program, stream, hop))
+        return True
+
+    def _skip_what_is_lost(self) -> None:
+        """Leave out what the ring is about to overwrite, up to the newest block."""
+        exchange = self.exchange
+        if exchange.captured - self.done < exchange.slots - exchange.latency // exchange.block_size - 4:
+            return
+        first, self.done = self.done, exchange.captured - 1
+        self.skipped_blocks += self.done - first
+        self.journal.tell(first * exchange.block_size, Skipped(first, self.done - 1))
+
