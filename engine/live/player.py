@@ -7,8 +7,9 @@ cut in the same places, with the same changes, gives the same samples.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from operator import itemgetter
 from typing import Any, cast
 
 import numpy as np
@@ -156,6 +157,18 @@ class Player:
         self._blend(dry, wet, coming, out, self._fade, self._place, self._wetness, self.coming is not None)
         if self.coming and self._place[0] >= self._fade.size:
             self.current, self.coming = self.coming, None
+        return out
+
+    def process_cut(self, block: Block, changes: Sequence[tuple[int, Callable[[], None]]]) -> Block:
+        """As `process`, with something to do at samples of the block, counted from its first, in their order."""
+        if not changes:
+            return self.process(block)
+        out, at = np.empty_like(block), 0
+        for place, change in sorted(changes, key=itemgetter(0)):
+            out[:, at:place] = self.process(block[:, at:place])
+            at = place
+            change()
+        out[:, at:] = self.process(block[:, at:])
         return out
 
     def _asked(self, program: Program, stream: int) -> Callable[[int], bool]:

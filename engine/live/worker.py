@@ -11,7 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from operator import itemgetter
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,7 @@ from .changes import Bypass, Change, Program, Set, item_at
 from .exchange import Exchange
 from .journal import Journal
 from .midi import Midi
+from .mirror import Mirror
 from .player import Player
 from .player import Program as Prepared
 from .take import Changed, Held, Skipped
@@ -98,16 +99,8 @@ class Worker:
         start = block * exchange.block_size
         samples = exchange.captured_block(block)
         cuts = self._cuts(block, start)
-        if not cuts:
-            exchange.publish(block, player.process(samples))
-        else:
-            wet, at = np.empty_like(samples), 0
-            for place, change in sorted(cuts, key=itemgetter(0)):
-                wet[:, at : place - start] = player.process(samples[:, at : place - start])
-                at = place - start
-                self._change(place, change)
-            wet[:, at:] = player.process(samples[:, at:])
-            exchange.publish(block, wet)
+        changes = [(place - start, partial(self._change, place, change)) for place, change in cuts]
+        exchange.publish(block, player.process_cut(samples, changes))
         end = time.perf_counter()
         self.loads[block % LOADS] = end - begin
         self.responses[block % LOADS] = end - exchange.arrivals[block % exchange.slots]
@@ -121,10 +114,12 @@ class Worker:
             self.ask_board()
         for _ in range(len(self.requests)):
             request = self.requests.popleft()
-            if isinstance(request, Prepared) and self.player.coming:
-                self.requests.append(request)  # one fade after the other
-            else:
-                cuts.append((start, request))
+            if isinstance(request, Prepared):
+                if self.player.coming or mirror is not self.player.newest.mirror:
+                    self.requests.append(request)  # one fade after the other
+                    continue
+                mirror = request.mirror
+            cuts.append((start, request))
         size, rate = self.exchange.block_size, self.exchange.sample_rate
         arrival = self.exchange.arrivals[block % self.exchange.slots]
         for seconds, message in self.midi.take(arrival):
@@ -134,16 +129,15 @@ class Worker:
                 if isinstance(change, Bypass):
                     cuts.append((place, change))
                 else:
-                    self._turn(change)
+                    self._turn(change, mirror)
             cuts += [(place, change) for change in mirror.changed()]
         return cuts
 
-    def _turn(self, change: Change) -> None:
+    def _turn(self, change: Change, mirror: Mirror) -> None:
         """What a knob or a program change asks for."""
         if isinstance(change, Program):
             self.ask_program(change.number)
         elif isinstance(change, Set):
-            mirror = self.player.newest.mirror
             parameter = parameters_of(type(item_at(mirror.source, change.path))).get(change.name)
             if parameter is not None and parameter.slow:
                 self.ask_set(change)
