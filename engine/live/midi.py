@@ -1,0 +1,279 @@
+"""MIDI while playing: an input, the knobs on it, and what they do to the board.
+
+>>> from dreampedal.engine.board import Board
+>>> from pedalboard import Reverb
+>>> from dreampedal.engine.live.midi_messages import ControlChange
+>>> board = Board([Reverb(room_size=0.5)])
+>>> midi = Midi(lambda: board)
+>>> midi.map("cc:74", "0", "room_size", low=0, high=1)
+Mapping(source='cc:74', effect='0', parameter='room_size', action='', low=0, high=1, curve='linear', pickup=True)
+>>> midi.handle(ControlChange(1, 74, 20), board), midi.handle(ControlChange(1, 74, 127), board)
+([], [Set(path='0', name='room_size', value=1.0)])
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from threading import Lock
+from typing import Any
+
+from ..board import Rack
+from .changes import Change, paths
+from .changes import Program as ProgramAsked
+from .midi_knob import Knob
+from .midi_map import Mapping
+from .midi_messages import END_OF_SYSEX, ControlChange, Message, NoteOn, Parser, PitchBend, ProgramChange
+from .midi_ports import Input, input_names
+from .midi_travel import require_mapping
+
+QUEUE = 4096
+"""Packets that wait for the worker; more than a cable of 31,250 baud brings in three seconds."""
+
+CHANNEL_MODES = 120
+"""Control changes from here on are no knobs: all notes off, local control, omni."""
+
+_LONE_END = [END_OF_SYSEX]
+
+Target = Any
+"""An effect on the board, or its place there: `1`, `"2.0"`."""
+
+
+class Midi:
+    """A MIDI input and the map of its knobs.
+
+    Three threads meet here, and none waits for another: rtmidi's, which only appends to a bounded queue; the worker,
+    which takes from it and asks what each message does; and the user's, which maps and learns.
+
+    Args:
+        board: gives the board that mappings are meant for; needed by `map` and `learn`.
+    """
+
+    def __init__(self, board: Callable[[], Rack] | None = None) -> None:
+        self.received = 0
+        """Messages that were taken, whether or not a knob listens to them."""
+        self._board = board
+        self._input = Input(self._hear)
+        self._queue: deque[tuple[float, list[int]]] = deque(maxlen=QUEUE)
+        self._heard = self._taken = 0
+        self._ahead: tuple[float, list[int]] | None = None
+        self._parser = Parser()
+        self._knobs: tuple[Knob, ...] = ()
+        self._writing = Lock()
+        self._to_learn: Mapping | None = None
+        self._half: tuple[Knob, ControlChange] | None = None
+
+    # The input.
+
+    def open(self, port: str | int | None = None, virtual: bool = False, api: str | None = None) -> str:
+        """Open an input, in place of what is open, and return its name.
+
+        Args:
+            port: its name, a part of it, or its number in `names()`. None takes the first there is; where there is
+                none, the name is empty, and `check` takes the first that comes.
+            virtual: make an input, named `port`, that other programs connect to.
+            api: `jack`, `alsa`, `core` or `winmm`; by default all that are there, JACK first.
+
+        Raises:
+            ValueError: if no input, or more than one, is meant; the message lists them.
+        """
+        return self._input.open(port, virtual, api)
+
+    def close(self) -> None:
+        """Close the input; mappings stay."""
+        self._input.close()
+
+    def names(self) -> list[str]:
+        """Every MIDI input there is, by number."""
+        return input_names()
+
+    @property
+    def name(self) -> str:
+        """The input that is open, or nothing while there is none."""
+        return self._input.name
+
+    def check(self) -> str:
+        """Open an input again that went and came back. Cheap: call it once a second. Returns its name, or nothing."""
+        return self._input.check()
+
+    def reopen(self) -> str:
+        """Open the input anew after the audio server was restarted. Returns its name, or nothing."""
+        return self._input.reopen()
+
+    @property
+    def malformed(self) -> int:
+        """Messages that were cut short, or had bytes that no message has."""
+        return self._parser.malformed
+
+    @property
+    def dropped(self) -> int:
+        """Packets that were lost, the oldest first, since the worker did not take them in time."""
+        return max(0, self._heard - self._taken - len(self._queue))
+
+    # The map.
+
+    @property
+    def mappings(self) -> list[Mapping]:
+        """The map; setting it replaces all, and every knob has to be picked up."""
+        return [knob.mapping for knob in self._knobs]
+
+    @mappings.setter
+    def mappings(self, mappings: Iterable[Mapping]) -> None:
+        knobs = tuple(Knob(mapping) for mapping in mappings)
+        with self._writing:
+            self._knobs, self._half = knobs, None
+
+    @property
+    def knobs(self) -> tuple[Knob, ...]:
+        """The mappings with the position of each knob, and whether it is picked up; to look at only."""
+        return self._knobs
+
+    def map(
+        self,
+        source: str,
+        effect: Target = "",
+        parameter: str = "",
+        low: float | None = None,
+        high: float | None = None,
+        curve: str = "linear",
+        pickup: bool = True,
+        action: str = "",
+    ) -> Mapping:
+        """Let a knob move a parameter, or a key or pedal do an `action` (see `Mapping`). Several may move one.
+
+        Raises:
+            ValueError: for a source, place, parameter, range or curve that there is not.
+        """
+        mapping = Mapping(source, self._place(effect), parameter, action, low, high, curve, pickup)
+        require_mapping(mapping, self._playing())
+        self._put(Knob(mapping), lambda old: old.mapping.target == mapping.target and old.mapping.source == source)
+        return mapping
+
+    def learn(
+        self,
+        effect: Target = "",
+        parameter: str = "",
+        low: float | None = None,
+        high: float | None = None,
+        curve: str = "linear",
+        pickup: bool = True,
+        action: str = "",
+    ) -> None:
+        """Map the next knob that moves, on its channel, in place of what moves this parameter now.
+
+        A second message of the same pair right after the first tells a controller of 14 bits. Actions learn keys, too.
+        Errors as for `map`.
+        """
+        mapping = Mapping("cc:0", self._place(effect), parameter, action, low, high, curve, pickup)
+        require_mapping(mapping, self._playing())
+        self._to_learn = mapping
+
+    @property
+    def learning(self) -> Mapping | None:
+        """What the next knob will move; its source means nothing yet."""
+        return self._to_learn
+
+    def cancel(self) -> None:
+        """Learn nothing."""
+        self._to_learn = None
+
+    def unmap(self, effect: Target = "", parameter: str = "", action: str = "") -> None:
+        """Free what moves a parameter or does an action; a ValueError if nothing does."""
+        target = ("", action) if action else (self._place(effect), parameter)
+        with self._writing:
+            kept = tuple(knob for knob in self._knobs if knob.mapping.target != target)
+            if len(kept) == len(self._knobs):
+                raise ValueError(f"nothing is mapped to {action or f'{target[0]} {parameter}'}")
+            self._knobs = kept
+
+    # Playing.
+
+    def take(self, until: float) -> list[tuple[float, Message]]:
+        """The messages that came up to `until`, with their times, both of `time.perf_counter`. Never blocks."""
+        found: list[tuple[float, Message]] = []
+        while packet := self._ahead or self._next():
+            self._ahead = None
+            at, data = packet
+            if at > until:
+                self._ahead = packet
+                break
+            if data != _LONE_END:
+                found += [(at, message) for message in self._parser.feed(data)]
+        self.received += len(found)
+        return found
+
+    def handle(self, message: Message, board: Rack) -> list[Change]:
+        """What a message does to a board as it is now. It changes nothing but the knobs' own memory."""
+        if isinstance(message, ProgramChange):
+            return [ProgramAsked(message.number)]
+        if self._to_learn is not None or self._half is not None:
+            self._learn_from(message)
+        return [change for knob in self._knobs for change in knob.turn(message, board)]
+
+    def _hear(self, event: tuple[list[int], float], _: Any) -> None:
+        """Called by rtmidi, from its own thread."""
+        self._queue.append((time.perf_counter(), event[0]))
+        self._heard += 1
+
+    def _next(self) -> tuple[float, list[int]] | None:
+        try:
+            packet = self._queue.popleft()
+        except IndexError:
+            return None
+        self._taken += 1
+        return packet
+
+    def _learn_from(self, message: Message) -> None:
+        """Bind what is to be learned to what has moved."""
+        if self._half is not None and isinstance(message, ControlChange):
+            self._join(message)
+        if self._to_learn is None or (source := _source_of(message, bool(self._to_learn.action))) is None:
+            return
+        mapping, self._to_learn = replace(self._to_learn, source=source), None
+        knob = Knob(mapping)
+        self._put(knob, lambda old: old.mapping.target == mapping.target)
+        if isinstance(message, ControlChange) and message.number < 64:
+            self._half = knob, message
+
+    def _join(self, message: ControlChange) -> None:
+        """Make one knob of 14 bits of the one just learned, if the next control change is its other half."""
+        assert self._half is not None
+        (knob, first), self._half = self._half, None
+        if message.channel != first.channel or abs(message.number - first.number) != 32 or message.number >= 64:
+            return
+        pair = Knob(replace(knob.mapping, source=f"cc14:{first.number % 32}@{first.channel}"))
+        pair.seen(first)
+        pair.position = knob.position
+        self._put(pair, lambda old: old is knob)
+
+    def _put(self, knob: Knob, replaces: Callable[[Knob], bool]) -> None:
+        """Add a knob in place of those that it replaces."""
+        with self._writing:
+            self._knobs = (*(old for old in self._knobs if not replaces(old)), knob)
+
+    def _playing(self) -> Rack:
+        if self._board is None:
+            raise ValueError("no board to map to: make it Midi(lambda: board)")
+        return self._board()
+
+    def _place(self, effect: Target) -> str:
+        """The place of an effect that is given by itself, its place or its number."""
+        if isinstance(effect, str | int) and not isinstance(effect, bool):
+            return str(effect)
+        for place, item in paths(self._playing()):
+            if item is effect:
+                return place
+        raise ValueError(f"{effect!r} is not on the board that plays")
+
+
+def _source_of(message: Message, keys: bool) -> str | None:
+    """The source that a message comes from, if one can be learned from it; keys for actions only."""
+    if isinstance(message, ControlChange) and message.number < CHANNEL_MODES:
+        return f"cc:{message.number}@{message.channel}"
+    if isinstance(message, PitchBend) and not keys:
+        return f"bend@{message.channel}"
+    if isinstance(message, NoteOn) and keys:
+        return f"note:{message.note}@{message.channel}"
+    return None

@@ -1,0 +1,76 @@
+"""The MIDI map: which knob moves which parameter.
+
+>>> Mapping("cc:74", "0", "amount").target
+('0', 'amount')
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+CURVES = ("linear", "exponential")
+ACTIONS = ("bypass",)
+
+_SOURCE = re.compile(r"(?P<kind>cc|cc14|note):(?P<number>\d{1,3})(@(?P<channel>\d{1,2}))?|(bend)(@(?P<bent>\d{1,2}))?")
+_HIGHEST = {"cc": 119, "cc14": 31, "note": 127}
+"""Controllers from 120 on are modes of a channel; a controller of 14 bits is the pair of n and n + 32."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """What a musician moves."""
+
+    kind: str
+    """`cc`, `cc14`, `bend` or `note`."""
+    number: int = 0
+    channel: int | None = None
+    """From 1 to 16; None listens to all."""
+
+    def __str__(self) -> str:
+        name = self.kind if self.kind == "bend" else f"{self.kind}:{self.number}"
+        return name if self.channel is None else f"{name}@{self.channel}"
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """One line of a MIDI map."""
+
+    source: str
+    """`cc:74`, `cc14:1` (controllers 1 and 33 as one of 14 bits), `bend` or `note:60`; `cc:74@2` on channel 2 alone."""
+    effect: str = ""
+    """Place of an effect on the board, as in `Set.path`."""
+    parameter: str = ""
+    action: str = ""
+    """`bypass` in place of an effect and a parameter: for as long as a key or pedal is down."""
+    low: float | None = None
+    """The parameter's value where the knob begins; by default the lowest that it takes. May be above `high`."""
+    high: float | None = None
+    curve: str = "linear"
+    """`exponential` suits Hz and seconds: equal parts of the travel are equal ratios."""
+    pickup: bool = True
+    """Whether the knob does nothing until it comes by the present value; else the value jumps to the knob.
+    A note has no travel, so it always sets `high` when it goes down and `low` when it comes up."""
+
+    @property
+    def target(self) -> tuple[str, str]:
+        """What it moves: a place and a parameter, or an action."""
+        return (self.effect, self.parameter) if not self.action else ("", self.action)
+
+
+def parse_source(text: str) -> Source:
+    """The source that a text names; a ValueError that says how one is written.
+
+    >>> parse_source("cc:74@2"), str(parse_source("bend"))
+    (Source(kind='cc', number=74, channel=2), 'bend')
+    """
+    match = _SOURCE.fullmatch(text) if isinstance(text, str) else None
+    if not match:
+        raise ValueError(f"source = {text!r}: expected cc:74, cc14:1, bend or note:60, with @2 after it for channel 2")
+    kind, number = match["kind"] or "bend", int(match["number"] or 0)
+    channel = match["channel"] or match["bent"]
+    if number > _HIGHEST.get(kind, 0):
+        raise ValueError(f"source = {text!r}: expected {kind}:0 to {kind}:{_HIGHEST[kind]}")
+    if channel is not None and not 1 <= int(channel) <= 16:
+        raise ValueError(f"source = {text!r}: expected a channel from @1 to @16")
+    return Source(kind, number, None if channel is None else int(channel))

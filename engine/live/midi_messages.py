@@ -1,0 +1,163 @@
+"""MIDI messages out of bytes, in whatever pieces the bytes come.
+
+>>> parser = Parser()
+>>> parser.feed([0xB1, 74, 100])
+[ControlChange(channel=2, number=74, value=100)]
+>>> parser.feed([75]), parser.feed([1])  # running status: the same kind again, without its first byte
+([], [ControlChange(channel=2, number=75, value=1)])
+>>> parser.feed([0x90, 60, 200]), parser.malformed
+([], 1)
+
+Source: MIDI 1.0 Detailed Specification, MIDI Manufacturers Association, 1996: tables I to VII and the receiver's state
+machine of appendix 2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ControlChange:
+    """A knob, fader, wheel or pedal stands somewhere."""
+
+    channel: int
+    """From 1 to 16, here and below."""
+    number: int
+    """From 0 to 127; from 120 on they are modes of the channel, no controllers."""
+    value: int
+    """From 0 to 127."""
+
+
+@dataclass(frozen=True)
+class PitchBend:
+    """The pitch wheel, which returns to 0 by itself."""
+
+    channel: int
+    value: int
+    """From -8192 to 8191."""
+
+
+@dataclass(frozen=True)
+class ProgramChange:
+    """Another sound is asked for."""
+
+    channel: int
+    number: int
+    """From 0 to 127."""
+
+
+@dataclass(frozen=True)
+class NoteOn:
+    """A key goes down."""
+
+    channel: int
+    note: int
+    velocity: int
+    """From 1 to 127."""
+
+
+@dataclass(frozen=True)
+class NoteOff:
+    """A key comes up. It is also sent as a note on of velocity 0, which arrives here as this."""
+
+    channel: int
+    note: int
+
+
+Message = ControlChange | PitchBend | ProgramChange | NoteOn | NoteOff
+
+REAL_TIME = 0xF8
+"""Clock, active sensing and reset: this byte and those above may stand between any two others."""
+SYSEX, END_OF_SYSEX = 0xF0, 0xF7
+_COMMON = {0xF1: 1, 0xF2: 2, 0xF3: 1}
+"""Data bytes of system common messages, none for the rest."""
+_SHORT = (0xC0, 0xD0)
+"""Program change and channel pressure have one data byte; all other channel messages have two."""
+
+
+class Parser:
+    """The state between packets: running status, and what a message still lacks. A few bytes, whatever comes.
+
+    It never raises. Well-formed bytes give the same messages however they are cut into packets. What is malformed is
+    left out and counted: a message that another one cuts short, data that belongs to nothing, sysex with no end. A
+    driver delivers whole messages, so where one is cut short within a packet, the rest of that packet is not believed:
+    half a control change must not turn into a program change.
+    """
+
+    def __init__(self) -> None:
+        self.malformed = 0
+        self._status = 0
+        self._data: list[int] = []
+        self._in_sysex = False
+        self._to_skip = 0
+        self._astray = False
+
+    def feed(self, packet: Iterable[int]) -> list[Message]:
+        """The messages that are complete with these bytes, in order."""
+        found: list[Message] = []
+        begun_here = False
+        for byte in packet:
+            if byte >= REAL_TIME:
+                continue
+            if byte < 0x80:
+                if message := self._with(byte):
+                    found.append(message)
+            else:
+                broken = bool(self._data or self._to_skip)
+                self._begin(byte, broken)
+                if broken and begun_here:
+                    self.forget()
+                    break
+            begun_here = True
+        return found
+
+    def forget(self) -> None:
+        """Drop what is incomplete, and running status: the bytes to come begin with a status, or count as malformed."""
+        self._status, self._to_skip, self._in_sysex = 0, 0, False
+        self._data.clear()
+
+    def _begin(self, status: int, broken: bool) -> None:
+        """A status byte that is not of real time; `broken` if the message before it lacks data."""
+        cut_short = self._in_sysex and status != END_OF_SYSEX
+        self.malformed += broken or cut_short
+        self.forget()
+        self._astray = False
+        if status < SYSEX:
+            self._status = status
+        self._in_sysex = status == SYSEX
+        self._to_skip = _COMMON.get(status, 0)
+
+    def _with(self, byte: int) -> Message | None:
+        """A data byte; the message that it completes, if it does."""
+        if self._in_sysex:
+            return None
+        if self._to_skip:
+            self._to_skip -= 1
+            return None
+        if not self._status:
+            self.malformed += not self._astray  # once for all that have no status in a row
+            self._astray = True
+            return None
+        self._data.append(byte)
+        if len(self._data) < (1 if self._status & 0xF0 in _SHORT else 2):
+            return None
+        first, last = self._data[0], self._data[-1]
+        self._data.clear()
+        return _message(self._status & 0xF0, (self._status & 0x0F) + 1, first, last)
+
+
+def _message(kind: int, channel: int, first: int, last: int) -> Message | None:
+    """A channel message from its data; None for pressure, which nothing here listens to."""
+    if kind == 0x80 or (kind == 0x90 and last == 0):
+        return NoteOff(channel, first)
+    if kind == 0x90:
+        return NoteOn(channel, first, last)
+    if kind == 0xB0:
+        return ControlChange(channel, first, last)
+    if kind == 0xC0:
+        return ProgramChange(channel, first)
+    if kind == 0xE0:
+        return PitchBend(channel, (last << 7 | first) - 8192)
+    return None
