@@ -23,14 +23,16 @@ import tomli_w
 from dreampedal.engine.board import Board, Rack
 from dreampedal.engine.effect import Effect
 from dreampedal.engine.library import listed, suggestion
+from dreampedal.engine.live.midi_map import Mapping
 from dreampedal.engine.mix import Mix
 from dreampedal.engine.parameters import parameters_of
 
 from .effect_types import effect_class
+from .midi import mappings_of, tables_of
 from .natives import PREFIX, plugin_class, plugin_from, table_of
 from .settings import apply
 
-KEYS = ("title", "description", "effects")
+KEYS = ("title", "description", "effects", "midi")
 """What a preset holds."""
 
 _CONTAINERS: dict[str, Any] = {
@@ -44,13 +46,15 @@ _CONTAINERS: dict[str, Any] = {
 
 @dataclass
 class Preset:
-    """A board with a title and a sentence about its sound."""
+    """A board with a title, a sentence about its sound, and its MIDI map."""
 
     board: Board
     title: str = ""
     description: str = ""
     tables: list[dict[str, Any]] = field(default_factory=list, repr=False)
     """The effects as the text has them."""
+    midi: list[Mapping] = field(default_factory=list)
+    """What knobs and keys do (see `dreampedal.presets.midi`)."""
 
 
 def parse(text: str, where: str, settings: Sequence[str] = ()) -> Preset:
@@ -69,14 +73,16 @@ def parse(text: str, where: str, settings: Sequence[str] = ()) -> Preset:
     _require_tables(table, where)
     for setting in settings:
         apply(setting, table["effects"])
-    effects = _effects(table, where, f"{where}: ")
-    return Preset(Board(effects), table.get("title", ""), table.get("description", ""), table["effects"])
+    board = Board(_effects(table, where, f"{where}: "))
+    midi = mappings_of(table.get("midi", []), board, where)
+    return Preset(board, table.get("title", ""), table.get("description", ""), table["effects"], midi)
 
 
-def render(board: Board, title: str = "", description: str = "") -> str:
-    """The TOML text of a board. `parse` makes a board of equal parameters of it."""
+def render(board: Board, title: str = "", description: str = "", midi: Iterable[Mapping] = ()) -> str:
+    """The TOML text of a board and its MIDI map. `parse` makes a board of equal parameters, and the same map, of it."""
     head = {key: value for key, value in (("title", title), ("description", description)) if value}
-    return tomli_w.dumps(head | {"effects": _tables(board)})
+    knobs = tables_of(midi, board)
+    return tomli_w.dumps(head | {"effects": _tables(board)} | ({"midi": knobs} if knobs else {}))
 
 
 def _effects(table: dict[str, Any], where: str, prefix: str) -> list[Any]:

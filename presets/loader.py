@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dreampedal.engine.board import Board
 from dreampedal.engine.files import written_whole
 from dreampedal.engine.library import library
+from dreampedal.engine.live.midi_map import Mapping
 
 from .boards import Preset, parse, render
 
@@ -24,7 +25,7 @@ def load_preset(name: str | os.PathLike[str]) -> Board:
 
 
 def read_preset(name: str | os.PathLike[str], settings: Sequence[str] = ()) -> Preset:
-    """A preset with its title and description; `name` and errors as for `load_preset`.
+    """A preset with its title, description and MIDI map; `name` and errors as for `load_preset`.
 
     Each of `settings`, as `key=value` or `N.key=value`, changes a parameter before the board is made.
     """
@@ -38,16 +39,24 @@ def read_preset(name: str | os.PathLike[str], settings: Sequence[str] = ()) -> P
     return parse(text, str(path), settings)
 
 
-def save_preset(board: Board, name: str | os.PathLike[str], *, title: str = "", description: str = "") -> Path:
+def save_preset(
+    board: Board,
+    name: str | os.PathLike[str],
+    *,
+    title: str = "",
+    description: str = "",
+    midi: Iterable[Mapping] = (),
+) -> Path:
     """Write a board as a preset: to a path that ends in `.toml`, or under a name in the user's own folder.
 
-    All parameters are written, defaults too, so that the preset keeps its sound. Returns the path of the file.
+    All parameters are written, defaults too, so that the preset keeps its sound. `midi` is the map of its knobs, such
+    as `live.midi.mappings`. Returns the path of the file.
     """
     path = Path(name)
     if path.suffix != ".toml":
         path = library.folders[-1] / f"{os.fspath(name)}.toml"
         path.parent.mkdir(parents=True, exist_ok=True)
-    text = render(board, title, description)
+    text = render(board, title, description, midi)
     with written_whole(path) as part:
         part.write_text(text, encoding="utf-8")
     return path

@@ -49,7 +49,7 @@ class Span:
         if position <= 0 or position >= 1:
             return self.high if position >= 1 else self.low
         if self.exponential:
-            value = self.low * (self.high / self.low) ** position
+            value = self.low * math.pow(self.high / self.low, position)
         else:
             value = (1 - position) * self.low + position * self.high
         lowest, highest = sorted((self.low, self.high))
