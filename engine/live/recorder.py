@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import threading
 import time
 import zlib
@@ -87,11 +88,13 @@ class Recorder:
         self._thread.start()
 
     def stop(self) -> None:
-        """Write what is left to be read, and end the take."""
+        """Write what is left to be read, and end the take. One that never began leaves no folder."""
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
-            self._thread = None
+        elif not self._log.closed:
+            self._close()
+            shutil.rmtree(self.folder)
 
     def _run(self, read: Callable[[], Captured]) -> None:
         try:
@@ -106,9 +109,12 @@ class Recorder:
             said = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
             self.trouble = f"recording stopped after {self.seconds:.1f} s: {said} ({self.folder}); the sound goes on"
         finally:
-            self._log.close()
-            if self._wav:
-                self._wav.close()
+            self._close()
+
+    def _close(self) -> None:
+        self._log.close()
+        if self._wav:
+            self._wav.close()
 
     def _add(self, captured: Captured) -> bool:
         """Write down what was captured; whether there was any."""

@@ -21,8 +21,9 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
+from ..board import Rack
 from ..effect import MAX_CHANNELS
-from .changes import Bypass, Change, Panic, Resume, Set, Swap
+from .changes import Bypass, Change, Panic, Resume, Set, Swap, paths
 
 FORMAT = "dreampedal take"
 VERSION = 1
@@ -160,3 +161,11 @@ def installed() -> dict[str, str]:
     """Versions of the libraries that make the sound, as far as they are there."""
     there = {found.metadata["Name"]: found.version for name in LIBRARIES for found in metadata.distributions(name=name)}
     return dict(sorted(there.items()))
+
+
+def models_of(board: Rack) -> dict[str, str]:
+    """Content hash of each model on a board, by the name that the board gives it."""
+    from ..spectral import SpectralEffect
+
+    dreaming = [item for _, item in paths(board) if isinstance(item, SpectralEffect)]
+    return {effect.model: effect.loaded_model().manifest.content_hash for effect in dreaming}

@@ -118,6 +118,13 @@ def test_a_source_that_fails_ends_the_take_and_nothing_else(tmp_path):
     assert recorder.trouble.startswith("recording stopped after 0.0 s: list index out of range")
 
 
+def test_a_take_that_never_began_leaves_nothing(tmp_path):
+    recorder = Recorder(tmp_path, header())
+    recorder.stop()
+    recorder.stop()
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("place", ["/proc", "/proc/nothing", "/dev/null/takes"])
 def test_a_place_where_nothing_can_be_written(place):
     with pytest.raises(ValueError, match=f"{place}: nothing can be recorded here"):

@@ -1,0 +1,104 @@
+"""A live performance without a device: callbacks and a worker that is late at random, and the take of it.
+
+It does what `LiveStream` does, step by step in one thread, so that a test decides what is late, and when.
+"""
+
+import random
+from functools import partial
+
+import numpy as np
+
+from dreampedal.engine.live.changes import Swap
+from dreampedal.engine.live.exchange import Exchange
+from dreampedal.engine.live.journal import Journal
+from dreampedal.engine.live.player import Player
+from dreampedal.engine.live.recorder import Recorder
+from dreampedal.engine.live.take import Changed, Header, Held, Skipped
+from dreampedal.engine.live.tape import Tape
+from dreampedal.presets.boards import parse, render
+
+
+def build(text):
+    """A board of its TOML."""
+    return parse(text, "the take").board
+
+
+class Performance:
+    """`audio` through `board`, with `changes` {sample: change or (name, board to swap to)}.
+
+    `late` and `held` are how likely a stall begins in a block, and a hop is held; `panic` {block: on}.
+    """
+
+    def __init__(self, board, audio, rate, changes=None, *, block_size=128, ahead=1, latency=None,
+                 late=0.0, held=0.0, skipped=(), panic=None, seed=0):  # fmt: skip
+        self.random = random.Random(seed)
+        self.audio, self.rate, self.size, self.ahead = audio, rate, block_size, ahead
+        self.changes = sorted((changes or {}).items())
+        self.late, self.held, self.skipped, self.panic = late, held, set(skipped), panic or {}
+        self.player = Player(board, rate, audio.shape[0], block_size, latency, render)
+        self.exchange = Exchange(rate, audio.shape[0], block_size, self.player.latency, ahead)
+        self.journal = Journal(self.exchange)
+        self.player.pace(self._ask)
+        self.waiting_boards = []
+
+    def recorded(self, parent):
+        """The folder of the take, and what was heard."""
+        header = Header(
+            self.rate, self.audio.shape[0], self.size, self.ahead, self.player.latency, -1.0,
+            self.player.current.text,
+        )  # fmt: skip
+        recorder = Recorder(parent, header)
+        self.journal.keeps_entries = True
+        recorder.start(Tape(self.exchange, self.journal).read)
+        heard = self._play()
+        recorder.stop()
+        assert recorder.trouble == ""
+        return recorder.folder, heard
+
+    def _play(self):
+        heard, done, stalled = [], 0, 0
+        for block in range(self.audio.shape[1] // self.size):
+            if block in self.panic:
+                self.exchange.panic[0] = self.panic[block]
+            given = np.empty((self.size, self.audio.shape[0]), np.float32)
+            part = self.audio[:, block * self.size : (block + 1) * self.size]
+            self.exchange.swap(np.ascontiguousarray(part.T), given)
+            heard.append(given.T)
+            stalled = self.random.randint(1, 12) if not stalled and self.random.random() < self.late else stalled
+            if stalled:
+                stalled -= 1
+                if self.random.random() < 0.5:
+                    continue
+            while done <= block and not (stalled and self.random.random() < 0.5):
+                self._work(done)
+                done += 1
+            self.journal.collect()
+        return np.concatenate(heard, axis=1)
+
+    def _work(self, block):
+        start = block * self.size
+        if block in self.skipped:
+            self.journal.tell(start, Skipped(block, block))
+            return
+        now = [change for change in self.changes if start <= change[0] < start + self.size]
+        cuts = [(at - start, partial(self._change, at, change)) for at, change in now]
+        if self.waiting_boards and not self.player.coming and not any(isinstance(change, tuple) for _, change in now):
+            cuts.insert(0, (0, partial(self._change, start, self.waiting_boards.pop(0))))
+        self.exchange.publish(block, self.player.process_cut(self.exchange.captured_block(block), cuts))
+
+    def _change(self, at, change):
+        if isinstance(change, tuple):
+            if self.player.coming:
+                self.waiting_boards.append(change)
+                return
+            change = self.player.swap(self.player.prepare(change[1], change[0]))
+            assert isinstance(change, Swap)
+        else:
+            self.player.apply(change)
+        self.journal.tell(at, Changed(at, change))
+
+    def _ask(self, program, stream, hop):
+        if self.random.random() >= self.held:
+            return False
+        self.journal.tell(0, Held(program, stream, hop))
+        return True
