@@ -1,0 +1,121 @@
+"""The terminal's end of the pipe to the sound's process."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import SpawnProcess
+from pathlib import Path
+
+from .live_talk import Command, Ended, Message, Opening, Stop
+
+PATIENCE_SECONDS = 10.0
+"""How long the sound may take to fade, close its device and write the end of a take."""
+
+
+class SoundDiedError(ValueError):
+    """The sound's process ended by itself."""
+
+
+class Link:
+    """A running process of the sound."""
+
+    def __init__(self, process: SpawnProcess, pipe: Connection, log: Path) -> None:
+        self.process, self._pipe, self._log = process, pipe, log
+        self.ended: Ended | None = None
+
+    def messages(self, seconds: float, handles: Sequence[int] = ()) -> list[Message]:
+        """What came, after at most `seconds`, or as soon as one of `handles` can be read.
+
+        Raises:
+            SoundDiedError: if the process is no more, in one line.
+        """
+        wait([self._pipe, *handles], seconds)
+        found: list[Message] = []
+        try:
+            while self._pipe.poll(0):
+                found.append(self._pipe.recv())
+        except (EOFError, OSError) as error:
+            raise SoundDiedError(self._last_words()) from error
+        return found
+
+    def send(self, command: Command) -> None:
+        """Tell the sound what to do. If it is gone, `messages` says so."""
+        try:
+            self._pipe.send(command)
+        except OSError:
+            return
+
+    def stop(self) -> Ended | None:
+        """Let it fade and end; what it said last, or None if it cannot."""
+        self.send(Stop())
+        try:
+            while wait([self._pipe], PATIENCE_SECONDS):
+                message = self._pipe.recv()
+                if isinstance(message, Ended):
+                    return message
+        except (EOFError, OSError):
+            return None
+        return None
+
+    def close(self) -> None:
+        """End the process; one that does not answer is killed."""
+        self._pipe.close()
+        self.process.join(PATIENCE_SECONDS)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+        self._log.unlink(missing_ok=True)
+
+    def _last_words(self) -> str:
+        """Why the process ended, as far as it can be known."""
+        self.process.join(PATIENCE_SECONDS)
+        code = self.process.exitcode
+        how = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"ended with status {code}"
+        lines = self._log.read_text(errors="replace").split("\n") if self._log.exists() else []
+        said = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        return f"the sound's process {how}{': ' + said if said else ''}"
+
+
+@contextmanager
+def sound(opening: Opening) -> Iterator[Link]:
+    """A process that plays for as long as the context lasts, if it can: its first message tells."""
+    handle, name = tempfile.mkstemp(prefix="dreampedal-", suffix=".log")
+    os.close(handle)
+    log = Path(name)
+    context = multiprocessing.get_context("spawn")
+    here, there = context.Pipe()
+    process = context.Process(target=_begin, args=(there, opening, log), daemon=True)
+    # A Ctrl-C that comes while the process starts is meant for this one; what is ignored now it ignores from its birth.
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        process.start()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    there.close()
+    link = Link(process, here, log)
+    try:
+        yield link
+    finally:
+        link.close()
+
+
+def _begin(pipe: Connection, opening: Opening, log: Path) -> None:
+    """What the new process runs. It ignores the signals of a terminal and writes to `log`, never on the screen."""
+    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGTSTP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
+    handle = os.open(log, os.O_WRONLY | os.O_APPEND)
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+        os.dup2(handle, stream.fileno())
+    os.close(handle)
+    from .live_sound import serve
+
+    serve(pipe, opening)

@@ -1,0 +1,161 @@
+"""The sound's own process: it opens the device, plays, and answers the terminal's process through a pipe.
+
+Drawing and playing in one interpreter would share one lock. Here the main thread sleeps but for a moment ten times a
+second, when it looks at the counters. The other process decides when to end. When that one is gone, the pipe ends, and
+the sound fades out.
+"""
+
+from __future__ import annotations
+
+import time
+import traceback
+from dataclasses import asdict, replace
+from multiprocessing.connection import Connection
+
+from dreampedal.engine.live import devices
+from dreampedal.engine.live.stream import LiveStream
+from dreampedal.presets.boards import render
+
+from .console import one_line
+from .live_knobs import knobs_of, place_of, turn
+from .live_presets import Setlist
+from .live_talk import (
+    Choose,
+    Command,
+    Ended,
+    Learn,
+    LedgerRow,
+    Opened,
+    Opening,
+    Refused,
+    Silence,
+    Snapshot,
+    Sound,
+    Step,
+    Stop,
+    ToggleBypass,
+    Turn,
+)
+
+SNAPSHOT_SECONDS = 0.1
+EVENTS_SHOWN = 20
+"""Events that go into each snapshot; the last one has all."""
+
+
+def serve(pipe: Connection, opening: Opening) -> None:
+    """Play until told to stop, or until nobody is there to tell."""
+    try:
+        session = Session(opening)
+    except Exception as error:  # whatever it is, the user is told, and the log has the rest
+        traceback.print_exc()
+        pipe.send(Refused(one_line(error)))
+        return
+    try:
+        pipe.send(session.opened())
+        _answer(pipe, session)
+    except (EOFError, BrokenPipeError, ConnectionResetError):
+        session.live.stop()
+        return
+    session.live.stop()
+    pipe.send(Ended(session.snapshot(whole=True), session.take))
+
+
+def _answer(pipe: Connection, session: Session) -> None:
+    """Obey commands and send snapshots, up to `Stop`."""
+    due = time.monotonic()
+    while True:
+        while pipe.poll(max(0.0, due - time.monotonic())):
+            command = pipe.recv()
+            if isinstance(command, Stop):
+                return
+            session.obey(command)
+        due = time.monotonic() + SNAPSHOT_SECONDS
+        pipe.send(session.snapshot())
+
+
+class Session:
+    """A live stream with its presets and its MIDI; running when it has been made."""
+
+    def __init__(self, opening: Opening) -> None:
+        self.setlist = Setlist(opening.presets, opening.settings, opening.mode)
+        preset = self.setlist.first()
+        rate = opening.sample_rate or devices.find(_device(opening.output), "output").default_rate
+        self.live = LiveStream(
+            preset.board,
+            input=_device(opening.input),
+            output=_device(opening.output),
+            sample_rate=opening.sample_rate,
+            channels=opening.channels,
+            block_size=opening.block_size,
+            buffer_blocks=opening.buffer_blocks,
+            latency=self.setlist.latency_at(rate),
+            ceiling_db=opening.ceiling_db,
+            record=opening.record,
+            load=self.setlist.load,
+            describe=render,
+            presets=self.setlist.names,
+            name=self.setlist.names[0],
+        )
+        midi = self.live.midi
+        midi.mappings = getattr(preset, "midi", [])
+        midi.open(_device(opening.midi), virtual=opening.midi_virtual)
+        if opening.learn:
+            midi.learn(*place_of(opening.learn))
+        self.live.start()
+        self.take = str(self.live.take or "")
+        self._wanted = 0
+
+    def opened(self) -> Opened:
+        """What was opened."""
+        live = self.live
+        return Opened(live.input.name, live.output.name, self.setlist.names, live.midi.name, self.take)
+
+    def snapshot(self, whole: bool = False) -> Snapshot:
+        """How it goes; `whole` with every event."""
+        live, report = self.live, self.live.report()
+        if not whole:
+            report = replace(report, events=report.events[-EVENTS_SHOWN:])
+        rows = tuple(LedgerRow(row.name, row.samples, row.seconds, row.note) for row in live.ledger.rows)
+        learning = live.midi.learning
+        return Snapshot(
+            asdict(report),
+            rows,
+            knobs_of(live.board, live.midi.knobs),
+            self._number(report.preset),
+            ".".join(learning.target) if learning else "",
+        )
+
+    def obey(self, command: Command) -> None:
+        """Do what a key asks for."""
+        live = self.live
+        match command:
+            case ToggleBypass():
+                live.bypass = not live.bypass
+            case Silence():
+                live.panic()
+            case Sound():
+                live.resume()
+            case Choose(number):
+                self._choose(number)
+            case Step(by):
+                now = self._wanted if live.loading else self._number(live.name)
+                self._choose((now + by) % len(self.setlist.names))
+            case Turn(path, name, steps):
+                turn(live, path, name, steps)
+            case Learn(path, name) if path:
+                live.midi.learn(path, name)
+            case Learn():
+                live.midi.cancel()
+
+    def _choose(self, number: int) -> None:
+        if number < len(self.setlist.names):
+            self._wanted = number
+            self.live.program(number)
+
+    def _number(self, name: str) -> int:
+        return self.setlist.names.index(name) if name in self.setlist.names else -1
+
+
+def _device(text: str | None) -> int | str | None:
+    """A device or port as the command line names it: a number, or a name."""
+    return int(text) if text is not None and text.isdecimal() else text

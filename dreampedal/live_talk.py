@@ -1,0 +1,155 @@
+"""What the terminal's process and the sound's process say to each other, as plain data.
+
+The terminal sends an `Opening` and then commands; the sound answers `Opened` or `Refused`, then a `Snapshot` about ten
+times a second, and `Ended` when it has been told to `Stop`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What to play, and through what."""
+
+    presets: tuple[str, ...] = ()
+    """In the order of the keys; the first one plays. Empty: all there are."""
+    settings: tuple[str, ...] = ()
+    mode: str | None = None
+    input: str | None = None
+    output: str | None = None
+    sample_rate: float | None = None
+    channels: int | None = None
+    block_size: int = 128
+    buffer_blocks: int = 1
+    ceiling_db: float = -1.0
+    midi: str | None = None
+    midi_virtual: bool = False
+    learn: str | None = None
+    """A parameter that the next knob is for, like `0.amount`."""
+    record: str | None = None
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """One part of the latency."""
+
+    name: str
+    samples: float
+    seconds: float
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Knob:
+    """A parameter that can be turned, as it stands."""
+
+    path: str
+    """Place of its effect on the board, like `0` or `1.0`."""
+    effect: str
+    name: str
+    shown: str
+    """Its value with its unit."""
+    share: float | None = None
+    """Where the value lies between lowest (0) and highest (1); None where it has no such place."""
+    source: str = ""
+    """The control that is mapped to it, like `CC 74`."""
+    waits_at: float | None = None
+    """Where the control stands, as `share`, while it has yet to be moved to where the value is."""
+
+
+@dataclass(frozen=True)
+class Opened:
+    """The sound runs."""
+
+    input: str
+    output: str
+    presets: tuple[str, ...]
+    midi: str = ""
+    take: str = ""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """How the sound is doing; `report` has the fields of `dreampedal.engine.live.report.Report`."""
+
+    report: dict[str, Any]
+    ledger: tuple[LedgerRow, ...]
+    knobs: tuple[Knob, ...] = ()
+    number: int = 0
+    """Of the preset that plays, in the list; -1 for none of them."""
+    learning: str = ""
+    """The parameter that waits for a knob."""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """It cannot play, and why, in one line."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The sound has faded, and everything is closed."""
+
+    last: Snapshot
+    take: str = ""
+    """The folder of the take, where one was recorded."""
+
+
+@dataclass(frozen=True)
+class ToggleBypass:
+    """Dry, or wet again."""
+
+
+@dataclass(frozen=True)
+class Silence:
+    """Panic: silence at once."""
+
+
+@dataclass(frozen=True)
+class Sound:
+    """The end of panic."""
+
+
+@dataclass(frozen=True)
+class Choose:
+    """A preset by its place in the list, from 0."""
+
+    number: int
+
+
+@dataclass(frozen=True)
+class Step:
+    """A preset further on in the list, or back; the list has no ends."""
+
+    by: int
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A parameter, some small steps up or down."""
+
+    path: str
+    name: str
+    steps: int
+
+
+@dataclass(frozen=True)
+class Learn:
+    """The next knob that moves is for this parameter; with no path, no knob is waited for."""
+
+    path: str = ""
+    name: str = ""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Fade out and end."""
+
+
+Command = ToggleBypass | Silence | Sound | Choose | Step | Turn | Learn | Stop
+Message = Opened | Snapshot | Refused | Ended
