@@ -116,13 +116,15 @@ class Midi:
 
     @property
     def mappings(self) -> list[Mapping]:
-        """The map; setting it replaces all, and every knob has to be picked up."""
+        """The map. Setting it replaces all, as a preset does: knobs stay where they are, and have to be picked up."""
         return [knob.mapping for knob in self._knobs]
 
     @mappings.setter
     def mappings(self, mappings: Iterable[Mapping]) -> None:
         knobs = tuple(Knob(mapping) for mapping in mappings)
         with self._writing:
+            for knob in knobs:
+                knob.stands_as(self._knobs)
             self._knobs, self._half = knobs, None
 
     @property
@@ -205,7 +207,11 @@ class Midi:
         return found
 
     def handle(self, message: Message, board: Rack) -> list[Change]:
-        """What a message does to a board as it is now. It changes nothing but the knobs' own memory."""
+        """What a message does to a board as it is now. It changes nothing but the knobs' own memory.
+
+        The board is expected to have taken these changes when the next message is handled, those of a slow parameter
+        later: a value that is none of the knob's is another hand's.
+        """
         if isinstance(message, ProgramChange):
             return [ProgramAsked(message.number)]
         if self._to_learn is not None or self._half is not None:

@@ -8,17 +8,19 @@ until another hand sets the parameter.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
 from ..board import Rack
+from ..parameters import parameters_of
 from .changes import Bypass, Change, Set, Value, item_at, paths
 from .midi_map import Mapping, parse_source
 from .midi_messages import ControlChange, Message, NoteOff, NoteOn, PitchBend
 from .midi_travel import Travel, travel_of
 
 IN_FLIGHT = 256
-"""Values that were sent and that the board may not show yet."""
+"""Values that a slow parameter may be behind."""
 
 
 class Knob:
@@ -33,9 +35,16 @@ class Knob:
         self._pairs: dict[int, Pair] = {}
         self._item: Any = None
         self._travel: Travel | None = None
-        # The board's value when it was last known, and what has been sent since: one of them is the present value,
-        # unless another hand has set it.
+        # What the knob did last: the board's value, unless another hand has set it. A slow parameter may still have one
+        # of those before, down to the value that it was picked up at.
+        self._is_slow = False
         self._sent: list[Value] = []
+
+    def stands_as(self, others: Iterable[Knob]) -> None:
+        """Take over where the same source was seen by another."""
+        for other in others:
+            if other.source == self.source:
+                self.position, self._pairs = other.position, other._pairs
 
     def turn(self, message: Message, board: Rack) -> list[Change]:
         """What a message does: at most one change. A place or parameter that the board does not have takes none."""
@@ -56,9 +65,7 @@ class Knob:
             self._sent = [present]
         if not self.picked_up or value == self._sent[-1]:
             return []
-        self._sent.append(value)
-        if len(self._sent) > IN_FLIGHT:
-            del self._sent[1]
+        self._sent = [*self._sent[-IN_FLIGHT:], value] if self._is_slow else [value]
         return [Set(place, self.mapping.parameter, value)]
 
     def seen(self, message: Message) -> tuple[float, float] | None:
@@ -97,6 +104,7 @@ class Knob:
         try:
             self._item = item_at(board, self.mapping.effect)
             self._travel = travel_of(self.mapping, self._item)
+            self._is_slow = getattr(parameters_of(type(self._item)).get(self.mapping.parameter), "slow", False)
         except ValueError:
             return None
         return self.mapping.effect

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 CURVES = ("linear", "exponential")
 ACTIONS = ("bypass",)
 
-_SOURCE = re.compile(r"(?P<kind>cc|cc14|note):(?P<number>\d{1,3})(@(?P<channel>\d{1,2}))?|(bend)(@(?P<bent>\d{1,2}))?")
+_SOURCE = re.compile(r"(bend|(?P<kind>cc|cc14|note):(?P<number>[0-9]{1,3}))(@(?P<channel>[0-9]{1,2}))?")
 _HIGHEST = {"cc": 119, "cc14": 31, "note": 127}
 """Controllers from 120 on are modes of a channel; a controller of 14 bits is the pair of n and n + 32."""
 
@@ -68,9 +68,9 @@ def parse_source(text: str) -> Source:
     if not match:
         raise ValueError(f"source = {text!r}: expected cc:74, cc14:1, bend or note:60, with @2 after it for channel 2")
     kind, number = match["kind"] or "bend", int(match["number"] or 0)
-    channel = match["channel"] or match["bent"]
+    channel = None if match["channel"] is None else int(match["channel"])
     if number > _HIGHEST.get(kind, 0):
         raise ValueError(f"source = {text!r}: expected {kind}:0 to {kind}:{_HIGHEST[kind]}")
-    if channel is not None and not 1 <= int(channel) <= 16:
+    if channel is not None and not 1 <= channel <= 16:
         raise ValueError(f"source = {text!r}: expected a channel from @1 to @16")
-    return Source(kind, number, None if channel is None else int(channel))
+    return Source(kind, number, channel)

@@ -90,6 +90,7 @@ class Parser:
         self.malformed = 0
         self._status = 0
         self._data: list[int] = []
+        self._is_bare = False
         self._in_sysex = False
         self._to_skip = 0
         self._astray = False
@@ -105,7 +106,7 @@ class Parser:
                 if message := self._with(byte):
                     found.append(message)
             else:
-                broken = bool(self._data or self._to_skip)
+                broken = bool(self._data or self._to_skip or self._is_bare)
                 self._begin(byte, broken)
                 if broken and begun_here:
                     self.forget()
@@ -115,7 +116,7 @@ class Parser:
 
     def forget(self) -> None:
         """Drop what is incomplete, and running status: the bytes to come begin with a status, or count as malformed."""
-        self._status, self._to_skip, self._in_sysex = 0, 0, False
+        self._status, self._to_skip, self._in_sysex, self._is_bare = 0, 0, False, False
         self._data.clear()
 
     def _begin(self, status: int, broken: bool) -> None:
@@ -125,7 +126,7 @@ class Parser:
         self.forget()
         self._astray = False
         if status < SYSEX:
-            self._status = status
+            self._status, self._is_bare = status, True
         self._in_sysex = status == SYSEX
         self._to_skip = _COMMON.get(status, 0)
 
@@ -140,6 +141,7 @@ class Parser:
             self.malformed += not self._astray  # once for all that have no status in a row
             self._astray = True
             return None
+        self._is_bare = False
         self._data.append(byte)
         if len(self._data) < (1 if self._status & 0xF0 in _SHORT else 2):
             return None
