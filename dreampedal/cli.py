@@ -74,12 +74,17 @@ def options(
     short_help="Play recordings through a preset.",
     epilog="\b\nExamples:\n  dreampedal process guitar.wav -o dream.wav --preset hall_of_flutes\n"
     "  dreampedal process guitar.wav -o dream.flac --preset hall_of_flutes --set amount=0.5 --ceiling -1\n"
-    "  dreampedal process takes/*.wav -o dreamed/ --preset ./mine.toml --set 1.room_size=0.8 --jobs 4",
+    "  dreampedal process takes/*.wav -o dreamed/ --preset ./mine.toml --set 1.room_size=0.8 --jobs 4\n"
+    "  dreampedal process --take takes/2026-11-21_20-15-03 -o again.wav\n"
+    "  dreampedal process --take takes/2026-11-21_20-15-03 -o master.wav --set steps=8",
 )
 def process(
-    recordings: Annotated[list[Path], typer.Argument(metavar="IN...", help="Recordings: wav, flac, aiff, ogg, mp3.")],
+    context: typer.Context,
     out: Annotated[Path, typer.Option("-o", "--out", help="A file for one recording, a folder for several.")],
-    preset: Annotated[str, typer.Option(metavar="NAME", help="A preset by name, or the path of one.")],
+    recordings: Annotated[
+        list[Path] | None, typer.Argument(metavar="IN...", help="Recordings: wav, flac, aiff, ogg, mp3.")
+    ] = None,
+    preset: Annotated[str | None, typer.Option(metavar="NAME", help="A preset by name, or the path of one.")] = None,
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter: amount=0.5, or 1.mix=0.3 for effect 1."),
@@ -88,12 +93,120 @@ def process(
     ending: Annotated[str | None, typer.Option("--format", help="wav, flac, aiff, ogg or mp3; else as named.")] = None,
     bits: Annotated[int | None, typer.Option(help="16, 24, or 32 for float (wav); else as the recording.")] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Recordings played at the same time.")] = 1,
+    take: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="No recordings: a take of `live`, just as it was heard.")
+    ] = None,
+    master: Annotated[
+        bool, typer.Option("--master", help="The take as it was meant, nothing late; so it is with --set or --ceiling.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Play recordings through a preset. Files of any length take the same memory, and none is left half-written."""
+    """Play recordings through a preset. Files of any length take the same memory, and none is left half-written.
+
+    Or render a take of `dreampedal live` again.
+    """
+    if take is not None:
+        if recordings or preset is not None:
+            given = f"--preset {preset}" if preset is not None else str((recordings or [""])[0])
+            raise UsageError(f"--take brings its own sound and boards: {given} cannot go with it.", context)
+        from .takes import process as render_take
+
+        raise typer.Exit(render_take(take, out, settings or [], ceiling, ending, bits, master, as_json))
+    if master:
+        raise UsageError("--master is for a take: --take DIR is missing.", context)
+    if not recordings:
+        raise UsageError("Missing argument 'IN...'.", context)
+    if preset is None:
+        raise UsageError("Missing option '--preset'.", context)
     from .reports import process as run
 
     raise typer.Exit(run(recordings, out, preset, settings or [], ceiling, ending, bits, jobs, as_json))
+
+
+@app.command(
+    short_help="Play an instrument live.",
+    epilog="\b\nExamples:\n  dreampedal live --preset hall_of_flutes\n"
+    "  dreampedal live --preset ghost_choir --input Scarlett --output Scarlett --block 64 --mode instant\n"
+    "  dreampedal live --preset bowed --preset organ_loft --midi nano --learn amount --record takes\n"
+    "  dreampedal live --preset hall_of_flutes --seconds 10 --json",
+)
+def live(
+    preset: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="By name or path; the first plays, keys and MIDI reach the others."),
+    ] = None,
+    input_device: Annotated[
+        str | None, typer.Option("--input", metavar="DEV", help="Device by name, part of a name, or number.")
+    ] = None,
+    output_device: Annotated[
+        str | None, typer.Option("--output", metavar="DEV", help="The same; else the system's own choice.")
+    ] = None,
+    rate: Annotated[float | None, typer.Option(metavar="HZ", help="Sample rate; else the device's own.")] = None,
+    channels: Annotated[int | None, typer.Option(metavar="N", help="1 to 8; else 2, or 1 where there is one.")] = None,
+    block: Annotated[int, typer.Option(metavar="SAMPLES", help="At least 32: smaller is sooner and costs more.")] = 128,
+    buffers: Annotated[int, typer.Option(metavar="BLOCKS", help="Blocks of reserve; each adds latency.")] = 1,
+    mode: Annotated[
+        str | None, typer.Option(metavar="MODE", help="studio, live or instant, in place of the presets' own.")
+    ] = None,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter: amount=0.5.")
+    ] = None,
+    midi: Annotated[
+        str | None, typer.Option(metavar="PORT", help="MIDI input by name or part of it; else the first.")
+    ] = None,
+    midi_virtual: Annotated[bool, typer.Option("--midi-virtual", help="Make a MIDI input for others.")] = False,
+    learn: Annotated[
+        str | None, typer.Option(metavar="PARAMETER", help="The next knob that moves is for it: amount, 1.mix.")
+    ] = None,
+    record: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep a take in a new folder inside.")] = None,
+    seconds: Annotated[float | None, typer.Option(metavar="S", help="End after so long; else q or Ctrl-C.")] = None,
+    ceiling: Annotated[float, typer.Option(metavar="DB", help="Sample peaks stay under this, in dBFS.")] = -1.0,
+    as_json: AsJson = False,
+) -> None:
+    """Play an instrument live through a preset, with meters, latency and counters on the screen.
+
+    Keys: b bypass, p panic, r resume, n and N presets, tab and + - parameters, l MIDI learn, ? help, q quit.
+    """
+    from .live import run
+    from .live_talk import Opening
+
+    opening = Opening(
+        tuple(preset or ()), tuple(settings or ()), mode, input_device, output_device, rate, channels, block, buffers,
+        ceiling, midi, midi_virtual, learn, str(record) if record else None,
+    )  # fmt: skip
+    raise typer.Exit(run(opening, seconds, as_json))
+
+
+@app.command(short_help="List audio and MIDI devices.", epilog="Example: dreampedal devices --json")
+def devices(as_json: AsJson = False) -> None:
+    """List what `live` can play through: audio devices with their channels and rates, and MIDI ports."""
+    from .devices import run
+
+    raise typer.Exit(run(as_json))
+
+
+@app.command(
+    short_help="Say what this machine can do live.",
+    epilog="\b\nExamples:\n  dreampedal doctor\n  dreampedal doctor --preset ghost_choir --rate 44100 --mode instant\n"
+    "  dreampedal doctor --loopback --input Scarlett --output Scarlett   (a cable from its output to its input)",
+)
+def doctor(
+    preset: Annotated[str, typer.Option(metavar="NAME", help="What is played, by name or path.")] = "hall_of_flutes",
+    input_device: Annotated[str | None, typer.Option("--input", metavar="DEV", help="As for live.")] = None,
+    output_device: Annotated[str | None, typer.Option("--output", metavar="DEV", help="As for live.")] = None,
+    rate: Annotated[float | None, typer.Option(metavar="HZ", help="Sample rate; else the device's own.")] = None,
+    block: Annotated[int, typer.Option(metavar="SAMPLES", help="For the loopback.")] = 128,
+    mode: Annotated[str | None, typer.Option(metavar="MODE", help="studio, live or instant.")] = None,
+    seconds: Annotated[float, typer.Option(metavar="S", help="How long each block size is played.")] = 3.0,
+    loopback: Annotated[
+        bool, typer.Option("--loopback", help="Measure the round trip: connect the output to the input first.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Look at versions, devices and the time that a block takes, and recommend a block size for `live`."""
+    from .doctor import run
+
+    raise typer.Exit(run(preset, input_device, output_device, rate, block, mode, seconds, loopback, as_json))
 
 
 @app.command(short_help="List every preset.", epilog="Example: dreampedal presets --json")

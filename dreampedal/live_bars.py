@@ -14,14 +14,18 @@ from rich.style import Style
 FLOOR_DB = -60.0
 """Where a level's bar begins."""
 
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
+SILENCE_DB = -145.0
+
+_BLOCKS = ("█", "▏▎▍▌▋▊▉", "─", "┃")
+"""A full cell, partly filled ones, an empty one, and a mark."""
+
 LEVEL_ZONES = ((-18.0, "green"), (-6.0, "yellow"), (math.inf, "bold red"))
 """Colours of a level's bar, each up to its dBFS."""
 
 
 @dataclass(frozen=True)
 class Bar:
-    """A horizontal bar as wide as its place, filled to `share` (0 to 1), with a mark at `hold`.
+    """A horizontal bar as wide as its place, filled to `share` (0 to 1), with a mark at `hold`; a line if it is `thin`.
 
     `zones` are pairs of an upper end and a style: each cell takes the style of the zone that it lies in.
     """
@@ -29,10 +33,11 @@ class Bar:
     share: float
     zones: tuple[tuple[float, str], ...] = ((math.inf, "cyan"),)
     hold: float | None = None
+    thin: bool = False
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         width = options.max_width
-        text = bar_text(self.share, width, self.hold, options.ascii_only)
+        text = bar_text(self.share, width, self.hold, self.thin, options.ascii_only)
         for style, run in groupby(enumerate(text), lambda cell: self._style(cell[1], (cell[0] + 0.5) / width)):
             yield Segment("".join(glyph for _, glyph in run), Style.parse(style))
 
@@ -44,23 +49,23 @@ class Bar:
         return Measurement(4, options.max_width)
 
 
-def bar_text(share: float, width: int, hold: float | None = None, ascii_only: bool = False) -> str:
+def bar_text(
+    share: float, width: int, hold: float | None = None, thin: bool = False, ascii_only: bool = False
+) -> str:
     """A bar of `width` cells, filled from the left to `share`; a share that is no number fills nothing.
 
     >>> bar_text(0.5, 8), bar_text(0.45, 8, hold=0.8), bar_text(math.nan, 8)
     ('████────', '███▋──┃─', '────────')
-    >>> bar_text(0.45, 8, hold=0.8, ascii_only=True)
-    '####--|-'
+    >>> bar_text(0.45, 8, thin=True), bar_text(0.45, 8, hold=0.8, ascii_only=True)
+    ('━━━╸────', '####--|-')
     """
-    share = share if share == share else 0.0
-    eighths = round(8 * width * min(max(share, 0.0), 1.0))
-    if ascii_only:
-        cells = ["#"] * round(eighths / 8)
-    else:
-        cells = ["█"] * (eighths // 8) + [_EIGHTHS[eighths % 8]] * bool(eighths % 8)
-    cells += ["-" if ascii_only else "─"] * (width - len(cells))
+    whole, part, empty, mark = ("#", "", "-", "|") if ascii_only else ("━", "╸", "─", "┃") if thin else _BLOCKS
+    parts = len(part) + 1
+    filled = round(parts * width * min(max(share if share == share else 0.0, 0.0), 1.0))
+    cells = [whole] * (filled // parts) + ([part[filled % parts - 1]] if filled % parts else [])
+    cells += [empty] * (width - len(cells))
     if hold is not None and hold == hold and hold > 0:
-        cells[min(int(hold * width), width - 1)] = "|" if ascii_only else "┃"
+        cells[min(int(hold * width), width - 1)] = mark
     return "".join(cells)
 
 
@@ -82,13 +87,13 @@ def level_bar(level_db: float, hold_db: float) -> Bar:
 
 
 def level_text(level_db: float) -> str:
-    """A level in six characters.
+    """A level in six characters; below 24 bits there is silence.
 
     >>> level_text(-12.34), level_text(-math.inf), level_text(1.5), level_text(math.nan)
     (' -12.3', '  -inf', '  +1.5', '   nan')
     """
-    if not math.isfinite(level_db):
-        return f"{level_db:6}"
+    if level_db != level_db or level_db < SILENCE_DB:
+        return f"{level_db if level_db != level_db else -math.inf:6}"
     return f"{level_db:+6.1f}" if level_db > 0 else f"{level_db:6.1f}"
 
 

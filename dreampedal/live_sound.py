@@ -79,11 +79,11 @@ class Session:
     def __init__(self, opening: Opening) -> None:
         self.setlist = Setlist(opening.presets, opening.settings, opening.mode)
         preset = self.setlist.first()
-        rate = opening.sample_rate or devices.find(_device(opening.output), "output").default_rate
+        rate = opening.sample_rate or devices.find(opening.output, "output").default_rate
         self.live = LiveStream(
             preset.board,
-            input=_device(opening.input),
-            output=_device(opening.output),
+            input=opening.input,
+            output=opening.output,
             sample_rate=opening.sample_rate,
             channels=opening.channels,
             block_size=opening.block_size,
@@ -98,7 +98,7 @@ class Session:
         )
         midi = self.live.midi
         midi.mappings = getattr(preset, "midi", [])
-        midi.open(_device(opening.midi), virtual=opening.midi_virtual)
+        midi.open(opening.midi, virtual=opening.midi_virtual)
         if opening.learn:
             midi.learn(*place_of(opening.learn))
         self.live.start()
@@ -154,8 +154,3 @@ class Session:
 
     def _number(self, name: str) -> int:
         return self.setlist.names.index(name) if name in self.setlist.names else -1
-
-
-def _device(text: str | None) -> int | str | None:
-    """A device or port as the command line names it: a number, or a name."""
-    return int(text) if text is not None and text.isdecimal() else text

@@ -5,7 +5,9 @@ Colour only underlines what a word or a sign says too, so that it reads as well 
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -36,6 +38,17 @@ HELP = (
     ("q  ctrl-c", "fade out and quit"),
 )
 
+EVENTS = {
+    "late": "late block, played dry",
+    "held": "held hop, the last dream goes on",
+    "skipped": "skipped",
+    "input_xrun": "the device lost input",
+    "output_xrun": "the device lost output",
+    "ceiling": "ceiling reached",
+    "restart": "the device came back",
+}
+"""What the kinds of events are called; others by their own name."""
+
 SIDE = 32
 """Columns of the right-hand side."""
 
@@ -62,7 +75,7 @@ def draw(scene: Scene, width: int, height: int) -> RenderableType:
     if scene.help:
         return _help(height)
     meters = max(6, len(scene.memory.inputs) + 3) + 2
-    log = min(12, height - 36) if height >= 40 else 0
+    log = min(10, height - 26) if height >= 30 else 0
     rest = max(height - 2 - meters - 4 - log, 3)
     screen = Layout()
     screen.split_column(
@@ -114,13 +127,13 @@ def _levels(scene: Scene) -> Panel:
     load.add_column(width=8, no_wrap=True)
     for name, value in (("load median", scene.report["load_median"]), ("load p99.9", scene.report["load_p999"])):
         style = load_style(value)
-        load.add_row(name, Bar(value, ((float("inf"), style),)), Text(load_text(value), style))
+        load.add_row(name, Bar(value, ((float("inf"), style),), thin=True), Text(load_text(value), style))
     return _panel(Group(grid, load), "levels and load")
 
 
 def _meter(level: Level) -> tuple[RenderableType, RenderableType]:
     """One channel's bar and its peak in dBFS."""
-    return level_bar(level.shown, level.peak), level_text(level.peak if level.peak > -120 else float("-inf"))
+    return level_bar(level.shown, level.peak), level_text(level.peak)
 
 
 def _ledger(scene: Scene, lines: int) -> Panel:
@@ -154,7 +167,7 @@ def _knobs(scene: Scene, lines: int) -> Panel:
         chosen = index == scene.selected
         name = f"{knob.path} {knob.name}" if several else knob.name
         style = "bold" if chosen else ""
-        bar = Bar(knob.share, hold=knob.waits_at) if knob.share is not None else Text("")
+        bar = Bar(knob.share, hold=knob.waits_at, thin=True) if knob.share is not None else Text("")
         grid.add_row(
             ">" if chosen else "", Text(name, style), bar, Text(knob.shown, style), _source(knob, scene.snapshot)
         )
@@ -219,11 +232,27 @@ def _standing(scene: Scene) -> str:
 
 def _log(scene: Scene, lines: int) -> Panel:
     """The last things that happened, newest last."""
-    events = scene.report["events"][-max(lines, 0) :]
     text = Text("\n", no_wrap=True, overflow="ellipsis").join(
-        Text.assemble((f"{clock(event['seconds']):>8}  ", "dim"), event["text"] or event["kind"]) for event in events
+        Text.assemble((f"{clock(seconds):>8}  ", "dim"), words) for seconds, words in happened(scene.report["events"])
     )
+    text.rstrip()
+    text = Text("\n", no_wrap=True, overflow="ellipsis").join(text.split("\n")[-lines:])
     return _panel(text, "what happened")
+
+
+def happened(events: Iterable[Mapping[str, Any]]) -> list[tuple[float, str]]:
+    """Events as lines with the time of the last of each row of equal ones.
+
+    >>> late = {"kind": "late", "seconds": 1.0, "text": ""}
+    >>> happened([late, late | {"seconds": 2.0}, {"kind": "preset", "seconds": 3.0, "text": "bowed"}])
+    [(2.0, 'late block, played dry (2 times)'), (3.0, 'preset bowed')]
+    """
+    lines = []
+    for (kind, text), run in groupby(events, lambda event: (event["kind"], event["text"])):
+        same = list(run)
+        times = f" ({len(same)} times)" if len(same) > 1 else ""
+        lines.append((float(same[-1]["seconds"]), f"{EVENTS.get(kind, kind)}{' ' if text else ''}{text}{times}"))
+    return lines
 
 
 def _help(height: int) -> RenderableType:

@@ -39,7 +39,7 @@ def process(
     sound = Sound(preset, tuple(settings), ceiling_db, bits)
     sound.board()
     results, failed = [], False
-    with _bar(len(tasks)) as heard:
+    with progress_bar(len(tasks)) as heard:
         for task, result in render_all(tasks, sound, jobs, heard):
             if isinstance(result, Rendered):
                 results.append(asdict(result))
@@ -91,7 +91,7 @@ def _line(result: Rendered) -> str:
 
 
 @contextmanager
-def _bar(files: int) -> Iterator[Heard]:
+def progress_bar(files: int) -> Iterator[Heard]:
     """A progress bar on stderr with the time left; quiet where nobody looks."""
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()

@@ -109,7 +109,7 @@ def _played(player: Player, audio: Block, period: float, blocks: int) -> NDArray
     block = np.empty((audio.shape[0], size), np.float32)
     at, due = 0, time.perf_counter()
     for number in range(blocks):
-        block[:] = np.take(audio, range(at, at + size), axis=1, mode="wrap")
+        block[:] = audio[:, np.arange(at, at + size) % length]
         at = (at + size) % length
         time.sleep(max(0.0, due - time.perf_counter()))
         begin = time.perf_counter()

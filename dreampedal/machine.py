@@ -1,0 +1,125 @@
+"""What a machine and its libraries are, as far as playing live depends on them."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+import threading
+from collections.abc import Callable
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("numpy", "scipy", "numba", "onnxruntime-gpu", "onnxruntime", "pedalboard", "sounddevice", "python-rtmidi")
+
+
+def machine() -> dict[str, Any]:
+    """Versions, processors, where models run, and what the system grants. Every value is plain."""
+    import onnxruntime
+
+    from dreampedal.engine.device import why_no_cuda
+
+    missing = why_no_cuda()
+    return {
+        "dreampedal": metadata.version("dreampedal"),
+        "python": platform.python_version(),
+        "system": platform.platform(terse=True),
+        "processor": processor(),
+        "cores": os.cpu_count(),
+        "packages": versions(),
+        "providers": onnxruntime.get_available_providers(),
+        "gpu": missing is None,
+        "gpu_note": missing or "CUDA works",
+        "kernels": kernels(),
+        "real_time": real_time(),
+        "governor": governor(),
+        "portaudio": portaudio(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """The packages that are installed, by name."""
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def processor() -> str:
+    """What the processor calls itself."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()
+
+
+def governor() -> str | None:
+    """How Linux chooses the processor's clock; None where it does not say."""
+    try:
+        return Path("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor").read_text().strip()
+    except OSError:
+        return None
+
+
+def real_time() -> bool | None:
+    """Whether the system grants real-time priority; None where it is not asked for."""
+    if not hasattr(os, "sched_setscheduler"):
+        return None
+    from dreampedal.engine.live.interpreter import ask_for_real_time
+
+    return _in_a_thread(ask_for_real_time)
+
+
+def kernels() -> str:
+    """Where numba keeps what it compiled: `written` if it can, else every start compiles anew."""
+    import numba
+
+    import dreampedal.engine.effect as engine
+
+    folders = [numba.config.CACHE_DIR, str(Path(engine.__file__).parent / "__pycache__")]
+    chosen = Path(next(folder for folder in folders if folder))
+    if os.access(chosen if chosen.exists() else chosen.parent, os.W_OK):
+        return f"kept in {chosen}"
+    return "compiled at every start: the folder of the package cannot be written; set NUMBA_CACHE_DIR to one that can"
+
+
+def portaudio() -> str | None:
+    """The version of PortAudio; None where there is none."""
+    try:
+        import sounddevice
+    except OSError:
+        return None
+    return str(sounddevice.get_portaudio_version()[1].partition(",")[0])
+
+
+def _in_a_thread(ask: Callable[[], bool]) -> bool:
+    """The answer of a thread of its own, which keeps its priority for itself."""
+    answers: list[bool] = []
+    thread = threading.Thread(target=lambda: answers.append(ask()))
+    thread.start()
+    thread.join()
+    return answers[0]
+
+
+def advice(facts: dict[str, Any]) -> list[str]:
+    """What could be better, each in a line.
+
+    >>> advice({"real_time": True, "governor": "performance", "portaudio": "PortAudio V19", "kernels": "kept in /x"})
+    []
+    """
+    found = []
+    if facts["real_time"] is False and sys.platform == "linux":
+        found.append("no real-time priority: add `@audio - rtprio 90` to /etc/security/limits.d/audio.conf, join audio")
+    if facts["governor"] not in (None, "performance"):
+        found.append(f"processor's clock: {facts['governor']}; `cpupower frequency-set -g performance` steadies it")
+    if facts["portaudio"] is None:
+        found.append("no PortAudio library: install libportaudio2 (Debian, Ubuntu) or portaudio (Fedora, Arch, brew)")
+    if not facts["kernels"].startswith("kept"):
+        found.append(f"kernels are {facts['kernels']}")
+    return found
