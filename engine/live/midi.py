@@ -6,7 +6,7 @@
 >>> board = Board([Reverb(room_size=0.5)])
 >>> midi = Midi(lambda: board)
 >>> midi.map("cc:74", "0", "room_size", low=0, high=1)
-Mapping(source='cc:74', effect='0', parameter='room_size', action='', low=0, high=1, curve='linear', pickup=True)
+Mapping(source='cc:74', effect='0', parameter='room_size', low=0, high=1, curve='linear', pickup=True, action='')
 >>> midi.handle(ControlChange(1, 74, 20), board), midi.handle(ControlChange(1, 74, 127), board)
 ([], [Set(path='0', name='room_size', value=1.0)])
 """
@@ -148,7 +148,7 @@ class Midi:
         Raises:
             ValueError: for a source, place, parameter, range or curve that there is not.
         """
-        mapping = Mapping(source, self._place(effect), parameter, action, low, high, curve, pickup)
+        mapping = Mapping(source, self._place(effect), parameter, low, high, curve, pickup, action)
         require_mapping(mapping, self._playing())
         self._put(Knob(mapping), lambda old: old.mapping.target == mapping.target and old.mapping.source == source)
         return mapping
@@ -168,7 +168,7 @@ class Midi:
         A second message of the same pair right after the first tells a controller of 14 bits. Actions learn keys, too.
         Errors as for `map`.
         """
-        mapping = Mapping("cc:0", self._place(effect), parameter, action, low, high, curve, pickup)
+        mapping = Mapping("cc:0", self._place(effect), parameter, low, high, curve, pickup, action)
         require_mapping(mapping, self._playing())
         self._to_learn = mapping
 

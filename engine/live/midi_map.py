@@ -41,8 +41,6 @@ class Mapping:
     effect: str = ""
     """Place of an effect on the board, as in `Set.path`."""
     parameter: str = ""
-    action: str = ""
-    """`bypass` in place of an effect and a parameter: for as long as a key or pedal is down."""
     low: float | None = None
     """The parameter's value where the knob begins; by default the lowest that it takes. May be above `high`."""
     high: float | None = None
@@ -51,6 +49,8 @@ class Mapping:
     pickup: bool = True
     """Whether the knob does nothing until it comes by the present value; else the value jumps to the knob.
     A note has no travel, so it always sets `high` when it goes down and `low` when it comes up."""
+    action: str = ""
+    """`bypass` in place of an effect and a parameter: for as long as a key or pedal is down."""
 
     @property
     def target(self) -> tuple[str, str]:

@@ -72,10 +72,9 @@ def test_a_slow_parameter_is_not_put_down_because_it_lags(values, late):
     waiting, last = [], 1
     for value in [0, *values]:
         changes = knob.turn(ControlChange(1, 74, value), board)
-        assert [change.value for change in changes] == (
-            [] if value * 100 // 127 + 1 == last else [min(value * 100 // 127 + 1, 100)]
-        )
-        last = changes[0].value if changes else last
+        aim = min(value * 100 // 127 + 1, 100)
+        assert [change.value for change in changes] == ([] if aim == last else [aim])
+        last = aim
         waiting += changes
         while len(waiting) > late:
             board[0].strokes = waiting.pop(0).value

@@ -126,7 +126,10 @@ def test_what_no_knob_can_do_is_said(place, more, said):
 
 ACTIONS = {
     "unknown": (Mapping("note:60", action="bypas"), "action = 'bypas': expected one of bypass"),
-    "with a parameter": (Mapping("note:60", "0", "level_db", "bypass"), "action = 'bypass': expected no effect and no"),
+    "with a parameter": (
+        Mapping("note:60", "0", "level_db", action="bypass"),
+        "action = 'bypass': expected no effect and no",
+    ),
     "with a range": (Mapping("note:60", action="bypass", low=1), "action = 'bypass': expected no low and no high"),
     "on the wheel": (Mapping("bend", action="bypass"), "source = 'bend': expected a note or a controller for bypass"),
 }
