@@ -9,17 +9,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .devices import Device
 from .exchange import INPUT_LOST, OUTPUT_LOST, Exchange
 
 SILENT_SECONDS = 1.0
 """A device that asks for no block for so long is gone."""
 
+UNBELIEVABLE_SECONDS = 10.0
+
 
 class Connection:
-    """Opened on devices by their numbers. `wake` is a locked lock that each callback releases."""
+    """Opened on an input and an output device. `wake` is a locked lock that each callback releases."""
 
     def __init__(
-        self, exchange: Exchange, wake: threading.Lock, devices: tuple[int, int], columns: tuple[int, int]
+        self, exchange: Exchange, wake: threading.Lock, devices: tuple[Device, Device], columns: tuple[int, int]
     ) -> None:
         import sounddevice
 
@@ -27,10 +30,12 @@ class Connection:
         self._exchange, self._wake = exchange, wake
         self._ended = False
         self._seen, self._seen_at = -1, time.monotonic()
+        self._stop = sounddevice.CallbackStop
+        self._devices = devices
         self._stream = sounddevice.Stream(
             samplerate=exchange.sample_rate,
-            blocksize=exchange.block_size,
-            device=devices,
+            blocksize=blocks_asked(devices, exchange),
+            device=(devices[0].number, devices[1].number),
             channels=columns,
             dtype="float32",
             latency="low",
@@ -44,8 +49,12 @@ class Connection:
     @property
     def seconds(self) -> tuple[float, float]:
         """What the device says of its latency, in and out."""
-        first, last = self._stream.latency
-        return float(first), float(last)
+        first, last = map(float, self._stream.latency)
+        # PortAudio's figures for JACK run below zero, and around to days.
+        return (
+            first if 0 <= first < UNBELIEVABLE_SECONDS else self._devices[0].low_in,
+            last if 0 <= last < UNBELIEVABLE_SECONDS else self._devices[1].low_out,
+        )
 
     def is_lost(self) -> bool:
         """Whether the device went away: its stream ended, or it asks for nothing any more."""
@@ -62,6 +71,8 @@ class Connection:
     def _callback(
         self, indata: NDArray[np.float32], outdata: NDArray[np.float32], frames: int, times: Any, status: Any
     ) -> None:
+        if frames != self._exchange.block_size:
+            raise self._stop  # a server changed its block size: the monitor opens the device anew
         self._exchange.swap(indata, outdata, time.perf_counter())
         if status:
             self._xrun(status)
@@ -76,3 +87,13 @@ class Connection:
 
     def _finished(self) -> None:
         self._ended = True
+
+
+def blocks_asked(devices: tuple[Device, Device], exchange: Exchange) -> int:
+    """The block size that PortAudio is asked for: 0, the server's own, where JACK's is the one that we want.
+
+    If it is asked for the same size, PortAudio puts a buffer of one block between the server and the callback.
+    """
+    on_jack = all(device.host_api.startswith("JACK") for device in devices)
+    server = round(devices[0].low_in * devices[0].default_rate)
+    return 0 if on_jack and server == exchange.block_size else exchange.block_size

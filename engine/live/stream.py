@@ -30,7 +30,7 @@ from .midi import Midi
 from .player import Player, Program
 from .recorder import Recorder
 from .report import Report, snapshot
-from .take import Header, Restarted
+from .take import Header, Restarted, models_of
 from .tape import Tape
 from .worker import Worker
 
@@ -99,7 +99,7 @@ class LiveStream:
         devices.check(self.input, self.output, self.sample_rate, self._columns)
         self.block_size, self.buffer_blocks, self.ceiling_db = block_size, buffer_blocks, ceiling_db
         self.presets = tuple(presets)
-        self.midi = Midi()
+        self.midi = Midi(lambda: self.board)
         self._record, self._load, self._describe = record, load, describe
         first = board if isinstance(board, Rack) else Board([board])
         self._player = Player(first, self.sample_rate, self.channels, block_size, latency, describe, name)
@@ -316,8 +316,8 @@ class LiveStream:
             self._connection = None
         try:
             devices.refresh()
-            self.input = devices.find(self.input.name, "input")
-            self.output = devices.find(self.output.name, "output")
+            self.input = devices.find(self.input.full_name, "input")
+            self.output = devices.find(self.output.full_name, "output")
             sample = self.exchange.captured * self.block_size
             self._connection = self._connected()
         except (ValueError, OSError, RuntimeError):
@@ -325,11 +325,12 @@ class LiveStream:
             return
         self._restarts += 1
         self._trouble = ""
+        self.midi.reopen()
         self.journal.tell(sample, Restarted(sample))
 
     def _connected(self) -> Connection:
         return Connection(
-            self.exchange, self.worker.wake, (self.input.number, self.output.number), self._columns
+            self.exchange, self.worker.wake, (self.input, self.output), self._columns
         )
 
     def _header(self) -> Header:
@@ -347,11 +348,3 @@ class LiveStream:
             models=models_of(program.mirror.board),
         )
 
-
-def models_of(board: Rack) -> dict[str, str]:
-    """Content hash of each model on a board, by the name that the board gives it."""
-    from ..spectral import SpectralEffect
-    from .changes import paths
-
-    dreaming = [item for _, item in paths(board) if isinstance(item, SpectralEffect)]
-    return {effect.model: effect.loaded_model().manifest.content_hash for effect in dreaming}

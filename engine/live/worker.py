@@ -150,7 +150,7 @@ class Worker:
             self._edited = False
             self._ascent_seconds = change.ascent_seconds
             if change.midi is not None:
-                self.midi.mappings[:] = change.midi
+                self.midi.mappings = change.midi
             change = self.player.swap(change)
         else:
             self.player.apply(change)
