@@ -20,17 +20,19 @@ if TYPE_CHECKING:
     from dreampedal.engine.board import Board
     from dreampedal.engine.mix import Mix
     from dreampedal.presets.loader import load_preset, save_preset
+    from dreampedal.presets.playing import LiveStream
 
 from dreampedal.engine.library import library
 
 __version__ = "0.1.0"
 
-__all__ = ["Amplify", "Board", "Dream", "Mix", "library", "load_preset", "save_preset"]
+__all__ = ["Amplify", "Board", "Dream", "LiveStream", "Mix", "library", "load_preset", "save_preset"]
 
 _HOME = {
     "Amplify": "dreampedal.effects.amplify",
     "Board": "dreampedal.engine.board",
     "Dream": "dreampedal.effects.dream",
+    "LiveStream": "dreampedal.presets.playing",
     "Mix": "dreampedal.engine.mix",
     "load_preset": "dreampedal.presets.loader",
     "save_preset": "dreampedal.presets.loader",
