@@ -28,7 +28,7 @@ class LiveStream(EngineStream):
         board: Rack | Effect,
         *,
         load: Callable[[str], Any] = read_preset,
-        describe: Callable[[Rack], str] = render,
+        describe: Callable[[Any], str] = render,
         presets: Sequence[str] = (),
         **settings: Any,
     ) -> None:

@@ -40,7 +40,7 @@ class Builder:
 
     def want_board(self, board: Rack | Effect, name: str) -> None:
         """Play this board as soon as it is ready."""
-        rack = board if isinstance(board, Rack) else Board([board])
+        rack = board if isinstance(board, Board) else Board([board])
         self._wish(name, lambda: (rack, None))
 
     def want(self, name: str) -> None:

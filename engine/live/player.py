@@ -221,11 +221,17 @@ def warm_up(stream: Stream, channels: int, block_size: int) -> float:
     The shortest of each, since whatever else a machine does only makes them longer.
     """
     asked: list[int] = []
+
+    def heard(hop: int) -> bool:
+        asked.append(hop)
+        return False
+
     for part in all_in(stream):
         if hasattr(part, "pace"):
-            part.pace = lambda hop: bool(asked.append(hop))
+            part.pace = heard
     noise = np.random.default_rng(0).uniform(-0.1, 0.1, (channels, WARM_UP_SAMPLES)).astype(np.float32)
-    plain, ascents = [], []
+    plain: list[float] = []
+    ascents: list[float] = []
     for at in range(0, WARM_UP_SAMPLES, block_size):
         asked.clear()
         begin = time.perf_counter()

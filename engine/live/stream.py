@@ -45,7 +45,7 @@ class LiveStream:
     """Plays an audio device through a board.
 
     Args:
-        board: what plays, a board or one effect. Set its parameters and edit its list as it plays: both are heard.
+        board: what plays; anything but a `Board` is put on one. Set its parameters and edit its list as it plays: both are heard.
         input: the device that is heard, by number, name or part of a name; None for the system's own choice.
         output: the device that plays, likewise.
         sample_rate: in Hz; None for what the output device prefers.
@@ -101,7 +101,7 @@ class LiveStream:
         self.presets = tuple(presets)
         self.midi = Midi(lambda: self.board)
         self._record, self._load, self._describe = record, load, describe
-        first = board if isinstance(board, Rack) else Board([board])
+        first = board if isinstance(board, Board) else Board([board])
         self._player = Player(first, self.sample_rate, self.channels, block_size, latency, describe, name)
         self._connection: Connection | None = None
         self._recorder: Recorder | None = None
