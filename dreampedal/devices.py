@@ -14,6 +14,9 @@ from dreampedal.engine.live.devices import Device, audio_devices, find
 
 from .console import fail, print_json
 
+SHORT = {"JACK Audio Connection Kit": "JACK"}
+"""Interfaces whose names leave no room for those of devices."""
+
 
 @dataclass
 class Listing:
@@ -44,24 +47,13 @@ class Listing:
 
 
 def run(as_json: bool) -> int:
-    """List devices; the status to exit with: 2 where neither audio nor MIDI can be listed."""
+    """List devices; the status to exit with: 2 where there is no library to list audio devices with."""
     found = listing()
     if as_json:
         print_json(found.document())
-        return 2 if found.audio_trouble and found.midi_trouble else 0
-    console = Console()
-    if found.audio:
-        console.print(_audio_table(found))
     else:
-        print(audio_line(found))
-    if found.midi_trouble:
-        print(f"MIDI: {found.midi_trouble}")
-    else:
-        print(f"\nMIDI inputs:  {_numbered(found.midi_inputs) or 'none: plug in a controller, or use --midi-virtual'}")
-        print(f"MIDI outputs: {_numbered(found.midi_outputs) or 'none'}")
-    if found.audio_trouble and found.midi_trouble:
-        return fail("there is nothing to list devices through: no PortAudio library and no MIDI system")
-    return 0
+        _print(found)
+    return fail(found.audio_trouble) if found.audio_trouble else 0
 
 
 def listing() -> Listing:
@@ -103,15 +95,27 @@ def _midi() -> tuple[list[str], list[str]]:
     return input_names(), output_names()
 
 
+def _print(found: Listing) -> None:
+    """All devices, and what to do where there are none."""
+    if found.audio:
+        Console().print(_audio_table(found))
+    elif not found.audio_trouble:
+        print(audio_line(found))
+    if found.midi_trouble:
+        print(f"MIDI: {found.midi_trouble}")
+        return
+    print(f"MIDI inputs:  {_numbered(found.midi_inputs) or 'none: plug in a controller, or use --midi-virtual'}")
+    print(f"MIDI outputs: {_numbered(found.midi_outputs) or 'none'}")
+
+
 def _audio_table(found: Listing) -> Table:
     """The audio devices, a line each."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("", justify="right")
     table.add_column("audio device", overflow="fold")
-    for name in ("in", "out", "rate"):
+    for name in ("in", "out", "Hz", "latency in, out"):
         table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("latency in, out", justify="right", no_wrap=True)
-    table.add_column("through")
+    table.add_column("through", overflow="fold")
     table.add_column("default", no_wrap=True)
     for device in found.audio:
         marks = [
@@ -122,7 +126,7 @@ def _audio_table(found: Listing) -> Table:
         table.add_row(
             str(device.number), Text(device.name), str(device.inputs), str(device.outputs),
             f"{device.default_rate:g}", f"{1000 * device.low_in:.1f}, {1000 * device.low_out:.1f} ms",
-            Text(device.host_api), " ".join(marks),
+            Text(SHORT.get(device.host_api, device.host_api)), " ".join(marks),
         )  # fmt: skip
     return table
 

@@ -143,7 +143,7 @@ def _print_machine(console: Console, facts: dict[str, Any], devices: Listing) ->
     lines = {
         "machine": f"{facts['processor']}, {facts['cores']} cores, {facts['system']}",
         "versions": f"dreampedal {facts['dreampedal']}, Python {facts['python']}, {packages}",
-        "models run on": f"{providers}; GPU: {'yes' if facts['gpu'] else 'no'} ({facts['gpu_note']})",
+        "onnxruntime": f"{providers}; GPU: {'yes' if facts['gpu'] else 'no'} ({facts['gpu_note']})",
         "kernels": facts["kernels"],
         "real time": f"priority {granted}",
         "audio": f"{facts['portaudio'] or 'no PortAudio'}; {audio_line(devices)}",

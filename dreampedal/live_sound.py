@@ -13,8 +13,7 @@ from dataclasses import asdict, replace
 from multiprocessing.connection import Connection
 
 from dreampedal.engine.live import devices
-from dreampedal.engine.live.stream import LiveStream
-from dreampedal.presets.boards import render
+from dreampedal.presets.playing import LiveStream
 
 from .console import one_line
 from .live_knobs import knobs_of, place_of, turn
@@ -92,12 +91,11 @@ class Session:
             ceiling_db=opening.ceiling_db,
             record=opening.record,
             load=self.setlist.load,
-            describe=render,
             presets=self.setlist.names,
             name=self.setlist.names[0],
         )
         midi = self.live.midi
-        midi.mappings = getattr(preset, "midi", [])
+        midi.mappings = preset.midi
         midi.open(opening.midi, virtual=opening.midi_virtual)
         if opening.learn:
             midi.learn(*place_of(opening.learn))

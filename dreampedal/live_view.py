@@ -100,7 +100,7 @@ def _head(scene: Scene, width: int) -> RenderableType:
     top.add_column(no_wrap=True, overflow="ellipsis", ratio=1)
     top.add_column(no_wrap=True, justify="right")
     title = Text.assemble(("DreamPedal", "bold magenta"), "  ", (report["preset"] or "a board", "bold"))
-    top.add_row(title, Text.assemble((rate, "dim"), "  ", (f" {state} ", style), f" {clock(report['seconds'])}"))
+    top.add_row(title, Text.assemble((rate, "dim"), "  ", (f"{state:^8}", style), f" {clock(report['seconds'])}"))
     room = (width - 6 - (5 + len(opened.midi) if opened.midi else 0)) // 2 - 2
     under = Text.assemble(("in ", "dim"), shortened(opened.input, room), ("  out ", "dim"))
     under.append(shortened(opened.output, room))
