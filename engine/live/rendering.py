@@ -77,7 +77,7 @@ class Rendering:
         self._skipped = [entry for entry in take.entries if isinstance(entry, Skipped)] if not master else []
         self._changes: dict[int, list[Changed]] = defaultdict(list)
         self._panic: dict[int, bool] = {}
-        for text in self._texts():
+        for text in boards_of(take):
             if not text:
                 raise ValueError(
                     f"{take.folder}: a board of it could not be written down, as it holds a plugin that does not tell "
@@ -187,13 +187,6 @@ class Rendering:
             else:
                 player.apply(change)
 
-    def _texts(self) -> Iterator[str]:
-        """Every board of the take as TOML."""
-        yield self.take.header.board
-        for entry in self.take.entries:
-            if isinstance(entry, Changed) and isinstance(entry.change, Swap):
-                yield entry.change.board
-
     def _latency(self, first: Rack) -> int:
         """What the boards need now, which in a master may be more or less than they had."""
         header = self.take.header
@@ -204,7 +197,7 @@ class Rendering:
                     f"{self.take.folder}: its board has a latency of {found} samples: expected at most {header.latency}"
                 )
             return header.latency
-        boards = [first, *(self._build(text) for text in set(self._texts()) - {header.board})]
+        boards = [first, *(self._build(text) for text in set(boards_of(self.take)) - {header.board})]
         return max(board.latency_at(header.sample_rate) for board in boards)
 
     def _sort(self) -> None:
@@ -226,6 +219,14 @@ class Rendering:
         begins = (self.take.samples - self.take.header.sample_rate * STOP_SECONDS) // self.take.header.block_size
         block, on = next(reversed(self._panic.items()), (-1, False))
         return on and block >= begins
+
+
+def boards_of(take: Take) -> Iterator[str]:
+    """Every board of a take as TOML, the first and those that were swapped in."""
+    yield take.header.board
+    for entry in take.entries:
+        if isinstance(entry, Changed) and isinstance(entry.change, Swap):
+            yield entry.change.board
 
 
 def count(take: Take) -> Counts:

@@ -80,17 +80,19 @@ class Performance:
         if block in self.skipped:
             self.journal.tell(start, Skipped(block, block))
             return
-        now = [change for change in self.changes if start <= change[0] < start + self.size]
-        cuts = [(at - start, partial(self._change, at, change)) for at, change in now]
-        if self.waiting_boards and not self.player.coming and not any(isinstance(change, tuple) for _, change in now):
-            cuts.insert(0, (0, partial(self._change, start, self.waiting_boards.pop(0))))
+        now = [(start, change) for change in self.waiting_boards]
+        now += [change for change in self.changes if start <= change[0] < start + self.size]
+        self.waiting_boards, cuts, may_swap = [], [], not self.player.coming
+        for at, change in now:
+            if isinstance(change, tuple) and not may_swap:
+                self.waiting_boards.append(change)  # one fade after the other; where nothing changes nothing is cut
+                continue
+            may_swap = may_swap and not isinstance(change, tuple)
+            cuts.append((at - start, partial(self._change, at, change)))
         self.exchange.publish(block, self.player.process_cut(self.exchange.captured_block(block), cuts))
 
     def _change(self, at, change):
         if isinstance(change, tuple):
-            if self.player.coming:
-                self.waiting_boards.append(change)
-                return
             change = self.player.swap(self.player.prepare(change[1], change[0]))
             assert isinstance(change, Swap)
         else:
