@@ -5,15 +5,19 @@ Where a JACK server runs, every client of it is a device, and "system" is the so
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import Any, Literal
+from typing import Literal
+
+from .portaudio import JACK, portaudio, refresh
+from .silence import silence
+
+__all__ = ["Device", "audio_devices", "check", "choose", "find", "refresh"]
 
 Direction = Literal["input", "output"]
 
 HOST_APIS = (
-    "JACK Audio Connection Kit",
+    JACK,
     "ASIO",
     "Core Audio",
     "Windows WASAPI",
@@ -63,7 +67,7 @@ def audio_devices() -> list[Device]:
     Raises:
         ValueError: if the PortAudio library is not there.
     """
-    sounddevice = _portaudio()
+    sounddevice = portaudio()
     host_apis = [api["name"] for api in sounddevice.query_hostapis()]
     return [
         Device(
@@ -145,7 +149,7 @@ def check(input: Device, output: Device, sample_rate: float, channels: tuple[int
             f"{input.name} is a device of {input.host_api} and {output.name} of {output.host_api}: "
             "choose both from one of them"
         )
-    sounddevice = _portaudio()
+    sounddevice = portaudio()
     for device, direction, columns, ask in (
         (input, "input", channels[0], sounddevice.check_input_settings),
         (output, "output", channels[1], sounddevice.check_output_settings),
@@ -154,7 +158,8 @@ def check(input: Device, output: Device, sample_rate: float, channels: tuple[int
         if columns > has:
             raise ValueError(f"{device.name} has {has} {direction} channels: {columns} were asked for")
         try:
-            ask(device=device.number, channels=columns, dtype="float32", samplerate=sample_rate)
+            with silence():
+                ask(device=device.number, channels=columns, dtype="float32", samplerate=sample_rate)
         except sounddevice.PortAudioError as error:
             raise ValueError(
                 f"{device.name} refuses {sample_rate:g} Hz with {columns} {direction} channels "
@@ -162,31 +167,10 @@ def check(input: Device, output: Device, sample_rate: float, channels: tuple[int
             ) from error
 
 
-def refresh() -> None:
-    """Look for devices anew: some may have come or gone. Only while no stream is open: it would end all of them."""
-    sounddevice = _portaudio()
-    sounddevice._terminate()
-    sounddevice._initialize()
-
-
-def _portaudio() -> Any:
-    """The module sounddevice, which loads the PortAudio library."""
-    try:
-        import sounddevice
-    except OSError as error:
-        remedy = (
-            "apt install libportaudio2, or your system's package of it"
-            if sys.platform == "linux"
-            else "pip install --force-reinstall sounddevice"
-        )
-        raise ValueError(f"no PortAudio library, which plays and records: {remedy}") from error
-    return sounddevice
-
-
 def _usual(able: list[Device], direction: Direction) -> Device:
     """A JACK server's own device, or else what the system prefers, or else the first."""
-    sounddevice = _portaudio()
-    jack = [device for device in able if device.host_api == HOST_APIS[0]]
+    sounddevice = portaudio()
+    jack = [device for device in able if device.host_api == JACK]
     if jack:
         return next((device for device in jack if device.name == "system"), jack[0])
     preferred = sounddevice.default.device[0 if direction == "input" else 1]
