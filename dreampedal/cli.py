@@ -146,7 +146,7 @@ def live(
     block: Annotated[int, typer.Option(metavar="SAMPLES", help="At least 32: smaller is sooner and costs more.")] = 128,
     buffers: Annotated[int, typer.Option(metavar="BLOCKS", help="Blocks of reserve; each adds latency.")] = 1,
     mode: Annotated[
-        str | None, typer.Option(metavar="MODE", help="studio, live or instant, in place of the presets' own.")
+        str | None, typer.Option(metavar="MODE", help="studio, live or instant; else as presets say, or live.")
     ] = None,
     settings: Annotated[
         list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter: amount=0.5.")
@@ -196,7 +196,7 @@ def doctor(
     output_device: Annotated[str | None, typer.Option("--output", metavar="DEV", help="As for live.")] = None,
     rate: Annotated[float | None, typer.Option(metavar="HZ", help="Sample rate; else the device's own.")] = None,
     block: Annotated[int, typer.Option(metavar="SAMPLES", help="For the loopback.")] = 128,
-    mode: Annotated[str | None, typer.Option(metavar="MODE", help="studio, live or instant.")] = None,
+    mode: Annotated[str | None, typer.Option(metavar="MODE", help="As for live.")] = None,
     seconds: Annotated[float, typer.Option(metavar="S", help="How long each block size is played.")] = 3.0,
     loopback: Annotated[
         bool, typer.Option("--loopback", help="Measure the round trip: connect the output to the input first.")

@@ -12,7 +12,7 @@ from .console import fail
 from .live_keys import Keys, keyboard
 from .live_link import Link, sound
 from .live_meters import Memory
-from .live_talk import Command, Ended, Opened, Opening, Refused, Snapshot, Stop
+from .live_talk import Command, Ended, Opened, Opening, Preparing, Refused, Snapshot, Stop
 from .live_text import Lines, Silent
 
 TICK_SECONDS = 0.05
@@ -73,11 +73,13 @@ def _opened(link: Link, as_json: bool) -> tuple[Opened | Refused, Snapshot | Non
     waiting = console.status("getting ready") if console.is_terminal and not as_json else nullcontext()
     until = time.monotonic() + OPENING_SECONDS
     opened: Opened | None = None
-    with waiting:
+    with waiting as status:
         while time.monotonic() < until:
             for message in link.messages(1.0):
                 if isinstance(message, Refused):
                     return message, None
+                if isinstance(message, Preparing) and status:
+                    status.update(f"getting ready: {message.what}")
                 if isinstance(message, Opened):
                     opened = message
                 elif isinstance(message, Snapshot) and opened:

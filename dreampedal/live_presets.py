@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import copy
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from dreampedal.engine.library import library, listed
 from dreampedal.presets.boards import Preset
@@ -13,6 +14,9 @@ from dreampedal.presets.loader import preset_names, read_preset
 from dreampedal.presets.settings import apply
 
 MODES = ("studio", "live", "instant")
+
+USUAL_MODE = "live"
+"""An instrument answers in a few milliseconds, where `studio` waits for a whole window."""
 
 FIRST = "hall_of_flutes"
 """What plays when nobody chooses."""
@@ -24,7 +28,7 @@ class Setlist:
     Args:
         chosen: names or paths, the one that begins first. With one or none, all of the library follow it.
         settings: `key=value`, for the first preset, and for the others as far as they have such a parameter.
-        mode: of every spectral effect, in place of what the presets say.
+        mode: of every spectral effect; None leaves it to each preset, and is `live` for one that does not say.
 
     >>> Setlist(["organ_loft", "bowed"]).names
     ('organ_loft', 'bowed')
@@ -42,7 +46,7 @@ class Setlist:
         if not self.is_closed:
             self._files |= {name: path for name, path in preset_names().items() if name not in self._files}
         self._settings = tuple(settings)
-        self._mode = (f"mode={mode}",) if mode else ()
+        self._mode = mode
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -52,12 +56,18 @@ class Setlist:
     def first(self) -> Preset:
         """The preset to begin with; a ValueError if it cannot be read or does not have what is set."""
         path = self._files[self.names[0]]
-        return read_preset(path, [*_fitting(path, self._mode), *self._settings])
+        return read_preset(path, [*self._mode_of(path), *self._settings])
 
     def load(self, name: str) -> Preset:
         """A preset by its name in the list."""
         path = self._files[name]
-        return read_preset(path, _fitting(path, (*self._mode, *self._settings)))
+        return read_preset(path, [*self._mode_of(path), *_fitting(path, self._settings)])
+
+    def _mode_of(self, path: Path) -> list[str]:
+        """The setting of a preset's mode, if it has effects that take one."""
+        if self._mode is None and any("mode" in table for table in _all_of(_tables(path))):
+            return []
+        return _fitting(path, [f"mode={self._mode or USUAL_MODE}"])
 
     def latency_at(self, sample_rate: float) -> int:
         """The latency in samples that the session needs: of all that were chosen, else of the first."""
@@ -73,15 +83,29 @@ def _name(chosen: str) -> str:
 
 
 def _fitting(path: Path, settings: Sequence[str]) -> list[str]:
-    """Those settings that a preset has parameters for. A file that is no preset has none; reading it tells why."""
+    """Those settings that a preset has parameters for."""
+    tables = _tables(path)
+    return [setting for setting in settings if _fits(setting, copy.deepcopy(tables))]
+
+
+def _tables(path: Path) -> list[dict[str, Any]]:
+    """The effects of a preset as they are written. A file that is no preset has none; reading it tells why."""
     try:
         tables = tomllib.loads(path.read_text(encoding="utf-8"))["effects"]
-        return [setting for setting in settings if _fits(setting, copy.deepcopy(tables))]
+        return [table for table in tables if isinstance(table, dict)]
     except (OSError, ValueError, KeyError, TypeError):
         return []
 
 
-def _fits(setting: str, tables: list[dict[str, object]]) -> bool:
+def _all_of(tables: Sequence[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Tables, and those inside them."""
+    for table in tables:
+        yield table
+        inside = table.get("effects", [])
+        yield from _all_of([each for each in inside if isinstance(each, dict)] if isinstance(inside, list) else [])
+
+
+def _fits(setting: str, tables: list[dict[str, Any]]) -> bool:
     try:
         apply(setting, tables)
     except ValueError:

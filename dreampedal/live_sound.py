@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import time
 import traceback
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from multiprocessing.connection import Connection
 
+from dreampedal.engine.effect import require_rate
 from dreampedal.engine.live import devices
 from dreampedal.presets.playing import LiveStream
 
@@ -26,6 +28,7 @@ from .live_talk import (
     LedgerRow,
     Opened,
     Opening,
+    Preparing,
     Refused,
     Silence,
     Snapshot,
@@ -44,7 +47,7 @@ EVENTS_SHOWN = 20
 def serve(pipe: Connection, opening: Opening) -> None:
     """Play until told to stop, or until nobody is there to tell."""
     try:
-        session = Session(opening)
+        session = Session(opening, lambda what: pipe.send(Preparing(what)))
     except Exception as error:  # whatever it is, the user is told, and the log has the rest
         traceback.print_exc()
         pipe.send(Refused(one_line(error)))
@@ -55,8 +58,12 @@ def serve(pipe: Connection, opening: Opening) -> None:
     except (EOFError, BrokenPipeError, ConnectionResetError):
         session.live.stop()
         return
+    silent = session.live.panicked
     session.live.stop()
-    pipe.send(Ended(session.snapshot(whole=True), session.take))
+    # A stream fades out by its own panic; what is told is whether a user had called for it.
+    last = session.snapshot(whole=True)
+    last.report["panicked"] = silent
+    pipe.send(Ended(last, session.take))
 
 
 def _answer(pipe: Connection, session: Session) -> None:
@@ -75,10 +82,14 @@ def _answer(pipe: Connection, session: Session) -> None:
 class Session:
     """A live stream with its presets and its MIDI; running when it has been made."""
 
-    def __init__(self, opening: Opening) -> None:
+    def __init__(self, opening: Opening, tell: Callable[[str], None]) -> None:
+        if opening.sample_rate is not None:
+            require_rate(opening.sample_rate)
+        rate = opening.sample_rate or devices.find(opening.output, "output").default_rate
         self.setlist = Setlist(opening.presets, opening.settings, opening.mode)
         preset = self.setlist.first()
-        rate = opening.sample_rate or devices.find(opening.output, "output").default_rate
+        self._read_all(tell)
+        tell("the device")
         self.live = LiveStream(
             preset.board,
             input=opening.input,
@@ -102,6 +113,19 @@ class Session:
         self.live.start()
         self.take = str(self.live.take or "")
         self._wanted = 0
+
+    def _read_all(self, tell: Callable[[str], None]) -> None:
+        """Read every preset once: to parse a model while a stream plays would keep the interpreter from it.
+
+        A preset of the library that cannot be read is told when someone asks for it; one that was chosen, now.
+        """
+        for name in self.setlist.names:
+            tell(name)
+            try:
+                self.setlist.load(name)
+            except ValueError:
+                if self.setlist.is_closed:
+                    raise
 
     def opened(self) -> Opened:
         """What was opened."""

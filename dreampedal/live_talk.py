@@ -1,7 +1,7 @@
 """What the terminal's process and the sound's process say to each other, as plain data.
 
-The terminal sends an `Opening` and then commands; the sound answers `Opened` or `Refused`, then a `Snapshot` about ten
-times a second, and `Ended` when it has been told to `Stop`.
+The terminal sends commands; the sound says what it is `Preparing`, then `Opened` or `Refused`, then a `Snapshot` about
+ten times a second, and `Ended` when it has been told to `Stop`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ class Opening:
     """In the order of the keys; the first one plays. Empty: all there are."""
     settings: tuple[str, ...] = ()
     mode: str | None = None
+    """Of every spectral effect; None leaves it to the presets, and is `live` for those that do not say."""
     input: str | None = None
     output: str | None = None
     sample_rate: float | None = None
@@ -58,6 +59,13 @@ class Knob:
     """The control that is mapped to it, like `CC 74`."""
     waits_at: float | None = None
     """Where the control stands, as `share`, while it has yet to be moved to where the value is."""
+
+
+@dataclass(frozen=True)
+class Preparing:
+    """What is being made ready, before the sound runs."""
+
+    what: str
 
 
 @dataclass(frozen=True)
@@ -152,4 +160,4 @@ class Stop:
 
 
 Command = ToggleBypass | Silence | Sound | Choose | Step | Turn | Learn | Stop
-Message = Opened | Snapshot | Refused | Ended
+Message = Preparing | Opened | Snapshot | Refused | Ended
