@@ -13,7 +13,7 @@ from dreampedal.engine.live.exchange import Exchange
 from dreampedal.engine.live.journal import Journal
 from dreampedal.engine.live.player import Player
 from dreampedal.engine.live.recorder import Recorder
-from dreampedal.engine.live.take import Changed, Header, Held, Skipped
+from dreampedal.engine.live.take import Changed, Header, Held, Skipped, models_of
 from dreampedal.engine.live.tape import Tape
 from dreampedal.presets.boards import parse, render
 
@@ -45,7 +45,7 @@ class Performance:
         """The folder of the take, and what was heard."""
         header = Header(
             self.rate, self.audio.shape[0], self.size, self.ahead, self.player.latency, -1.0,
-            self.player.current.text,
+            self.player.current.text, models=models_of(self.player.current.mirror.board),
         )  # fmt: skip
         recorder = Recorder(parent, header)
         self.journal.keeps_entries = True
