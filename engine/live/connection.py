@@ -9,8 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import portaudio
 from .devices import Device
 from .exchange import INPUT_LOST, OUTPUT_LOST, Exchange
+from .silence import silence
 
 SILENT_SECONDS = 1.0
 """A device that asks for no block for so long is gone."""
@@ -24,27 +26,27 @@ class Connection:
     def __init__(
         self, exchange: Exchange, wake: threading.Lock, devices: tuple[Device, Device], columns: tuple[int, int]
     ) -> None:
-        import sounddevice
-
+        sounddevice = portaudio.portaudio()
         exchange.warm()
         self._exchange, self._wake = exchange, wake
         self._ended = False
         self._seen, self._seen_at = -1, time.monotonic()
         self._stop = sounddevice.CallbackStop
         self._devices = devices
-        self._stream = sounddevice.Stream(
-            samplerate=exchange.sample_rate,
-            blocksize=blocks_asked(devices, exchange),
-            device=(devices[0].number, devices[1].number),
-            channels=columns,
-            dtype="float32",
-            latency="low",
-            callback=self._callback,
-            finished_callback=self._finished,
-            clip_off=True,
-            dither_off=True,
-        )
-        self._stream.start()
+        with silence():
+            self._stream = sounddevice.Stream(
+                samplerate=exchange.sample_rate,
+                blocksize=blocks_asked(devices, exchange),
+                device=(devices[0].number, devices[1].number),
+                channels=columns,
+                dtype="float32",
+                latency="low",
+                callback=self._callback,
+                finished_callback=self._finished,
+                clip_off=True,
+                dither_off=True,
+            )
+            self._stream.start()
 
     @property
     def seconds(self) -> tuple[float, float]:
@@ -62,11 +64,11 @@ class Connection:
         if captured != self._seen:
             self._seen, self._seen_at = captured, now
         patience = SILENT_SECONDS + 8 * self._exchange.block_size / self._exchange.sample_rate
-        return self._ended or now - self._seen_at > patience
+        return self._ended or not self._stream.active or now - self._seen_at > patience
 
     def close(self) -> None:
         """Let go of the device, even if it is gone."""
-        self._stream.close(ignore_errors=True)
+        portaudio.close(self._stream)
 
     def _callback(
         self, indata: NDArray[np.float32], outdata: NDArray[np.float32], frames: int, times: Any, status: Any

@@ -119,7 +119,7 @@ class Player:
             )
         seconds = warm_up(trial, self.channels, self.block_size)
         stream = mirror.board.stream(self.sample_rate, self.channels, self.block_size)
-        text = self._describe(mirror.board) if self._describe else ""
+        text = self._told(mirror.board)
         line = DelayLine(self.latency - stream.latency, self.channels)
         program = Program(mirror, name, text, stream, line)
         program.ascent_seconds = seconds
@@ -170,6 +170,13 @@ class Player:
             change()
         out[:, at:] = self.process(block[:, at:])
         return out
+
+    def _told(self, board: Rack) -> str:
+        """A board as text; empty for one that no text can tell, such as one with a VST3. It plays all the same."""
+        try:
+            return self._describe(board) if self._describe else ""
+        except ValueError:
+            return ""
 
     def _asked(self, program: Program, stream: int) -> Callable[[int], bool]:
         """The question of one stream, with its place."""

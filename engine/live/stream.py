@@ -105,7 +105,7 @@ class LiveStream:
         self._player = Player(first, self.sample_rate, self.channels, block_size, latency, describe, name)
         self._connection: Connection | None = None
         self._recorder: Recorder | None = None
-        self._trouble, self._restarts, self._used, self._muted = "", 0, False, False
+        self._trouble, self._restarts, self._used, self._resuming = "", 0, False, False
         self._make()
 
     def _make(self) -> None:
@@ -242,13 +242,13 @@ class LiveStream:
 
     def panic(self) -> None:
         """Silence at once. What rings in the board is forgotten meanwhile."""
-        self._muted = False
+        self._resuming = False
         self.exchange.panic[0] = 1
         self._builder.want_board(self.board, self.name)
 
     def resume(self) -> None:
         """Sound again, as soon as a board that remembers nothing is there."""
-        self._muted = True
+        self._resuming = True
 
     def replace(self, board: Rack | Effect, name: str = "") -> None:
         """Fade to another board as soon as it is ready. Returns at once; `report().message` tells if it fails."""
@@ -303,8 +303,8 @@ class LiveStream:
         while not self._stopping.wait(MONITOR_SECONDS):
             self.journal.collect()
             self.midi.check()
-            if self._muted and not self._builder.loading and not self.worker.requests and not self._player.coming:
-                self.exchange.panic[0], self._muted = 0, False
+            if self._resuming and not self._builder.loading and not self.worker.requests and not self._player.coming:
+                self.exchange.panic[0], self._resuming = 0, False
             if self._connection is None or self._connection.is_lost():
                 self._reconnect()
 
