@@ -45,7 +45,8 @@ class LiveStream:
     """Plays an audio device through a board.
 
     Args:
-        board: what plays; anything but a `Board` is put on one. Set its parameters and edit its list as it plays: both are heard.
+        board: what plays; anything but a `Board` is put on one. Set its parameters and edit its list as it plays: both
+            are heard.
         input: the device that is heard, by number, name or part of a name; None for the system's own choice.
         output: the device that plays, likewise.
         sample_rate: in Hz; None for what the output device prefers.
