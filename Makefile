@@ -10,7 +10,7 @@ CHECKED := build/check
 PACKAGES := dreampedal engine engine/live effects export presets
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports unit train-notes bench clean
+.PHONY: help demo test lint types imports unit live-server soak train-notes bench clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,8 +29,14 @@ types: $(CHECKED)/stamp
 imports: $(CHECKED)/stamp
 	cd $(CHECKED) && $(abspath $(BIN))/lint-imports --config $(abspath pyproject.toml)
 
-unit: .venv/develop
-	$(BIN)/python -m pytest --numprocesses auto $(TESTS)
+# Tests that play through the audio server take turns (--dist loadgroup); all others run beside them.
+unit: .venv/develop live-server
+	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup $(TESTS)
+
+live-server: build/live-server
+
+soak: .venv/develop ## Eight hours' worth of blocks at the end of a live stream: finite, under the ceiling, memory flat.
+	SOAK_HOURS=8 $(BIN)/python -m pytest tests/engine/live/test_soak.py
 
 train-notes: .venv/develop ## Train the shipped model again (20 minutes); SOUNDFONTS="a.sf2 b.sf2" chooses the sounds.
 	$(BIN)/dreampedal train notes --out presets/models/notes.onnx $(foreach font,$(SOUNDFONTS),--soundfont $(font))
@@ -40,6 +46,16 @@ bench: .venv/develop ## Run every benchmark, one after the other: ours, theirs, 
 
 clean: ## Remove what was built; .venv stays.
 	rm -rf build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# JACK needs no sound card, and the live tests need JACK. Installed where that can be done unasked.
+build/live-server:
+	@mkdir -p build
+	@if command -v jackd >/dev/null && PATH="$$PATH:/sbin" ldconfig -p 2>/dev/null | grep -q libportaudio.so.2; then touch $@; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		{ apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
+			jackd2 libportaudio2; } >build/live-server.log 2>&1 && touch $@ || \
+		echo "make: jackd2 and libportaudio2 could not be installed (build/live-server.log)" >&2; \
+	else echo "make: live tests play through an audio server: install jackd2 and libportaudio2 to run them" >&2; fi
 
 # Stamps: an installation is repeated when what it was made from has changed.
 

@@ -13,8 +13,14 @@ import numpy as np
 import pytest
 from pedalboard.io import AudioFile
 
+from .rig import plugged_in, rig  # noqa: F401
+
 # Nothing that a user keeps on this machine is seen by a test, nor by a process that a test starts.
 os.environ["DREAMPEDAL_HOME"] = tempfile.mkdtemp(prefix="dreampedal-home-")
+
+# Nor is an audio server of theirs: tests play through one of their own (see rig.py), or through none.
+os.environ["JACK_DEFAULT_SERVER"] = f"dreampedal{os.getpid()}"
+os.environ["JACK_NO_START_SERVER"] = "1"
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIPS = ROOT.parent / "shared" / "data" / "clips"

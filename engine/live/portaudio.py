@@ -14,6 +14,7 @@ import tempfile
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +35,6 @@ def portaudio() -> Any:
     Raises:
         ValueError: if the library is not there, in one line that says what to install.
     """
-    first = "sounddevice" not in sys.modules
     try:
         import sounddevice
     except OSError as error:
@@ -44,8 +44,7 @@ def portaudio() -> Any:
             else "pip install --force-reinstall sounddevice"
         )
         raise ValueError(f"no PortAudio library, which plays and records: {remedy}") from error
-    if first:
-        atexit.register(_leave)  # runs before sounddevice's own, which would terminate
+    _mind_the_exit()
     return sounddevice
 
 
@@ -118,6 +117,12 @@ def _library_file() -> Path:
         return Path(name)
     loaded = (line.split(maxsplit=5)[-1].strip() for line in maps.read_text().splitlines() if "/" in line)
     return next(Path(file) for file in loaded if "libportaudio" in file and Path(file).exists())
+
+
+@cache
+def _mind_the_exit() -> None:
+    """Be asked at exit before sounddevice is, which would terminate."""
+    atexit.register(_leave)
 
 
 def _leave() -> None:

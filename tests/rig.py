@@ -1,0 +1,177 @@
+"""A real audio server for tests: JACK without a sound card, and an instrument plugged into it.
+
+`Rig` starts a server with a name of its own and a client of it in another process, so that LiveStream plays through the
+whole way: client -> server -> PortAudio -> callback -> ... -> server -> client. To PortAudio every JACK client is a
+device: a stream that is opened on `Rig.DEVICE` is connected to the instrument, and to nothing else.
+
+The server waits for its clients (jackd -S), so that no sample is lost on a busy machine: it runs late instead. A test
+that opens MIDI while a stream plays needs one that does not wait: rtmidi keeps the interpreter while the server waits
+for the callback, which waits for the interpreter.
+"""
+
+import json
+import os
+import select
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+CLIENT = Path(__file__).with_name("rig_client.py")
+CLIENT_TIMEOUT_MS = 20_000
+START_SECONDS = 20.0
+
+
+class Rig:
+    """A JACK server at `rate` and the instrument in it, with `channels` inputs and outputs."""
+
+    DEVICE = "instrument"
+
+    def __init__(self, rate=48_000, block_size=128, channels=8):
+        self.name = os.environ["JACK_DEFAULT_SERVER"]
+        self.folder = Path(tempfile.mkdtemp(prefix="rig-"))
+        self.channels = channels
+        self.server = self.client = None
+        self.settings = ()
+        self.xruns = 0
+        self.start(rate, block_size)
+
+    @staticmethod
+    def missing():
+        """What to install before this can run; empty if nothing."""
+        found = {"jackd2": shutil.which("jackd"), "JACK-Client": True, "libportaudio2": True}
+        for package, module in (("JACK-Client", "jack"), ("libportaudio2", "sounddevice")):
+            try:
+                __import__(module)
+            except (ImportError, OSError):
+                found[package] = False
+        return [package for package, there in found.items() if not there]
+
+    def start(self, rate=48_000, block_size=128, waits=True):
+        """Start the server and plug the instrument in."""
+        self.settings = rate, block_size, waits
+        options = ["-n", self.name, "-r", "--no-mlock", "-T", *["-S"] * waits, "-t", CLIENT_TIMEOUT_MS]
+        command = ["jackd", *options, "-d", "dummy", "-r", rate, "-p", block_size]
+        with open(self.folder / "jackd.log", "w") as log:
+            self.server = subprocess.Popen([*map(str, command)], stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        waits_until = time.monotonic() + START_SECONDS
+        while not self._plugged_in():
+            assert time.monotonic() < waits_until, f"no JACK server: {(self.folder / 'jackd.log').read_text()[-2000:]}"
+            time.sleep(0.1)
+
+    def _plugged_in(self):
+        command = [sys.executable, CLIENT, self.name, self.DEVICE, self.channels]
+        with open(self.folder / "client.log", "w") as log:
+            self.client = subprocess.Popen(
+                [*map(str, command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        return bool(self.client.stdout.readline())
+
+    def kill(self, how=signal.SIGKILL):
+        """The cable is pulled: the server dies, and the instrument with it."""
+        self.server.send_signal(how)
+        self.server.wait()
+        self.client.kill()
+        self.client.wait()
+
+    def restart(self, rate=48_000, block_size=128, waits=True):
+        """A new server under the old name."""
+        if self.runs():
+            self.kill(signal.SIGTERM)
+        self.start(rate, block_size, waits)
+
+    def tidy(self):
+        """As a test expects it: alive, 48 kHz, blocks of 128, at its own pace."""
+        if self.runs() and self.settings == (48_000, 128, True):
+            self.block_size = 128
+            self.slow(0)
+        else:
+            self.restart()
+
+    def runs(self):
+        """Whether server and instrument are there."""
+        return self.server.poll() is None and self.client.poll() is None
+
+    def close(self):
+        """Unplug, and stop the server."""
+        if self.runs():
+            self.kill(signal.SIGTERM)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def block_size(self):
+        """The server's, in samples; may be set while it runs."""
+        return self._ask("block_size", samples=0)["block_size"]
+
+    @block_size.setter
+    def block_size(self, samples):
+        assert self._ask("block_size", samples=samples)["block_size"] == samples
+
+    def slow(self, pause_seconds):
+        """Let each cycle of the server take at least so long: time for all that is tested on a busy machine."""
+        self._ask("pause", seconds=pause_seconds)
+
+    def connections(self):
+        """Names of the ports that each port is connected to."""
+        found = self._ask("connections")
+        found.pop("xruns")
+        return found
+
+    def play(self, signal, messages=(), seconds=120.0):
+        """Play `(channels, samples)`, and MIDI messages `(sample, bytes)`; returns what came back, of the same shape.
+
+        The first sample of both belongs to the same cycle of the server.
+        """
+        signal = np.ascontiguousarray(signal, np.float32)
+        played, recorded = self.folder / "played", self.folder / "recorded"
+        signal.tofile(played)
+        np.zeros_like(signal).tofile(recorded)
+        messages = [[int(at), list(message)] for at, message in messages]
+        answer = self._ask(
+            "play", played=str(played), recorded=str(recorded), channels=signal.shape[0], samples=signal.shape[1],
+            messages=messages, seconds=seconds,
+        )  # fmt: skip
+        assert answer["finished"], f"the server did not play {signal.shape[1]} samples in {seconds:g} s"
+        return np.fromfile(recorded, np.float32).reshape(signal.shape)
+
+    def _ask(self, do, **request):
+        self.client.stdin.write(json.dumps({"do": do, **request}) + "\n")
+        self.client.stdin.flush()
+        ready, _, _ = select.select([self.client.stdout], [], [], request.get("seconds", 0.0) + START_SECONDS)
+        line = self.client.stdout.readline() if ready else ""
+        assert line, f"the instrument does not answer: {(self.folder / 'client.log').read_text()[-2000:]}"
+        answer = json.loads(line)
+        self.xruns = answer["xruns"]
+        return answer
+
+
+@pytest.fixture(scope="session")
+def plugged_in():
+    """The rig of this process. Where it cannot run, its tests are skipped; where `CI` is set, they fail."""
+    if missing := Rig.missing():
+        reason = f"no audio server to play through: install {' and '.join(missing)}"
+        if os.environ.get("CI"):
+            pytest.fail(reason)
+        pytest.skip(reason)
+    from dreampedal.engine.live import devices
+
+    rig = Rig()
+    yield rig
+    rig.close()
+    devices.refresh()
+
+
+@pytest.fixture
+def rig(plugged_in):
+    """A `Rig` at 48 kHz with blocks of 128, and PortAudio looking at it. Tests of it belong to the group "jack"."""
+    from dreampedal.engine.live import devices
+
+    plugged_in.tidy()
+    devices.refresh()
+    return plugged_in
