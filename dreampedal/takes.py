@@ -173,8 +173,8 @@ def _warnings(result: TakeRendered) -> list[str]:
         found.append(f"model {name!r} is another file now than when {result.take} was played: it may sound otherwise")
     if result.as_heard is False:
         reasons = [f"model {name!r}" for name in result.other_models] + result.other_libraries
-        why = f"; what is other than it was: {', '.join(reasons)}" if reasons else ""
-        found.append(f"{result.target} is not as it was heard, from {result.differs_at_seconds:.1f} s on{why}")
+        why = f"what is other than it was: {', '.join(reasons)}" if reasons else "was it played on another machine?"
+        found.append(f"{result.target} is not as it was heard, from {result.differs_at_seconds:.1f} s on; {why}")
     return found
 
 

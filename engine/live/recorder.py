@@ -19,7 +19,7 @@ from pathlib import Path
 
 from ..effect import Block
 from ..files import written_whole
-from .take import HEADER, LOG, Begun, Entry, Header, Stretch, closing_line, installed, line_of
+from .take import FORMAT, HEADER, LOG, VERSION, Begun, Entry, Header, Stretch, closing_line, installed, line_of
 from .take_files import FILE_BYTES, GrowingWav, frames_for, frames_of
 
 POLL_SECONDS = 0.05
@@ -64,7 +64,8 @@ class Recorder:
         try:
             self.folder = new_folder(parent)
             with written_whole(self.folder / HEADER) as part:
-                part.write_text(json.dumps(asdict(self.header), indent=2, allow_nan=False) + "\n", encoding="utf-8")
+                facts = {"format": FORMAT, "version": VERSION} | asdict(self.header)
+                part.write_text(json.dumps(facts, indent=2, allow_nan=False) + "\n", encoding="utf-8")
                 _onto_disk(part)
             self._log = (self.folder / LOG).open("xb", buffering=0)
             self._next_file()

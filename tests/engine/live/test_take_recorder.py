@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -14,9 +15,12 @@ import pytest
 from pedalboard.io import AudioFile
 
 from dreampedal.engine.live.changes import Set
+from dreampedal.engine.live.exchange import Exchange
+from dreampedal.engine.live.journal import Journal
 from dreampedal.engine.live.recorder import Captured, Recorder
 from dreampedal.engine.live.take import Changed
 from dreampedal.engine.live.take_reading import read_take
+from dreampedal.engine.live.tape import Tape
 
 from .takes import RATE, Source, header, whole_input
 
@@ -109,6 +113,34 @@ def test_samples_that_were_lost_end_the_take(tmp_path):
     recorder.stop()
     assert "recording stopped after 1.0 s: the disk was too slow, 4096 samples are lost" in recorder.trouble
     np.testing.assert_array_equal(whole_input(read_take(recorder.folder)), noise)
+
+
+def test_a_disk_that_stalls_for_longer_than_the_ring_lasts(tmp_path):
+    """What was there is kept, the take ends, and the sound never waited."""
+    exchange = Exchange(RATE, 1, 1024, 0)
+    tape = Tape(exchange, Journal(exchange))
+    noise = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 12 * RATE // 1024 * 1024)).astype(np.float32)
+    out, first = np.empty((1024, 1), np.float32), threading.Event()
+    recorder = Recorder(tmp_path, header(1, block_size=1024))
+
+    nothing = Captured(noise[:, :0], noise[:, :0], [])
+
+    def read():
+        if exchange.captured not in (50, noise.shape[1] // 1024):
+            return nothing  # the disk stalls
+        captured = tape.read()
+        first.set()
+        return captured
+
+    for at in range(0, noise.shape[1], 1024):
+        exchange.swap(noise[:, at : at + 1024].T, out)
+        if at == 49 * 1024:
+            recorder.start(read)
+            assert first.wait(5)
+            time.sleep(0.2)
+    recorder.stop()
+    assert "the disk was too slow" in recorder.trouble and "the sound goes on" in recorder.trouble
+    np.testing.assert_array_equal(whole_input(read_take(recorder.folder)), noise[:, : 50 * 1024])
 
 
 def test_a_source_that_fails_ends_the_take_and_nothing_else(tmp_path):
