@@ -112,6 +112,7 @@ class Rig:
     @block_size.setter
     def block_size(self, samples):
         assert self._ask("block_size", samples=samples)["block_size"] == samples
+        look_again()
 
     def slow(self, pause_seconds):
         """Let each cycle of the server take at least so long: time for all that is tested on a busy machine."""
@@ -151,6 +152,14 @@ class Rig:
         return answer
 
 
+def look_again():
+    """Let PortAudio see what runs now."""
+    # Imported late: a test's environment is set before anything of ours is loaded.
+    from dreampedal.engine.live import devices
+
+    devices.refresh()
+
+
 @pytest.fixture(scope="session")
 def plugged_in():
     """The rig of this process. Where it cannot run, its tests are skipped; where `CI` is set, they fail."""
@@ -159,19 +168,15 @@ def plugged_in():
         if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
-    from dreampedal.engine.live import devices
-
     rig = Rig()
     yield rig
     rig.close()
-    devices.refresh()
+    look_again()
 
 
 @pytest.fixture
 def rig(plugged_in):
     """A `Rig` at 48 kHz with blocks of 128, and PortAudio looking at it. Tests of it belong to the group "jack"."""
-    from dreampedal.engine.live import devices
-
     plugged_in.tidy()
-    devices.refresh()
+    look_again()
     return plugged_in

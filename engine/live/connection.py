@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import portaudio
-from .devices import Device
+from .devices import Device, server_block_size
 from .exchange import INPUT_LOST, OUTPUT_LOST, Exchange
 from .silence import silence
 
@@ -96,6 +96,4 @@ def blocks_asked(devices: tuple[Device, Device], exchange: Exchange) -> int:
 
     If it is asked for the same size, PortAudio puts a buffer of one block between the server and the callback.
     """
-    on_jack = all(device.host_api.startswith("JACK") for device in devices)
-    server = round(devices[0].low_in * devices[0].default_rate)
-    return 0 if on_jack and server == exchange.block_size else exchange.block_size
+    return 0 if server_block_size(devices[1]) == exchange.block_size else exchange.block_size
