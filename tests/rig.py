@@ -108,8 +108,10 @@ class Rig:
 
     def close(self):
         """Unplug, and stop the server."""
-        if self.runs():
-            self.kill(signal.SIGTERM)
+        if not self.runs():
+            # A server that was killed keeps its place among the machine's eight until one of its name ends in peace.
+            self.restart()
+        self.kill(signal.SIGTERM)
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
@@ -163,7 +165,7 @@ class Rig:
 def die_with_parent():
     """Linux ends the process when the one that started it ends, however that ends."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)
+        ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def look_again():
