@@ -13,7 +13,6 @@ Mapping(source='cc:74', effect='0', parameter='room_size', low=0, high=1, curve=
 
 from __future__ import annotations
 
-import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -23,19 +22,15 @@ from typing import Any
 from ..board import Rack
 from .changes import Change, paths
 from .changes import Program as ProgramAsked
+from .midi_input import Input, Packet
 from .midi_knob import Knob
 from .midi_map import Mapping
-from .midi_messages import END_OF_SYSEX, ControlChange, Message, NoteOn, Parser, PitchBend, ProgramChange
-from .midi_ports import Input, input_names
+from .midi_messages import ControlChange, Message, NoteOn, Parser, PitchBend, ProgramChange
+from .midi_ports import QUEUE, input_names
 from .midi_travel import require_mapping
-
-QUEUE = 4096
-"""Packets that wait for the worker; more than a cable of 31,250 baud brings in three seconds."""
 
 CHANNEL_MODES = 120
 """Control changes from here on are no knobs: all notes off, local control, omni."""
-
-_LONE_END = [END_OF_SYSEX]
 
 Target = Any
 """An effect on the board, or its place there: `1`, `"2.0"`."""
@@ -44,8 +39,8 @@ Target = Any
 class Midi:
     """A MIDI input and the map of its knobs.
 
-    Three threads meet here, and none waits for another: rtmidi's, which only appends to a bounded queue; the worker,
-    which takes from it and asks what each message does; and the user's, which maps and learns.
+    Three threads meet here, and none waits for another: rtmidi's, which only puts bytes into a bounded queue; the
+    worker, which takes from it and asks what each message does; and the user's, which opens, maps and learns.
 
     Args:
         board: gives the board that mappings are meant for; needed by `map` and `learn`.
@@ -55,10 +50,11 @@ class Midi:
         self.received = 0
         """Messages that were taken, whether or not a knob listens to them."""
         self._board = board
-        self._input = Input(self._hear)
-        self._queue: deque[tuple[float, list[int]]] = deque(maxlen=QUEUE)
-        self._heard = self._taken = 0
-        self._ahead: tuple[float, list[int]] | None = None
+        self.dropped = 0
+        """Packets that were lost, the oldest first, since they were not taken in time."""
+        self._input = Input()
+        self._queue: deque[Packet] = deque(maxlen=QUEUE)
+        self._heard = self._checked = 0
         self._parser = Parser()
         self._knobs: tuple[Knob, ...] = ()
         self._writing = Lock()
@@ -96,7 +92,8 @@ class Midi:
 
     def check(self) -> str:
         """Open an input again that went and came back. Cheap: call it once a second. Returns its name, or nothing."""
-        return self._input.check()
+        idle, self._checked = self._heard == self._checked, self._heard
+        return self._input.check(idle)
 
     def reopen(self) -> str:
         """Open the input anew after the audio server was restarted. Returns its name, or nothing."""
@@ -106,11 +103,6 @@ class Midi:
     def malformed(self) -> int:
         """Messages that were cut short, or had bytes that no message has."""
         return self._parser.malformed
-
-    @property
-    def dropped(self) -> int:
-        """Packets that were lost, the oldest first, since the worker did not take them in time."""
-        return max(0, self._heard - self._taken - len(self._queue))
 
     # The map.
 
@@ -194,15 +186,11 @@ class Midi:
 
     def take(self, until: float) -> list[tuple[float, Message]]:
         """The messages that came up to `until`, with their times, both of `time.perf_counter`. Never blocks."""
+        self._hear(self._input.read())
         found: list[tuple[float, Message]] = []
-        while packet := self._ahead or self._next():
-            self._ahead = None
-            at, data = packet
-            if at > until:
-                self._ahead = packet
-                break
-            if data != _LONE_END:
-                found += [(at, message) for message in self._parser.feed(data)]
+        while self._queue and self._queue[0][0] <= until:
+            at, data = self._queue.popleft()
+            found += [(at, message) for message in self._parser.feed(data)]
         self.received += len(found)
         return found
 
@@ -218,18 +206,11 @@ class Midi:
             self._learn_from(message)
         return [change for knob in self._knobs for change in knob.turn(message, board)]
 
-    def _hear(self, event: tuple[list[int], float], _: Any) -> None:
-        """Called by rtmidi, from its own thread."""
-        self._queue.append((time.perf_counter(), event[0]))
-        self._heard += 1
-
-    def _next(self) -> tuple[float, list[int]] | None:
-        try:
-            packet = self._queue.popleft()
-        except IndexError:
-            return None
-        self._taken += 1
-        return packet
+    def _hear(self, packets: list[Packet]) -> None:
+        """Queue what the input has read."""
+        self._heard += len(packets)
+        self.dropped += max(0, len(self._queue) + len(packets) - QUEUE)
+        self._queue.extend(packets)
 
     def _learn_from(self, message: Message) -> None:
         """Bind what is to be learned to what has moved."""

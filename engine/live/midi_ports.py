@@ -1,20 +1,15 @@
-"""MIDI inputs by name, through python-rtmidi: JACK's first, where its server runs, then the system's own.
-
-An input that goes away is opened again when it comes back, which `Input.check` finds out.
-"""
+"""MIDI inputs by name, through python-rtmidi: JACK's first, where its server runs, then the system's own."""
 
 from __future__ import annotations
 
 import os
 import re
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from threading import Lock
 from typing import Any
 
 from ..library import listed
+from .silence import silence
 
 CLIENT = "dreampedal"
 """What other programs see."""
@@ -27,8 +22,10 @@ _ALSA_ADDRESS = re.compile(r" \d+:\d+$")
 _THROUGH = ("Midi Through", "Midi-Bridge:Midi Through")
 _SEQUENCER = "/dev/snd/seq"
 
-Hear = Callable[[tuple[list[int], float], Any], None]
-"""What rtmidi calls with a message, its bytes and the seconds since the last one, and a value of ours."""
+QUEUE = 4096
+"""Messages that rtmidi keeps until they are read; more than a cable of 31,250 baud brings in three seconds."""
+
+MENDER = f"{CLIENT} end of sysex"
 
 
 @dataclass(frozen=True)
@@ -51,9 +48,27 @@ def input_names(api: str | None = None) -> list[str]:
     Raises:
         ValueError: for an interface that rtmidi was not built with.
     """
-    clients = _clients(_apis(api))
-    names = [port.name for port in _ports(clients)]
-    for client in clients.values():
+    return _names(clients(apis(api)))
+
+
+def output_names(api: str | None = None) -> list[str]:
+    """Every MIDI output by name; errors as for `input_names`."""
+    return _names(clients(apis(api), output_client))
+
+
+def systems() -> list[str]:
+    """The interfaces that are there, as `api` takes them; none on a machine without MIDI."""
+    import rtmidi
+
+    found = clients(apis(None))
+    _names(found)
+    return [rtmidi.get_api_name(api) for api in found]
+
+
+def _names(found: dict[int, Any]) -> list[str]:
+    """The names of all ports of these clients, which are given up."""
+    names = [port.name for port in ports(found)]
+    for client in found.values():
         client.delete()
     return names
 
@@ -81,112 +96,15 @@ def chosen(wanted: str | int, names: Sequence[str]) -> int:
     return found[0]
 
 
-class Input:
-    """One MIDI input, which calls `hear` from a thread of rtmidi's."""
-
-    def __init__(self, hear: Hear) -> None:
-        self.name = ""
-        """Its name while it is there, or empty."""
-        self._hear = hear
-        self._lock = Lock()
-        self._api: str | None = None
-        self._clients: dict[int, Any] = {}
-        self._port: Port | None = None
-        self._open: Any = None
-        self._waits = False
-
-    def open(self, port: str | int | None = None, virtual: bool = False, api: str | None = None) -> str:
-        """Open an input, and return its name; see `Midi.open`."""
-        self.close()
-        with self._lock:
-            self._api = api
-            self._clients = _clients(_apis(api))
-            try:
-                if virtual:
-                    self._create(str(port or "midi in"))
-                else:
-                    self._find(port)
-            except BaseException:
-                self._drop()
-                raise
-            return self.name
-
-    def close(self) -> None:
-        """Close what is open, and wait for nothing."""
-        with self._lock:
-            self._drop()
-
-    def check(self) -> str:
-        """Look whether the input is there, and open it again if it is back. Returns its name, or nothing."""
-        with self._lock:
-            if self._waits:
-                ports = _ports(self._clients)
-                if self._open is not None and self._port not in ports:
-                    self._open.close_port()
-                    self._open, self.name = None, ""
-                if self._open is None and (port := self._awaited(ports)):
-                    with suppress(ValueError):  # seen, but not yet ready, or gone again: at the next look
-                        self._connect(port)
-            return self.name
-
-    def reopen(self) -> str:
-        """Open the input anew, after a JACK server has gone and come back: its old clients are deaf."""
-        with self._lock:
-            if not self._waits:
-                return self.name
-            for client in self._clients.values():
-                client.delete()
-            self._open, self.name = None, ""
-            self._clients = _clients(_apis(self._api))
-        return self.check()
-
-    def _find(self, wanted: str | int | None) -> None:
-        ports = _ports(self._clients)
-        self._waits = True
-        if wanted is not None:
-            if not self._clients:
-                raise ValueError(f"MIDI input {wanted!r}: {NO_MIDI}")
-            self._connect(ports[chosen(wanted, [port.name for port in ports])])
-        elif port := self._awaited(ports):
-            self._connect(port)
-
-    def _awaited(self, ports: list[Port]) -> Port | None:
-        """The input that was open, or, if none was yet, the first that is one."""
-        if self._port is None:
-            return next((port for port in ports if not port.name.startswith((*_THROUGH, CLIENT))), None)
-        return next((port for port in ports if port.lasting_name == self._port.lasting_name), None)
-
-    def _connect(self, port: Port) -> None:
-        import rtmidi
-
-        client = self._clients[port.api]
-        client.set_callback(self._hear)
-        try:
-            client.open_port(port.index, "midi in")
-        except rtmidi.RtMidiError as error:
-            raise ValueError(f"MIDI input {port.name!r} cannot be opened: {error}") from error
-        self._port, self._open, self.name = port, client, port.name
-
-    def _create(self, name: str) -> None:
-        import rtmidi
-
-        if not self._clients:
-            raise ValueError(f"virtual MIDI input {name!r}: {NO_MIDI}")
-        client = next(iter(self._clients.values()))
-        client.set_callback(self._hear)
-        try:
-            client.open_virtual_port(name)
-        except rtmidi.RtMidiError as error:
-            raise ValueError(f"virtual MIDI input {name!r} cannot be made: {error}") from error
-        self._open, self.name = client, name
-
-    def _drop(self) -> None:
-        for client in self._clients.values():
-            client.delete()
-        self._clients, self._port, self._open, self._waits, self.name = {}, None, None, False, ""
+def awaited(wanted: Port | None, ports: list[Port]) -> Port | None:
+    """The input that is wanted, under whatever address it has now, or the first that is one."""
+    if wanted is None:
+        return next((port for port in ports if not port.name.startswith((*_THROUGH, CLIENT))), None)
+    same = [port for port in ports if port.lasting_name == wanted.lasting_name]
+    return next((port for port in same if port == wanted), same[0] if same else None)
 
 
-def _apis(api: str | None) -> list[int]:
+def apis(api: str | None) -> list[int]:
     """rtmidi's numbers of the interfaces to look at: JACK first, since its ports are those of its other clients."""
     import rtmidi
 
@@ -198,37 +116,37 @@ def _apis(api: str | None) -> list[int]:
     return [built[api]]
 
 
-def _clients(apis: list[int]) -> dict[int, Any]:
+def input_client(api: int) -> Any:
+    """A client of one interface that can open an input."""
+    import rtmidi
+
+    return rtmidi.MidiIn(api, name=CLIENT, queue_size_limit=QUEUE)
+
+
+def output_client(api: int) -> Any:
+    """A client of one interface that can open an output."""
+    import rtmidi
+
+    return rtmidi.MidiOut(api, name=CLIENT)
+
+
+def clients(apis: list[int], make: Callable[[int], Any] = input_client) -> dict[int, Any]:
     """A client of each interface that is there."""
     import rtmidi
 
-    clients = {}
+    found = {}
     for api in apis:
         if api == rtmidi.API_LINUX_ALSA and not os.path.exists(_SEQUENCER):
             continue
         try:
-            with _silent():
-                client = rtmidi.MidiIn(api, name=CLIENT)
+            with silence():
+                found[api] = make(api)
         except rtmidi.RtMidiError:  # no server, or no driver: this interface has no ports
             continue
-        clients[api] = client
-    return clients
+    return found
 
 
-def _ports(clients: dict[int, Any]) -> list[Port]:
-    """The inputs of all interfaces, one after another."""
-    return [Port(api, index, name) for api, client in clients.items() for index, name in enumerate(client.get_ports())]
-
-
-@contextmanager
-def _silent() -> Iterator[None]:
-    """Keep from the terminal what JACK's and ALSA's libraries write there when they find no server."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    with open(os.devnull, "w") as nowhere:
-        os.dup2(nowhere.fileno(), 2)
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
+def ports(clients: dict[int, Any]) -> list[Port]:
+    """The inputs of all interfaces, one after another, without those of our own that mend."""
+    found = [Port(api, index, name) for api, client in clients.items() for index, name in enumerate(client.get_ports())]
+    return [port for port in found if not port.name.startswith(MENDER)]

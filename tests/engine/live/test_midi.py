@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from itertools import pairwise
 
 import pedalboard
 import pytest
@@ -11,10 +12,11 @@ from hypothesis import strategies as st
 
 from dreampedal.engine.board import Board
 from dreampedal.engine.live.changes import Bypass, Program, Set
-from dreampedal.engine.live.midi import QUEUE, Midi
+from dreampedal.engine.live.midi import Midi
+from dreampedal.engine.live.midi_input import Clock
 from dreampedal.engine.live.midi_map import Mapping
 from dreampedal.engine.live.midi_messages import ControlChange, NoteOn, PitchBend, ProgramChange
-from dreampedal.engine.live.midi_ports import chosen
+from dreampedal.engine.live.midi_ports import QUEUE, Port, awaited, chosen
 
 from .gong import Gong
 
@@ -30,9 +32,8 @@ def midi(board):
 
 
 def hear(midi, *packets):
-    """As rtmidi calls it."""
-    for packet in packets:
-        midi._hear((list(packet), 0.0), None)
+    """What the input has read."""
+    midi._hear([(time.perf_counter(), list(packet)) for packet in packets])
 
 
 def moved(midi, board, *messages):
@@ -220,6 +221,37 @@ def test_equal_names_are_told_apart_by_number():
     assert chosen(1, ["Keys", "Keys"]) == 1
     with pytest.raises(ValueError, match="0 = Keys, 1 = Keys"):
         chosen("Keys", ["Keys", "Keys"])
+
+
+def test_a_device_plugged_in_again_has_another_address():
+    wanted = Port(2, 1, "Keys:Keys MIDI 1 20:0")
+    back = Port(2, 2, "Keys:Keys MIDI 1 28:0")
+    others = [Port(2, 0, NAMES[0]), Port(2, 1, NAMES[1])]
+    assert awaited(wanted, others) is None
+    assert awaited(wanted, [*others, back]) == back
+    assert awaited(wanted, [back, wanted]) == wanted, "the same one of two"
+
+
+def test_any_input_will_do_but_none_that_only_passes_on():
+    assert awaited(None, [Port(2, 0, NAMES[0])]) is None
+    assert awaited(None, [Port(3, 0, "dreampedal:out"), Port(2, 1, NAMES[2])]) == Port(2, 1, NAMES[2])
+
+
+@given(
+    st.lists(st.floats(1e-4, 0.3), min_size=1, max_size=50),
+    st.floats(0.001, 0.05),
+    st.floats(0, 10),
+)
+def test_times_lie_between_the_reads_that_enclose_them_and_keep_their_distances(gaps, period, start):
+    came = [start + sum(gaps[: n + 1]) for n in range(len(gaps))]
+    clock, told = Clock(), []
+    for last, time_came in zip([came[0], *came], came, strict=False):
+        before = time_came // period * period
+        told.append(clock.time(time_came - last, before, before + period))
+        assert before - 1e-9 <= told[-1] <= before + period + 1e-9
+    late = [one - other for one, other in zip(told, came, strict=True)]
+    assert all(-1e-9 <= each <= period + 1e-9 for each in late)
+    assert all(later <= earlier + 1e-9 for earlier, later in pairwise(late)), "ever better"
 
 
 def test_rtmidi_is_loaded_when_an_input_is_looked_for():
