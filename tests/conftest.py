@@ -19,7 +19,7 @@ from .rig import plugged_in, rig  # noqa: F401
 os.environ["DREAMPEDAL_HOME"] = tempfile.mkdtemp(prefix="dreampedal-home-")
 
 # Nor is an audio server of theirs: tests play through one of their own (see rig.py), or through none.
-os.environ["JACK_DEFAULT_SERVER"] = f"dreampedal{os.getpid()}"
+os.environ["JACK_DEFAULT_SERVER"] = "none"
 os.environ["JACK_NO_START_SERVER"] = "1"
 
 ROOT = Path(__file__).resolve().parents[1]

@@ -19,6 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from itertools import cycle
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ import pytest
 CLIENT = Path(__file__).with_name("rig_client.py")
 CLIENT_TIMEOUT_MS = 20_000
 START_SECONDS = 20.0
+NAMES = [f"dreampedal{number}" for number in range(6)]
 
 
 class Rig:
@@ -35,7 +37,7 @@ class Rig:
     DEVICE = "instrument"
 
     def __init__(self, rate=48_000, block_size=128, channels=8):
-        self.name = os.environ["JACK_DEFAULT_SERVER"]
+        self.name = ""
         self.folder = Path(tempfile.mkdtemp(prefix="rig-"))
         self.channels = channels
         self.server = self.client = None
@@ -57,24 +59,36 @@ class Rig:
     def start(self, rate=48_000, block_size=128, waits=True):
         """Start the server and plug the instrument in."""
         self.settings = rate, block_size, waits
-        options = ["-n", self.name, "-r", "--no-mlock", "-T", *["-S"] * waits, "-t", CLIENT_TIMEOUT_MS]
-        command = ["jackd", *options, "-d", "dummy", "-r", rate, "-p", block_size]
-        self._serve(command)
+        options = ["-r", "--no-mlock", "-T", *["-S"] * waits, "-t", CLIENT_TIMEOUT_MS]
+        options += ["-d", "dummy", "-r", rate, "-p", block_size]
         waits_until = time.monotonic() + START_SECONDS
-        while not self._plugged_in():
+        # Names are few, since JACK keeps a place for each that was killed, and has eight places; one of the same name
+        # takes it over. Once found, the name stays.
+        for name in cycle([self.name] if self.name else NAMES):
+            if self._serves(name, options):
+                self.name = os.environ["JACK_DEFAULT_SERVER"] = name
+                return
             assert time.monotonic() < waits_until, f"no JACK server: {(self.folder / 'jackd.log').read_text()[-2000:]}"
-            time.sleep(0.1)
-            if self.server.poll() is not None:  # a machine holds eight servers at most
-                self._serve(command)
 
-    def _serve(self, command):
+    def _serves(self, name, options):
+        """Start a server of this name; whether it is there, and ours."""
         with open(self.folder / "jackd.log", "w") as log:
             self.server = subprocess.Popen(
-                [*map(str, command)], stdout=log, stderr=log, stdin=subprocess.DEVNULL, preexec_fn=die_with_parent
-            )
+                ["jackd", "-n", name, *map(str, options)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                preexec_fn=die_with_parent,
+            )  # fmt: skip
+        for _ in range(20):
+            time.sleep(0.1)
+            if self.server.poll() is not None:
+                return False
+            if self._plugged_in(name):
+                return self.server.poll() is None
+        self.server.terminate()
+        self.server.wait()
+        return False
 
-    def _plugged_in(self):
-        command = [sys.executable, CLIENT, self.name, self.DEVICE, self.channels]
+    def _plugged_in(self, name):
+        command = [sys.executable, CLIENT, name, self.DEVICE, self.channels]
         with open(self.folder / "client.log", "w") as log:
             self.client = subprocess.Popen(
                 [*map(str, command)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True

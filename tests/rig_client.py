@@ -18,7 +18,7 @@ class Instrument:
     """A client with `channels` inputs and outputs and a MIDI output called knobs."""
 
     def __init__(self, server, name, channels):
-        self.client = jack.Client(name, no_start_server=True, servername=server)
+        self.client = jack.Client(name, use_exact_name=True, no_start_server=True, servername=server)
         self.inputs = [self.client.inports.register(f"in_{number + 1}") for number in range(channels)]
         self.outputs = [self.client.outports.register(f"out_{number + 1}") for number in range(channels)]
         self.knobs = self.client.midi_outports.register("knobs")
