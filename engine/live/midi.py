@@ -184,9 +184,19 @@ class Midi:
 
     # Playing.
 
+    def hear(self, at: float, data: list[int]) -> None:
+        """Queue bytes that came at a time of `time.perf_counter`, in order of time: from the input, or a program's own.
+
+        Only the thread that takes may call it.
+        """
+        self._heard += 1
+        self.dropped += len(self._queue) == QUEUE
+        self._queue.append((at, data))
+
     def take(self, until: float) -> list[tuple[float, Message]]:
         """The messages that came up to `until`, with their times, both of `time.perf_counter`. Never blocks."""
-        self._hear(self._input.read())
+        for at, data in self._input.read():
+            self.hear(at, data)
         found: list[tuple[float, Message]] = []
         while self._queue and self._queue[0][0] <= until:
             at, data = self._queue.popleft()
@@ -205,12 +215,6 @@ class Midi:
         if self._to_learn is not None or self._half is not None:
             self._learn_from(message)
         return [change for knob in self._knobs for change in knob.turn(message, board)]
-
-    def _hear(self, packets: list[Packet]) -> None:
-        """Queue what the input has read."""
-        self._heard += len(packets)
-        self.dropped += max(0, len(self._queue) + len(packets) - QUEUE)
-        self._queue.extend(packets)
 
     def _learn_from(self, message: Message) -> None:
         """Bind what is to be learned to what has moved."""

@@ -33,7 +33,8 @@ def midi(board):
 
 def hear(midi, *packets):
     """What the input has read."""
-    midi._hear([(time.perf_counter(), list(packet)) for packet in packets])
+    for packet in packets:
+        midi.hear(time.perf_counter(), list(packet))
 
 
 def moved(midi, board, *messages):
