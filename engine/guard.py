@@ -16,6 +16,7 @@ from .fft import FASTMATH
 
 MARGIN_DB = 3.0
 MEMORY_SECONDS = 0.1
+RATIO = 10.0 ** (MARGIN_DB / 10.0)
 DC_HZ = 5.0
 SILENCE = 1e-10
 """Mean square of what is added under which its gain rests (-100 dB)."""
@@ -59,6 +60,8 @@ class GuardState:
     """(channels, signals, sections, 2); the signals are dry and added."""
     dc: NDArray[np.float64]
     """(channels, 2): the last sample into and out of the DC filter."""
+    powers: NDArray[np.float64]
+    """K-weighted squares of a hop under way, (channels, 3): dry·dry, dry·added, added·added."""
     energy: NDArray[np.float64]
     """Running K-weighted mean squares: dry·dry, dry·added, added·added."""
     gain: NDArray[np.float64]
@@ -76,6 +79,7 @@ class GuardState:
             pole=float(np.exp(-2 * np.pi * DC_HZ / sample_rate)),
             filters=np.zeros((channels, 2, 2, 2)),
             dc=np.zeros((channels, 2)),
+            powers=np.zeros((channels, 3)),
             energy=np.zeros(3),
             gain=np.zeros(1),
             muted_samples=np.zeros(1, np.int64),
@@ -98,6 +102,104 @@ def largest_gain(dry: float, cross: float, added: float, ratio: float) -> float:
     return float(max(0.0, gain))
 
 
+@njit(cache=True, nogil=True)
+def farthest_gain(dry: float, cross: float, added: float, ratio: float) -> float:
+    """As `largest_gain`, where what is added has a phase of its own: half of it may be too quiet, and all of it not.
+
+    Half of what turns a phase around leaves nothing; the whole of it is as loud as the dry sound.
+
+    >>> round(largest_gain(1.0, -1.9, 3.8, 2.0), 3), farthest_gain(1.0, -1.9, 3.8, 2.0)
+    (0.156, 1.0)
+    """
+    if added <= 0.0:
+        return 1.0
+    gain = min(1.0, (np.sqrt(cross * cross + added * (ratio - 1.0) * dry) - cross) / added)
+    if dry + 2.0 * gain * cross + gain * gain * added >= dry / ratio * 0.9999:
+        return float(max(0.0, gain))
+    return float(largest_gain(dry, cross, added, ratio))
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def k_weighted(a, b, sections, filters):  # type: ignore[no-untyped-def]
+    """A sample of the dry sound and of what is added, K-weighted; `filters` (2, sections, 2) remember the last ones."""
+    for section in range(2):
+        b0, b1, b2 = sections[section, 0], sections[section, 1], sections[section, 2]
+        a1, a2 = sections[section, 3], sections[section, 4]
+        p, q = filters[0, section], filters[1, section]
+        y, z = b0 * a + p[0], b0 * b + q[0]
+        p[0], q[0] = b1 * a - a1 * y + p[1], b1 * b - a1 * z + q[1]
+        p[1], q[1] = b2 * a - a2 * y, b2 * b - a2 * z
+        a, b = y, z
+    return a, b
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def weigh(  # type: ignore[no-untyped-def]
+    dry, added, sections, pole, filters, dc, powers, muted_samples
+):
+    """Mute what is not finite in one channel's `added`, take its DC out, and add its K-weighted powers to `powers`.
+
+    `dry` and `added` are (samples,), `filters` and `dc` a channel's own, `powers` (3,): dry·dry, dry·added,
+    added·added. Any number of samples at a time gives the same.
+    """
+    before, after = dc[0], dc[1]
+    dry_power, cross_power, added_power = powers[0], powers[1], powers[2]
+    for n in range(added.size):
+        x = float(added[n])
+        if not np.isfinite(x):
+            x = 0.0
+            muted_samples[0] += 1
+        after = x - before + pole * after
+        before = x
+        added[n] = after
+        a, b = k_weighted(float(dry[n]), after, sections, filters)
+        dry_power += a * a
+        cross_power += a * b
+        added_power += b * b
+    dc[0], dc[1] = before, after
+    powers[0], powers[1], powers[2] = dry_power, cross_power, added_power
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def settle_means(powers, samples, keep, filters, dc, energy):  # type: ignore[no-untyped-def]
+    """After `samples` of all channels: their powers (3,) into the running means; numbers too small become 0."""
+    for channel in range(filters.shape[0]):
+        if abs(dc[channel, 1]) <= 1e-20:
+            dc[channel, 1] = 0.0
+        for signal in range(2):
+            for section in range(2):
+                for n in range(2):
+                    if abs(filters[channel, signal, section, n]) < 1e-30:
+                        filters[channel, signal, section, n] = 0.0
+    for n in range(3):
+        energy[n] = keep * energy[n] + (1.0 - keep) * powers[n] / samples
+
+
+@njit(cache=True, nogil=True)
+def ramped(start, end, n, rise, fall):  # type: ignore[no-untyped-def]
+    """The gain on the sample `n` after a judgement: up in `rise` samples, down in `fall`."""
+    return np.float32(start + (end - start) * min(1.0, (n + 1) / (rise if end > start else fall)))
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def swell(added, start, end, fall):  # type: ignore[no-untyped-def]
+    """One hop of `added` (channels, hop) from the gain `start` to `end`: down in `fall` samples, up in all of them."""
+    if start < 1.0 or end < 1.0:
+        for n in range(added.shape[1]):
+            now = ramped(start, end, n, added.shape[1], fall)
+            for channel in range(added.shape[0]):
+                added[channel, n] *= now
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def judge(powers, samples, keep, filters, dc, energy, gain, held_hops):  # type: ignore[no-untyped-def]
+    """The gain after a hop whose added sound has a phase of its own; `powers` (3,) are those of all channels."""
+    settle_means(powers, samples, keep, filters, dc, energy)
+    if energy[2] > SILENCE:
+        gain[0] = farthest_gain(energy[0], energy[1], energy[2], RATIO)
+        held_hops[0] += gain[0] < 1.0
+
+
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
 def guard(
     dry: NDArray[np.float32],
@@ -107,52 +209,19 @@ def guard(
     keep: float,
     filters: NDArray[np.float64],
     dc: NDArray[np.float64],
+    powers: NDArray[np.float64],
     energy: NDArray[np.float64],
     gain: NDArray[np.float64],
     muted_samples: NDArray[np.int64],
     held_hops: NDArray[np.int64],
 ) -> None:
     """Hold back one hop of `added` (channels, hop) in place, beside the aligned `dry`. `keep` is the means' decay."""
-    channels, hop = dry.shape
-    dry_power = cross_power = added_power = 0.0
-    for channel in range(channels):
-        before, after = dc[channel, 0], dc[channel, 1]
-        for n in range(hop):
-            x = float(added[channel, n])
-            if not np.isfinite(x):
-                x = 0.0
-                muted_samples[0] += 1
-            after = x - before + pole * after
-            before = x
-            added[channel, n] = after
-            a, b = float(dry[channel, n]), after
-            for section in range(2):
-                b0, b1, b2 = sections[section, 0], sections[section, 1], sections[section, 2]
-                a1, a2 = sections[section, 3], sections[section, 4]
-                p, q = filters[channel, 0, section], filters[channel, 1, section]
-                y, z = b0 * a + p[0], b0 * b + q[0]
-                p[0], q[0] = b1 * a - a1 * y + p[1], b1 * b - a1 * z + q[1]
-                p[1], q[1] = b2 * a - a2 * y, b2 * b - a2 * z
-                a, b = y, z
-            dry_power += a * a
-            cross_power += a * b
-            added_power += b * b
-        dc[channel, 0], dc[channel, 1] = before, after if abs(after) > 1e-20 else 0.0
-        for signal in range(2):
-            for section in range(2):
-                for n in range(2):
-                    if abs(filters[channel, signal, section, n]) < 1e-30:
-                        filters[channel, signal, section, n] = 0.0
-    energy[0] = keep * energy[0] + (1.0 - keep) * dry_power / hop
-    energy[1] = keep * energy[1] + (1.0 - keep) * cross_power / hop
-    energy[2] = keep * energy[2] + (1.0 - keep) * added_power / hop
+    powers[0] = 0.0
+    for channel in range(dry.shape[0]):
+        weigh(dry[channel], added[channel], sections, pole, filters[channel], dc[channel], powers[0], muted_samples)
+    settle_means(powers[0], dry.shape[1], keep, filters, dc, energy)
     start = gain[0]
     if energy[2] > SILENCE:
-        gain[0] = largest_gain(energy[0], energy[1], energy[2], 10.0 ** (MARGIN_DB / 10.0))
+        gain[0] = largest_gain(energy[0], energy[1], energy[2], RATIO)
         held_hops[0] += gain[0] < 1.0
-    if start < 1.0 or gain[0] < 1.0:
-        ramp = hop if gain[0] > start else max(1, hop // 8)  # loud onsets are held back at once
-        for n in range(hop):
-            now = np.float32(start + (gain[0] - start) * min(1.0, (n + 1) / ramp))
-            for channel in range(channels):
-                added[channel, n] *= now
+    swell(added, start, gain[0], max(1, dry.shape[1] // 8))  # loud onsets are held back at once

@@ -41,6 +41,24 @@ def studio_latency(window_samples: int, hop_samples: int, lookahead_frames: int 
     return window_samples + lookahead_frames * hop_samples
 
 
+def live_latency(support_samples: int, hop_samples: int, lookahead_frames: int = 0) -> int:
+    """Latency in samples where only the newest `support_samples` of a frame are synthesised.
+
+    >>> live_latency(256, 512), live_latency(256, 512, lookahead_frames=1)
+    (256, 768)
+    """
+    return support_samples + lookahead_frames * hop_samples
+
+
+def dividing_hop(hop_samples: int, most: int) -> int:
+    """The longest hop of up to `most` samples that goes into `hop_samples` without a remainder.
+
+    >>> dividing_hop(512, 64), dividing_hop(300, 64), dividing_hop(32, 64)
+    (64, 60, 32)
+    """
+    return next(hop for hop in range(min(most, hop_samples), 0, -1) if hop_samples % hop == 0)
+
+
 def samples_ready(samples_in: int, hop_samples: int, latency: int) -> int:
     """Samples of the signal that are known once `samples_in` came in and every whole hop of them was played.
 

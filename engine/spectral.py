@@ -24,8 +24,8 @@ from .library import library
 from .manifest import ModelError
 from .model import Model
 from .parameters import Choice, Count, Number, Switch, Text
-from .rates import at_rate, studio_latency
-from .spectral_stream import SMOOTHING_SECONDS, SpectralStream
+from .rates import at_rate
+from .spectral_stream import PLAYERS, SMOOTHING_SECONDS, SpectralStream
 from .stft import Frames
 
 
@@ -40,6 +40,8 @@ class TargetText(Text):
 
 class StepCount(Count):
     """Steps of ascent: checked against the model, whose session for them is ready before a stream needs it."""
+
+    slow = True
 
     def __set__(self, instance: Any, value: int) -> None:
         where = f"{type(instance).__name__}.{self.name}"
@@ -67,6 +69,12 @@ class SpectralEffect(Effect, family=True):
     memory_seconds = Number(0.1, 0.0, 10.0, unit="s", doc="Time in which a dream grows, and fades when let go.")
     lookahead_frames = Count(0, low=0, high=8, fixed=True, doc="Later frames that a frame waits for; adds latency.")
     foresight_frames = Count(4, low=0, high=8, fixed=True, doc="Frames to come that the ascent reckons with.")
+    mode = Choice(
+        "studio",
+        choices=("studio", "live", "instant"),
+        fixed=True,
+        doc="Played on the model's frames, through a short window (256 samples late), or as a filter (at once).",
+    )
     smoothing = Number(1.5, 0.0, 24.0, unit="bands", doc="Width over which neighbouring bands move together.")
     low_hz = Number(20.0, 0.0, 96_000.0, unit="Hz", doc="Bands below stay as they are.")
     high_hz = Number(20_000.0, 0.0, 96_000.0, unit="Hz", doc="Bands above stay as they are.")
@@ -84,6 +92,9 @@ class SpectralEffect(Effect, family=True):
         if frames > most:
             where = f"{type(self).__name__}.lookahead_frames + foresight_frames"
             raise ValueError(f"{where} = {frames}: model {self.model} takes at most {most}")
+        if self.mode == "instant" and self.lookahead_frames:
+            where = f"{type(self).__name__}.lookahead_frames"
+            raise ValueError(f"{where} = {self.lookahead_frames}: mode = 'instant' waits for no frame: expected 0")
         if self.low_hz > self.high_hz:
             raise ValueError(f"{type(self).__name__}.low_hz = {self.low_hz:g} is above high_hz = {self.high_hz:g}")
 
@@ -93,9 +104,8 @@ class SpectralEffect(Effect, family=True):
         return SpectralStream(self, sample_rate, channels, max_block)
 
     def latency_at(self, sample_rate: float) -> int:
-        """One window, and a hop for each frame of look-ahead, in samples."""
-        frames = self.frames_at(sample_rate)
-        return studio_latency(frames.window_samples, frames.hop_samples, self.lookahead_frames)
+        """Latency in samples at `sample_rate` Hz, as the mode has it, and a hop for each frame of look-ahead."""
+        return PLAYERS[self.mode].latency_of(self.frames_at(sample_rate), self.lookahead_frames, sample_rate)
 
     def frames_at(self, sample_rate: float) -> Frames:
         """The model's frames at `sample_rate` Hz."""

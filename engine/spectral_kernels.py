@@ -1,4 +1,4 @@
-"""The kernels of the spectral effect: one call before the network, one after it, one for each block."""
+"""The kernels that every mode of the spectral effect shares: before the network, after it, and for each block."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from numba import njit
 
 from .bands import write_features, write_gains
 from .fft import FASTMATH, rfft
-from .guard import SILENCE, guard
-from .stft import push, synthesise
+from .guard import SILENCE
 
 LIFT_SHARE = 0.04
 """Of a difference in loudness, how much the next hop makes up for."""
@@ -21,34 +20,57 @@ MOST_LIFT = 0.5
 
 
 @njit(cache=True, nogil=True)
-def sound(block, done, coming, dry, added, position, ramp, out, muted_inputs):  # type: ignore[no-untyped-def]
-    """Take input from `block[:, done:]` and give output, up to the end of the hop; returns both new positions.
+def take(block, done, count, line, at, muted_inputs):  # type: ignore[no-untyped-def]
+    """Write `count` samples of `block[:, done:]` into `line[:, at:]`; NaN and infinity become zero and are counted."""
+    for n in range(count):
+        for channel in range(block.shape[0]):
+            x = block[channel, done + n]
+            if not np.isfinite(x):
+                x = np.float32(0)
+                muted_inputs[0] += 1
+            line[channel, at + n] = x
+
+
+@njit(cache=True, nogil=True)
+def give(dry, dry_at, added, added_at, count, ramp, out, done):  # type: ignore[no-untyped-def]
+    """Write `count` weighted sums of `dry[:, dry_at:]` and `added[:, added_at:]` into `out[:, done:]`.
 
     `ramp` holds the gains of dry and added, their aims, their steps a sample, and the samples left on the way.
     """
-    count = min(block.shape[1] - done, coming.shape[1] - position)
     for n in range(count):
         if ramp[6] > 0:
             ramp[6] -= 1
             for gain in range(2):
                 ramp[gain] = ramp[2 + gain] if ramp[6] == 0 else ramp[gain] + ramp[4 + gain]
         on_dry, on_added = np.float32(ramp[0]), np.float32(ramp[1])
-        for channel in range(block.shape[0]):
-            x = block[channel, done + n]
-            if not np.isfinite(x):
-                x = np.float32(0)
-                muted_inputs[0] += 1
-            coming[channel, position + n] = x
-            out[channel, done + n] = on_dry * dry[channel, position + n] + on_added * added[channel, position + n]
-    return done + count, position + count
+        for channel in range(dry.shape[0]):
+            out[channel, done + n] = on_dry * dry[channel, dry_at + n] + on_added * added[channel, added_at + n]
+
+
+@njit(cache=True, nogil=True)
+def sound(block, done, line, dry, added, position, ramp, out, muted_inputs):  # type: ignore[no-untyped-def]
+    """Take input from `block[:, done:]` and give what was made ready, up to the end of the hop; returns where it is.
+
+    `dry` and `added` are (channels, hop); the last hop of `line` is the one that comes in.
+    """
+    hop = dry.shape[1]
+    count = min(block.shape[1] - done, hop - position)
+    take(block, done, count, line, line.shape[1] - hop + position, muted_inputs)
+    give(dry, position, added, position, count, ramp, out, done)
+    return done + count
+
+
+@njit(cache=True, nogil=True)
+def shift(line, hop):  # type: ignore[no-untyped-def]
+    """Make room for the next hop at the end of every row of `line`."""
+    for channel in range(line.shape[0]):
+        for n in range(line.shape[1] - hop):
+            line[channel, n] = line[channel, n + hop]
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def hear(  # type: ignore[no-untyped-def]
-    coming, line, spectrum, window, twiddle, untangle, work, first, start, weights, floor, features
-):
-    """Push a hop into the line, transform its newest window, and write the frame's features, (rows, bands)."""
-    push(line, coming)
+def hear(line, spectrum, window, twiddle, untangle, work, first, start, weights, floor, features):  # type: ignore[no-untyped-def]
+    """Transform the newest window of the line, and write the frame's features, (rows, bands)."""
     for channel in range(line.shape[0]):
         samples = line[channel, line.shape[1] - window.size :]
         rfft(samples, window, spectrum[0, channel], spectrum[1, channel], twiddle, untangle, work)
@@ -162,28 +184,8 @@ def settle(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def play(  # type: ignore[no-untyped-def]
-    spectrum, gains, wet, overlap, dual, twiddle, untangle, work, line, dry, added, played, lift,
-    sections, pole, keep, filters, dc, energy, guard_gain, muted_samples, held_hops,
-):  # fmt: skip
-    """Play the oldest frame with its gains: the next hop of dry sound, and of what is added, behind the guard.
-
-    `played` is the place in the signal of the first sample of that hop: nothing sounds before sample 0.
-    """
-    per_row = spectrum.shape[1] // gains.shape[0]
-    for channel in range(spectrum.shape[1]):
-        row = channel // per_row
-        for k in range(spectrum.shape[2]):
-            extra = gains[row, k] - np.float32(1)
-            wet[0, channel, k] = spectrum[0, channel, k] * extra
-            wet[1, channel, k] = spectrum[1, channel, k] * extra
-    synthesise(wet, overlap, added, dual, twiddle, untangle, work)
-    for channel in range(line.shape[0]):
-        for n in range(dry.shape[1]):
-            dry[channel, n] = line[channel, n]
-            if played + n < 0:
-                added[channel, n] = np.float32(0)
-    guard(dry, added, sections, pole, keep, filters, dc, energy, guard_gain, muted_samples, held_hops)
+def make_up(energy, lift):  # type: ignore[no-untyped-def]
+    """Once a hop: raise or lower `lift` toward what the added sound left of, or put on, the running loudness."""
     lift[0] *= LIFT_KEPT
     if energy[0] > SILENCE:
         wet_power = max(energy[0] + 2.0 * energy[1] + energy[2], 0.1 * energy[0])

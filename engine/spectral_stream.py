@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,9 +11,13 @@ from numpy.typing import NDArray
 from .ascent import Ascent
 from .bands import lay
 from .effect import Block
-from .fft import scratch
-from .guard import MEMORY_SECONDS, GuardState, k_gain
-from .spectral_kernels import hear, play, prepare, settle, sound
+from .guard import k_gain
+from .playing import Place, Player
+from .playing_instant import Instant
+from .playing_live import Live
+from .playing_studio import Studio
+from .spectral_kernels import hear, make_up, prepare, settle, shift
+from .spectral_state import Settings, State
 
 if TYPE_CHECKING:
     from .spectral import SpectralEffect
@@ -29,85 +32,12 @@ RESOLUTION_HZ = 24.0
 
 Array = NDArray[np.float32]
 
-
-@dataclass(frozen=True)
-class Settings:
-    """An effect's parameters as its stream uses them, made anew only when one of them changed."""
-
-    steps: int
-    rate: float
-    decay: float
-    frozen: bool
-    amount: float
-    gate_db: float
-    dry: float
-    added: float
-
-
-@dataclass
-class State:
-    """What a stream remembers between two blocks, the network's own columns apart; a fresh one is `silent`."""
-
-    line: Array
-    """The input as far back as the dry sound needs it, (channels, latency)."""
-    spectra: Array
-    """The frames not yet played, a ring: (1 + lookahead, 2, channels, bins)."""
-    wet: Array
-    overlap: Array
-    heard: Array
-    """Features of the newest frame, (rows, bands)."""
-    offset: Array
-    """The offset of the frame that was played last, as it was played, (rows, bands)."""
-    gains: Array
-    awake: NDArray[np.bool_]
-    """Whether a row's newest frame is above the gate."""
-    gate: Array
-    lift: NDArray[np.float64]
-    guard: GuardState
-    coming: Array
-    """The hop of input that is being filled, (channels, hop), and beside it the hop of output that is being read."""
-    dry: Array
-    added: Array
-    ramp: NDArray[np.float64]
-    """Weights of dry and added, their aims, their steps a sample, and the samples left on the way."""
-    muted_inputs: NDArray[np.int64]
-    work: Array
-    position: int = 0
-    hops: int = 0
-    lost_hops: int = 0
-    """Hops whose offset was not finite."""
-    held_hops: int = 0
-    """Hops whose ascent was left out, since inference was late."""
-
-    @classmethod
-    def silent(
-        cls, sample_rate: float, channels: int, rows: int, bands: int, window: int, hop: int, held: int
-    ) -> State:
-        """After endless silence; `held` frames wait for later ones before they are played."""
-        bins = window // 2 + 1
-        return cls(
-            line=np.zeros((channels, window + held * hop), np.float32),
-            spectra=np.zeros((1 + held, 2, channels, bins), np.float32),
-            wet=np.zeros((2, channels, bins), np.float32),
-            overlap=np.zeros((channels, window), np.float32),
-            heard=np.zeros((rows, bands), np.float32),
-            offset=np.zeros((rows, bands), np.float32),
-            gains=np.ones((rows, bins), np.float32),
-            awake=np.zeros(rows, np.bool_),
-            gate=np.zeros(rows, np.float32),
-            lift=np.zeros(1),
-            guard=GuardState.silent(sample_rate, channels),
-            coming=np.zeros((channels, hop), np.float32),
-            dry=np.zeros((channels, hop), np.float32),
-            added=np.zeros((channels, hop), np.float32),
-            ramp=np.zeros(7),
-            muted_inputs=np.zeros(1, np.int64),
-            work=scratch(window),
-        )
+PLAYERS: dict[str, type[Studio] | type[Live] | type[Instant]] = {"studio": Studio, "live": Live, "instant": Instant}
+"""How each mode plays."""
 
 
 class SpectralStream:
-    """A running spectral effect; `state` and the columns of `ascent` are all that a signal leaves behind."""
+    """A running spectral effect; `state`, the player's own and the columns of `ascent` are all that a signal leaves."""
 
     pace: Callable[[int], bool] | None = None
     """Asked before each ascent, with the hop's number: True, inference is late, leaves it out, and the offset goes on
@@ -115,18 +45,20 @@ class SpectralStream:
 
     def __init__(self, effect: SpectralEffect, sample_rate: float, channels: int, max_block: int) -> None:
         self.effect, self.sample_rate, self.channels = effect, sample_rate, channels
-        self.latency = effect.latency_at(sample_rate)
         self.frames = effect.frames_at(sample_rate)
         model = effect.loaded_model()
         self.layout = effect.layout
         self.bands = lay(self.layout, sample_rate, self.frames.window_samples)
         rows = 1 if effect.link else channels
+        self.place = Place(self.frames, self.layout, sample_rate, channels, rows, effect.lookahead_frames)
+        self.player: Player = PLAYERS[effect.mode](self.place)
+        self.latency = self.player.latency
+        self.plays_per_hop = self.frames.hop_samples // self.player.hop
         self.ascent: Ascent = model.ascent(rows, effect.steps, effect.columns, effect.device)
         self.band_loudness = np.zeros(self.layout.count, np.float32)
         self.bin_loudness = np.zeros(self.frames.bins, np.float32)
         self.hop_seconds = self.frames.hop_samples / sample_rate
         self.gate_release = float(np.exp(-self.hop_seconds / GATE_RELEASE_SECONDS))
-        self.guard_keep = float(np.exp(-self.hop_seconds / MEMORY_SECONDS))
         self.out = np.zeros((channels, max_block), np.float32)
         self.seen_changes = -1
         self.seen_target: str | None = None
@@ -134,16 +66,14 @@ class SpectralStream:
         self.reset()
         # One hop before the first makes sure that every kernel is compiled and every page of memory is there.
         self.process(np.zeros((channels, 1), np.float32))
-        self._hop()
+        for _ in range(self.plays_per_hop):
+            self._play()
         self.reset()
 
     def reset(self) -> None:
         """Forget everything that was heard."""
-        frames, rows = self.frames, self.ascent.channels
-        self.state = State.silent(
-            self.sample_rate, self.channels, rows, self.layout.count, frames.window_samples, frames.hop_samples,
-            self.effect.lookahead_frames,
-        )  # fmt: skip
+        self.state = State.silent(self.place)
+        self.player.reset()
         self.ascent.reset()
         self.ascent.features[:] = self.layout.floor
         self.ascent.result[:] = 0
@@ -161,25 +91,37 @@ class SpectralStream:
         if block.dtype != np.float32 or not (block.flags.c_contiguous and block.flags.writeable):
             # A kernel is compiled anew for every kind of memory.
             block = np.array(block, np.float32, order="C")
-        state, done = self.state, 0
+        state, player, done = self.state, self.player, 0
         while done < block.shape[1]:
-            done, state.position = sound(
-                block, done, state.coming, state.dry, state.added, state.position, state.ramp, self.out,
-                state.muted_inputs,
-            )  # fmt: skip
-            if state.position == state.coming.shape[1]:
-                self._hop()
-                state.position = 0
+            begun = done
+            done = player.sound(block, done, self.out, state)
+            state.position += done - begun
+            if state.position == player.hop:
+                self._play()
         return self.out[:, : block.shape[1]]
 
-    def _hop(self) -> None:
-        """One hop of input is whole: hear it, dream on, and make the next hop of output ready."""
+    def _play(self) -> None:
+        """One of the player's hops is whole: dream on if one of the model's is, and make the next one ready."""
+        state = self.state
+        state.plays += 1
+        dreams = state.plays % self.plays_per_hop == 0
+        if dreams:
+            self._dream()
+            self.player.follow(state)
+        self.player.play(state)
+        if dreams:
+            make_up(state.guard.energy, state.lift)
+        shift(state.line, self.player.hop)
+        state.position = 0
+
+    def _dream(self) -> None:
+        """One of the model's hops is whole: hear it, dream on, and find the gains of the oldest frame."""
         ascent, settings, state, frames, bands = self.ascent, self.settings, self.state, self.frames, self.bands
         held = state.spectra.shape[0]
         newest = state.spectra[state.hops % held]
         hear(
-            state.coming, state.line, newest, frames.window, frames.plan.twiddle, frames.plan.untangle, state.work,
-            bands.first, bands.start, bands.weights, self.layout.floor, state.heard,
+            state.line, newest, frames.window, frames.plan.twiddle, frames.plan.untangle, state.work, bands.first,
+            bands.start, bands.weights, self.layout.floor, state.heard,
         )  # fmt: skip
         prepare(
             newest, state.heard, self.band_loudness, settings.decay, settings.frozen, settings.gate_db, held,
@@ -202,13 +144,6 @@ class SpectralStream:
         if lost:
             ascent.reset()
             state.lost_hops += 1
-        guard = state.guard
-        play(
-            oldest, state.gains, state.wet, state.overlap, frames.dual, frames.plan.twiddle, frames.plan.untangle,
-            state.work, state.line, state.dry, state.added, state.hops * frames.hop_samples - self.latency, state.lift,
-            guard.sections, guard.pole, self.guard_keep, guard.filters, guard.dc, guard.energy, guard.gain,
-            guard.muted_samples, guard.held_hops,
-        )  # fmt: skip
 
     def _refresh(self) -> None:
         """Read the effect's parameters anew; what costs time only where it changed."""
@@ -252,6 +187,7 @@ class SpectralStream:
         self.seen_bands = effect.smoothing, effect.low_hz, effect.high_hz
         mask = self.bands.audible & (centres >= effect.low_hz) & (centres <= effect.high_hz)
         self.ascent.mask[:] = mask
+        self.player.choose(mask)
         widths = np.maximum(effect.smoothing, RESOLUTION_HZ / np.gradient(centres))
         self.ascent.shape[:] = smoother(mask, np.maximum(widths, 1e-3))
         self.band_loudness[:] = mask * k_gain(centres)

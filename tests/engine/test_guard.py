@@ -18,8 +18,8 @@ def guarded(dry, added):
         part = np.ascontiguousarray(added[:, start : start + HOP])
         guard(
             np.ascontiguousarray(dry[:, start : start + HOP]), part, state.sections, state.pole,
-            np.exp(-HOP / RATE / MEMORY_SECONDS), state.filters, state.dc, state.energy, state.gain,
-            state.muted_samples, state.held_hops,
+            np.exp(-HOP / RATE / MEMORY_SECONDS), state.filters, state.dc, state.powers, state.energy,
+            state.gain, state.muted_samples, state.held_hops,
         )  # fmt: skip
         added[:, start : start + HOP] = part
     return added, state

@@ -119,18 +119,19 @@ def test_sound_is_its_twin(blocks):
     rng = np.random.default_rng(len(blocks))
     x, dry, added = rng.normal(size=(3, 2, 600)).astype(np.float32)
     x[1, 77] = np.nan
-    was, aim, length, coming, out = np.array([1.0, 0.2]), np.array([0.5, 0.9]), 400, np.zeros_like(x), np.zeros_like(x)
+    was, aim, length, out = np.array([1.0, 0.2]), np.array([0.5, 0.9]), 400, np.zeros_like(x)
+    line, past = np.full((2, 700), 7, np.float32), 100
     ramp, muted = np.array([*was, *aim, *(aim - was) / length, length]), np.zeros(1, np.int64)
     at, turn = 0, 0
     while at < x.shape[1]:
         block = x[:, at : at + blocks[turn % len(blocks)]].copy()
-        part, done, position = np.zeros_like(block), 0, at
-        done, position = sound(block, done, coming, dry, added, position, ramp, part, muted)
-        out[:, at:position], at, turn = part, position, turn + 1
+        part = np.zeros_like(block)
+        done = sound(block, 0, line, dry, added, at, ramp, part, muted)
+        out[:, at : at + done], at, turn = part, at + done, turn + 1
     way = np.minimum((np.arange(600) + 1) / length, 1)
     on_dry, on_added = was[:, None] + (aim - was)[:, None] * way
     np.testing.assert_allclose(out, on_dry * dry + on_added * added, atol=1e-5)
-    assert np.array_equal(coming, np.nan_to_num(x)) and muted[0] == 1
+    assert np.array_equal(line[:, past:], np.nan_to_num(x)) and (line[:, :past] == 7).all() and muted[0] == 1
     assert ramp[:2].tolist() == aim.tolist()
 
 

@@ -1,0 +1,109 @@
+"""Mode `studio`: the newest offset on the model's own symmetric frames, at the latency of one window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+from .effect import Block
+from .fft import FASTMATH
+from .guard import guard
+from .playing import Place, mean_decay
+from .rates import studio_latency
+from .spectral_kernels import sound
+from .spectral_state import State
+from .stft import Frames, synthesise
+
+Array = NDArray[np.float32]
+
+
+@dataclass
+class Synthesis:
+    """What lies between two hops of synthesis."""
+
+    wet: Array
+    """The frame that is added, (2, channels, bins)."""
+    overlap: Array
+    """What later frames will complete, (channels, window)."""
+    dry: Array
+    """The hop that is being read, (channels, hop), and beside it what is added."""
+    added: Array
+
+
+class Studio:
+    """Plays a frame when it is whole, and those waited for have come."""
+
+    def __init__(self, place: Place) -> None:
+        self.place, self.frames = place, place.frames
+        self.hop = self.frames.hop_samples
+        self.latency = self.latency_of(self.frames, place.lookahead_frames, place.sample_rate)
+        self.keep = mean_decay(self.hop, place.sample_rate)
+        self.reset()
+
+    @staticmethod
+    def latency_of(frames: Frames, lookahead_frames: int, sample_rate: float) -> int:
+        """One window, and a hop for each frame of look-ahead, in samples."""
+        return studio_latency(frames.window_samples, frames.hop_samples, lookahead_frames)
+
+    def choose(self, mask: NDArray[np.bool_]) -> None:
+        """Nothing: gains come as they are."""
+
+    def reset(self) -> None:
+        """Back to endless silence."""
+        channels = self.place.channels
+        self.state = Synthesis(
+            wet=np.zeros((2, channels, self.frames.bins), np.float32),
+            overlap=np.zeros((channels, self.frames.window_samples), np.float32),
+            dry=np.zeros((channels, self.hop), np.float32),
+            added=np.zeros((channels, self.hop), np.float32),
+        )
+
+    def sound(self, block: Block, done: int, out: Block, state: State) -> int:
+        """Up to the end of the hop."""
+        reached = sound(
+            block, done, state.line, self.state.dry, self.state.added, state.position, state.ramp, out,
+            state.muted_inputs,
+        )  # fmt: skip
+        return int(reached)
+
+    def follow(self, state: State) -> None:
+        """Nothing: each frame is played with its own gains."""
+
+    def play(self, state: State) -> None:
+        """The next hop of dry sound, and of what is added."""
+        own, guarded, plan = self.state, state.guard, self.frames.plan
+        oldest = state.spectra[state.hops % state.spectra.shape[0]]
+        play(
+            oldest, state.gains, own.wet, own.overlap, self.frames.dual, plan.twiddle, plan.untangle, state.work,
+            state.line, own.dry, own.added, state.hops * self.hop - self.latency, guarded.sections, guarded.pole,
+            self.keep, guarded.filters, guarded.dc, guarded.powers, guarded.energy, guarded.gain,
+            guarded.muted_samples, guarded.held_hops,
+        )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def play(  # type: ignore[no-untyped-def]
+    spectrum, gains, wet, overlap, dual, twiddle, untangle, work, line, dry, added, played,
+    sections, pole, keep, filters, dc, powers, energy, guard_gain, muted_samples, held_hops,
+):  # fmt: skip
+    """Play the oldest frame with its gains: the next hop of dry sound, and of what is added, behind the guard.
+
+    `played` is the place in the signal of the first sample of that hop: nothing sounds before sample 0.
+    """
+    per_row = spectrum.shape[1] // gains.shape[0]
+    for channel in range(spectrum.shape[1]):
+        row = channel // per_row
+        for k in range(spectrum.shape[2]):
+            extra = gains[row, k] - np.float32(1)
+            wet[0, channel, k] = spectrum[0, channel, k] * extra
+            wet[1, channel, k] = spectrum[1, channel, k] * extra
+    synthesise(wet, overlap, added, dual, twiddle, untangle, work)
+    for channel in range(line.shape[0]):
+        for n in range(dry.shape[1]):
+            dry[channel, n] = line[channel, n]
+            if played + n < 0:
+                added[channel, n] = np.float32(0)
+    guard(dry, added, sections, pole, keep, filters, dc, powers, energy, guard_gain, muted_samples, held_hops)
