@@ -21,22 +21,32 @@ UNBELIEVABLE_SECONDS = 10.0
 
 
 class Connection:
-    """Opened on an input and an output device. `wake` is a locked lock that each callback releases."""
+    """Opened on an input and an output device. `wake` is a locked lock that each callback releases.
+
+    With `adapted`, PortAudio makes blocks of the size that we want of those that the device has, at one block more.
+    """
 
     def __init__(
-        self, exchange: Exchange, wake: threading.Lock, devices: tuple[Device, Device], columns: tuple[int, int]
+        self,
+        exchange: Exchange,
+        wake: threading.Lock,
+        devices: tuple[Device, Device],
+        columns: tuple[int, int],
+        adapted: bool = False,
     ) -> None:
         sounddevice = portaudio.portaudio()
         exchange.warm()
         self._exchange, self._wake = exchange, wake
         self._ended = False
+        self.resized = False
+        """Whether it ended because blocks of another size came: then it has to be opened as `adapted`."""
         self._seen, self._seen_at = -1, time.monotonic()
         self._stop = sounddevice.CallbackStop
         self._devices = devices
         with silence():
             self._stream = sounddevice.Stream(
                 samplerate=exchange.sample_rate,
-                blocksize=blocks_asked(devices, exchange),
+                blocksize=exchange.block_size if adapted else blocks_asked(devices, exchange),
                 device=(devices[0].number, devices[1].number),
                 channels=columns,
                 dtype="float32",
@@ -74,7 +84,8 @@ class Connection:
         self, indata: NDArray[np.float32], outdata: NDArray[np.float32], frames: int, times: Any, status: Any
     ) -> None:
         if frames != self._exchange.block_size:
-            raise self._stop  # a server changed its block size: the monitor opens the device anew
+            self.resized = True
+            raise self._stop  # the server's blocks are not what they were: the monitor opens the device anew
         self._exchange.swap(indata, outdata, time.perf_counter())
         if status:
             self._xrun(status)

@@ -200,7 +200,8 @@ def exchange(  # type: ignore[no-untyped-def]
             before = dry_before(inputs, channel, block * size - latency) if late else outputs[channel, wet_at]
             if not late and ready[(wanted - 1) % ready.size] == wanted - 1:
                 before = outputs[channel, (wet_at - 1) % ring]
-            memory[1, channel] = memory[0, channel] - before
+            step = memory[0, channel] - before
+            memory[1, channel] = step if np.isfinite(step) else np.float32(0)
         place[0], place[1] = 0, late
     if panic[0] != place[2]:
         place[2] = panic[0]
@@ -218,9 +219,9 @@ def exchange(  # type: ignore[no-untyped-def]
                     y = inputs[channel, (dry_at + n) % ring]
             elif wanted >= 0:
                 y = outputs[channel, wet_at + n]
-                if not np.isfinite(y):
-                    y = np.float32(0)
             y += memory[1, channel] * left
+            if not np.isfinite(y):
+                y = np.float32(0)
             memory[0, channel] = y
             y *= np.float32(gains[1])
             heard[channel, start + n] = y

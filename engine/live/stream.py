@@ -35,6 +35,7 @@ from .tape import Tape
 from .worker import Worker
 
 MONITOR_SECONDS = 0.25
+MIDI_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 """Between two attempts to find a device that went away."""
 
@@ -107,6 +108,7 @@ class LiveStream:
         self._connection: Connection | None = None
         self._recorder: Recorder | None = None
         self._trouble, self._restarts, self._used, self._resuming = "", 0, False, False
+        self._adapted = False
         self._make()
 
     def _make(self) -> None:
@@ -301,9 +303,12 @@ class LiveStream:
 
     def _watch(self) -> None:
         """Look after the device, MIDI ports and the journal, a few times a second."""
+        midi_at = 0.0
         while not self._stopping.wait(MONITOR_SECONDS):
             self.journal.collect()
-            self.midi.check()
+            if time.monotonic() - midi_at >= MIDI_SECONDS:
+                self.midi.check()
+                midi_at = time.monotonic()
             if self._resuming and not self._builder.loading and not self.worker.requests and not self._player.coming:
                 self.exchange.panic[0], self._resuming = 0, False
             if self._connection is None or self._connection.is_lost():
@@ -313,6 +318,7 @@ class LiveStream:
         """One attempt to open the devices again, by their names, since numbers change."""
         if self._connection:
             self._trouble = f"{self.output.name} is gone: waiting until it comes back"
+            self._adapted = self._adapted or self._connection.resized
             self._connection.close()
             self._connection = None
         try:
@@ -330,9 +336,8 @@ class LiveStream:
         self.journal.tell(sample, Restarted(sample))
 
     def _connected(self) -> Connection:
-        return Connection(
-            self.exchange, self.worker.wake, (self.input, self.output), self._columns
-        )
+        devices_used = (self.input, self.output)
+        return Connection(self.exchange, self.worker.wake, devices_used, self._columns, self._adapted)
 
     def _header(self) -> Header:
         """What the take is played through."""

@@ -84,12 +84,16 @@ class Worker:
         try:
             while not self.stopping:
                 self.wake.acquire(timeout=0.1)
-                while self.done < self.exchange.captured and not self.stopping:
-                    self._skip_what_is_lost()
-                    self._play(self.done)
-                    self.done += 1
+                self.catch_up()
         except BaseException as error:  # the callback goes on with the dry sound, and the report tells why
             self.trouble = error
+
+    def catch_up(self) -> None:
+        """Play every block that was captured by now."""
+        while self.done < self.exchange.captured and not self.stopping:
+            self._skip_what_is_lost()
+            self._play(self.done)
+            self.done += 1
 
     def _play(self, block: int) -> None:
         """One block, cut where something changes."""

@@ -1,0 +1,208 @@
+"""The worker: changes at their sample, and what happens when there is no time."""
+
+import threading
+import time
+
+import numpy as np
+import pytest
+from pedalboard import Gain
+
+from dreampedal.effects.dream import Dream
+from dreampedal.engine.board import Board
+from dreampedal.engine.effect import Effect
+from dreampedal.engine.live.changes import Bypass, Set, Swap
+from dreampedal.engine.live.take import Changed, Held, Late, Skipped
+
+from ...signals import Wait
+from .desk import Desk, late_by
+from .gong import Gong
+
+SIZE = 128
+
+
+class Breaks(Effect, family=True):
+    """Plays what it hears, until `gone` is set."""
+
+    gone = threading.Event()
+
+    def latency_at(self, sample_rate):
+        return 0
+
+    def stream(self, sample_rate, channels, max_block=8192):
+        return self
+
+    latency = 0
+
+    def process(self, block):
+        if self.gone.is_set():
+            raise RuntimeError("the plugin is gone")
+        return block
+
+
+@pytest.fixture
+def audio(clip):
+    sound, _ = clip("solo_egtr_em9")
+    return np.ascontiguousarray(sound[:1, 20_000 : 20_000 + SIZE * 400] * np.float32(0.5))
+
+
+def entries(desk):
+    desk.journal.keeps_entries = True
+    return desk.journal.entries()
+
+
+def test_what_comes_out_is_the_board_one_block_later(audio):
+    desk = Desk(Board([Wait(samples=200), Gain(-6)]))
+    expected = late_by(Board([Gain(-6)])(audio, 48_000), 200 + SIZE)
+    np.testing.assert_allclose(desk.play(audio), expected, atol=1e-7)
+
+
+def test_a_parameter_of_the_users_board_is_heard_from_the_next_block_on(audio):
+    board = Board([Gong()])
+    desk = Desk(board)
+    desk.journal.keeps_entries = True
+    desk.play(audio[:, : SIZE * 3])
+    board[0].level_db = -12
+    board[0].bright = True
+    desk.play(audio[:, : SIZE * 2])
+    assert entries(desk) == [
+        Changed(SIZE * 3, Set("0", "level_db", -12.0)),
+        Changed(SIZE * 3, Set("0", "bright", True)),
+    ]
+    assert desk.player.current.mirror.board[0].level_db == -12
+
+
+def test_a_message_is_applied_at_the_sample_that_was_captured_when_it_came(audio):
+    desk = Desk(Board([Gong()]))
+    desk.journal.keeps_entries = True
+    desk.midi.map("cc:74", "0", "level_db", pickup=False)
+    desk.midi.map("note:60", action="bypass")
+    desk.play(audio[:, : SIZE * 4])
+    arrival = time.perf_counter() + 1
+    # The block that is being captured meanwhile arrives 100 and 28 samples after the messages.
+    desk.midi.hear(arrival - 100 / 48_000, [0xB0, 74, 127])
+    desk.midi.hear(arrival - 28 / 48_000, [0x90, 60, 100])
+    desk.give(audio[:, :SIZE], now=arrival)
+    desk.worker.catch_up()
+    assert entries(desk) == [
+        Changed(SIZE * 4 + 28, Set("0", "level_db", 24.0)),
+        Changed(SIZE * 4 + 100, Bypass(True)),
+    ]
+    assert desk.player.bypass
+
+
+def test_a_message_that_comes_after_a_block_waits_for_the_next(audio):
+    desk = Desk(Board([Gong()]))
+    desk.midi.map("cc:74", "0", "level_db", pickup=False)
+    arrival = time.perf_counter()
+    desk.give(audio[:, :SIZE], now=arrival)
+    desk.midi.hear(arrival + 0.001, [0xB0, 74, 0])
+    desk.worker.catch_up()
+    assert desk.player.current.mirror.board[0].level_db == 0
+    desk.give(audio[:, :SIZE], now=arrival + SIZE / 48_000)
+    desk.worker.catch_up()
+    assert desk.player.current.mirror.board[0].level_db == -24
+
+
+def test_what_takes_longer_than_a_block_is_handed_over(audio):
+    desk = Desk(Board([Gong()]))
+    desk.midi.map("cc:1", "0", "strokes", pickup=False)
+    desk.midi.hear(0.0, [0xB0, 1, 127])
+    desk.midi.hear(0.0, [0xC0, 5])
+    desk.play(audio[:, :SIZE])
+    assert desk.asked == [Set("0", "strokes", 100), 5]
+    assert desk.player.current.mirror.board[0].strokes == 1
+
+
+def test_an_edited_list_asks_for_a_new_board_once(audio):
+    board = Board([Gain(-6)])
+    desk = Desk(board)
+    desk.play(audio[:, :SIZE])
+    board.append(Gain(-6))
+    desk.play(audio[:, : SIZE * 3])
+    assert desk.asked == ["board"]
+    desk.worker.requests.append(desk.player.prepare(board, "two"))
+    desk.play(audio[:, : SIZE * 40])
+    assert len(desk.player.current.mirror.board) == 2
+    board.pop()
+    desk.play(audio[:, : SIZE * 2])
+    assert desk.asked == ["board", "board"]
+
+
+def test_boards_come_one_after_the_other(audio):
+    desk = Desk(Board([Gain(-6)]))
+    desk.journal.keeps_entries = True
+    for name in ("a", "b", "c"):
+        desk.worker.requests.append(desk.player.prepare(Board([Gain(-12)]), name))
+    desk.play(audio)
+    swaps = [entry for entry in entries(desk) if isinstance(entry.change, Swap)]
+    assert [(entry.change.number, entry.change.name) for entry in swaps] == [(1, "a"), (2, "b"), (3, "c")]
+    assert (np.diff([entry.at for entry in swaps]) >= 0.05 * 48_000).all()
+
+
+def test_a_stall_is_dry_at_the_same_latency_and_every_block_is_played_after_it(audio):
+    board = Board([Wait(samples=300)])
+    desk = Desk(board)
+    desk.journal.keeps_entries = True
+    stalled = {block for start in (50, 120, 300) for block in range(start, start + start // 10)}
+    out = desk.play(audio, worked=lambda block: block not in stalled)
+    # This board only waits: dry and wet are the same sound, so a stall must not be heard at all.
+    np.testing.assert_array_equal(out, late_by(audio, 300 + SIZE))
+    assert desk.worker.done == audio.shape[1] // SIZE
+    assert [entry.block for entry in entries(desk) if isinstance(entry, Late)] == sorted(block + 1 for block in stalled)
+    assert desk.exchange.counts[1] == len(stalled)
+
+
+def test_a_worker_that_is_behind_holds_hops_instead_of_dreaming(audio):
+    desk = Desk(Board([Dream(target="class:flute")]))
+    desk.journal.keeps_entries = True
+    desk.play(audio, worked=lambda block: not 100 <= block < 140)
+    held = [entry for entry in entries(desk) if isinstance(entry, Held)]
+    assert desk.worker.held_hops == len(held) >= 9
+    stream = desk.player.current.paced[0]
+    assert stream.state.held_hops == len(held)
+    # Hops 25 to 34 end in the blocks that waited; the last of them came in time.
+    assert {entry.hop for entry in held} >= set(range(25, 34))
+
+
+def test_an_ascent_that_would_be_late_is_not_begun(audio):
+    desk = Desk(Board([Dream(target="class:flute")]))
+    desk.worker._ascent_seconds = 1.0
+    desk.play(audio[:, : SIZE * 80])
+    assert desk.worker.held_hops == 20
+    desk.worker._ascent_seconds = -1.0
+    desk.play(audio[:, : SIZE * 80])
+    assert desk.worker.held_hops == 20
+
+
+def test_more_than_the_ring_holds_is_left_out_and_told(audio):
+    desk = Desk(Board([Gain(-6)]), block_size=512)
+    desk.journal.keeps_entries = True
+    silence = np.zeros((1, 512), np.float32)
+    for _ in range(desk.exchange.slots + 50):
+        desk.give(silence)
+    desk.worker.catch_up()
+    skipped = [entry for entry in entries(desk) if isinstance(entry, Skipped)]
+    assert skipped == [Skipped(0, desk.exchange.slots + 48)]
+    assert desk.worker.skipped_blocks == desk.exchange.slots + 49
+    out = desk.play(audio)
+    np.testing.assert_allclose(out[:, 1024:], late_by(Board([Gain(-6)])(audio, 48_000), 512)[:, 1024:], atol=1e-6)
+
+
+def test_a_board_that_breaks_leaves_the_dry_sound(audio, monkeypatch):
+    desk = Desk(Board([Breaks()]))
+    heard = desk.play(audio[:, : SIZE * 40])
+    desk.give(audio[:, SIZE * 40 : SIZE * 41])
+    monkeypatch.setattr(Breaks, "gone", gone := threading.Event())
+    gone.set()
+    desk.worker.run()
+    assert "the plugin is gone" in str(desk.worker.trouble)
+    rest = desk.play(audio[:, SIZE * 41 :], worked=lambda block: False)
+    out = np.concatenate([heard, late_by(audio, SIZE)[:, SIZE * 40 : SIZE * 41], rest], axis=1)
+    np.testing.assert_array_equal(out, late_by(audio, SIZE))
+
+
+def test_a_report_sees_the_last_blocks_only(audio):
+    desk = Desk(Board())
+    desk.play(audio[:, : SIZE * 10])
+    loads = desk.worker.last(desk.worker.loads)
+    assert loads.shape == (10,) and (loads > 0).all()
