@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from copy import copy
-from operator import attrgetter
+from operator import attrgetter, is_not
 from typing import Any
 
 import pedalboard
@@ -34,13 +34,16 @@ class Mirror:
 
     def __init__(self, source: Rack) -> None:
         self.source = source
-        self._shape = _shape(source)
         self.board: Rack = twin_of(source)
-        self._followed = [follower(path, item) for path, item in paths(source)]
+        places = list(paths(source))
+        # Kept, since a container of pedalboard makes a new object of a plugin that nobody holds.
+        self._items = [item for _, item in places]
+        self._followed = [follower(path, item) for path, item in places]
 
     def is_stale(self) -> bool:
         """Whether the list was edited: such a board needs another twin."""
-        return _shape(self.source) != self._shape
+        items = [item for _, item in paths(self.source)]
+        return len(items) != len(self._items) or any(map(is_not, items, self._items))
 
     def changed(self) -> Iterator[Set]:
         """What was set on the user's board since the last call."""
@@ -110,7 +113,3 @@ def twin_of(item: Any) -> Any:
         return twin(item)
     return copy(item)
 
-
-def _shape(rack: Rack) -> list[int]:
-    """Which items stand where."""
-    return [id(item) for _, item in paths(rack)]
