@@ -95,9 +95,7 @@ class LiveStream:
         self.output = devices.find(output, "output")
         self.sample_rate = float(sample_rate or self.output.default_rate)
         self.channels = channels or min(2, self.output.outputs)
-        self._columns = min(self.channels, self.input.inputs), self.output.outputs
-        if channels is not None or self._columns[1] > MAX_CHANNELS:
-            self._columns = self._columns[0], min(max(self.channels, 2), self.output.outputs)
+        self._columns = self._columns_of(self.channels)
         devices.check(self.input, self.output, self.sample_rate, self._columns)
         self.block_size, self.buffer_blocks, self.ceiling_db = block_size, buffer_blocks, ceiling_db
         self.presets = tuple(presets)
@@ -110,6 +108,15 @@ class LiveStream:
         self._trouble, self._restarts, self._used, self._resuming = "", 0, False, False
         self._adapted = False
         self._make()
+
+    def _columns_of(self, channels: int) -> tuple[int, int]:
+        """Channels that are asked of each device. One input feeds all; one channel plays on two outputs, if it can."""
+        inputs, outputs = self.input.inputs, self.output.outputs
+        if 1 < inputs < channels:
+            raise ValueError(f"{self.input.name} has {inputs} input channels: {channels} were asked for (or 1, for all)")
+        if outputs < channels:
+            raise ValueError(f"{self.output.name} has {outputs} output channels: {channels} were asked for")
+        return min(channels, inputs), min(max(channels, 2), outputs)
 
     def _make(self) -> None:
         """All that a run needs, none of it running."""
