@@ -113,7 +113,7 @@ class LiveStream:
         """Channels that are asked of each device. One input feeds all; one channel plays on two outputs, if it can."""
         inputs, outputs = self.input.inputs, self.output.outputs
         if 1 < inputs < channels:
-            raise ValueError(f"{self.input.name} has {inputs} input channels: {channels} were asked for (or 1, for all)")
+            raise ValueError(f"{self.input.name} has {inputs} input channels: {channels} were asked for")
         if outputs < channels:
             raise ValueError(f"{self.output.name} has {outputs} output channels: {channels} were asked for")
         return min(channels, inputs), min(max(channels, 2), outputs)
