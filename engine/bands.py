@@ -103,7 +103,7 @@ def lay(layout: BandLayout, sample_rate: float, window_samples: int) -> Bands:
     )
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def write_features(
     spectrum: Planes,
     first: NDArray[np.int32],
@@ -127,7 +127,7 @@ def write_features(
             features[row, band] = np.float32(0.5) * np.log(max(power / np.float32(per_row), least))
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def write_gains(
     offset: NDArray[np.float32],
     below: NDArray[np.int32],

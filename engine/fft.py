@@ -3,6 +3,9 @@
 Calling an FFT library for each frame costs more than the transform itself; inlined into the frame's kernel it costs a
 few microseconds and allocates nothing. Stockham's order (Cochran et al. 1967; Van Loan 1992, section 1.7) needs no bit
 reversal, and its inner loops run over contiguous memory. A real signal of N samples is packed as N/2 complex ones.
+
+What kernels call is compiled with `forceinline`. Numba otherwise links a copy that LLVM may have specialised: the
+process that compiles a kernel then runs another copy than those which find it in the cache, and rounds differently.
 """
 
 from __future__ import annotations
@@ -51,7 +54,7 @@ def scratch(size: int) -> Plane:
     return np.zeros((4, size // 2), np.float32)
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def _first_pass(re: Plane, im: Plane, to_re: Plane, to_im: Plane, w: Plane) -> None:
     """The radix-4 pass with stride 1: the inner loop runs over the twiddle factors."""
     m = re.size // 4
@@ -73,7 +76,7 @@ def _first_pass(re: Plane, im: Plane, to_re: Plane, to_im: Plane, w: Plane) -> N
         to_im[4 * p + 3] = z_re * w[5, p] + z_im * w[4, p]
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def _pass(re: Plane, im: Plane, to_re: Plane, to_im: Plane, w: Plane, stride: int) -> None:
     """A later radix-4 pass: the inner loop runs over `stride` transforms that share their twiddle factors."""
     m = re.size // 4 // stride
@@ -105,7 +108,7 @@ def _pass(re: Plane, im: Plane, to_re: Plane, to_im: Plane, w: Plane, stride: in
             to_im[write + 3 * stride + q] = z_re * w3i + z_im * w3r
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def _complex_fft(re: Plane, im: Plane, to_re: Plane, to_im: Plane, w: Plane) -> bool:
     """Forward transform, ping-pong between two pairs of planes; True if the result is in the second pair.
 
@@ -135,7 +138,7 @@ def _complex_fft(re: Plane, im: Plane, to_re: Plane, to_im: Plane, w: Plane) -> 
     return swapped
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def rfft(samples: Plane, window: Plane, re: Plane, im: Plane, twiddle: Plane, untangle: Plane, work: Plane) -> None:
     """Write the spectrum of `samples * window` (both of N samples) to `re` and `im` (N/2 + 1 bins each)."""
     half = samples.size // 2
@@ -154,7 +157,7 @@ def rfft(samples: Plane, window: Plane, re: Plane, im: Plane, twiddle: Plane, un
         im[k] = even_im + odd_re * untangle[1, k] + odd_im * untangle[0, k]
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def irfft_add(re: Plane, im: Plane, window: Plane, onto: Plane, twiddle: Plane, untangle: Plane, work: Plane) -> None:
     """Add `window` times the inverse transform of `re` and `im` (N/2 + 1 bins) to the N samples of `onto`.
 

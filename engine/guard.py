@@ -87,7 +87,7 @@ class GuardState:
         )
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def largest_gain(dry: float, cross: float, added: float, ratio: float) -> float:
     """The largest gain s from 0 to 1 at which dry + s·added has a mean square from dry / ratio to dry · ratio.
 
@@ -102,7 +102,7 @@ def largest_gain(dry: float, cross: float, added: float, ratio: float) -> float:
     return float(max(0.0, gain))
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def farthest_gain(dry: float, cross: float, added: float, ratio: float) -> float:
     """As `largest_gain`, where what is added has a phase of its own: half of it may be too quiet, and all of it not.
 
@@ -119,7 +119,7 @@ def farthest_gain(dry: float, cross: float, added: float, ratio: float) -> float
     return float(largest_gain(dry, cross, added, ratio))
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def k_weighted(a, b, sections, filters):  # type: ignore[no-untyped-def]
     """A sample of the dry sound and of what is added, K-weighted; `filters` (2, sections, 2) remember the last ones."""
     for section in range(2):
@@ -133,7 +133,7 @@ def k_weighted(a, b, sections, filters):  # type: ignore[no-untyped-def]
     return a, b
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def weigh(  # type: ignore[no-untyped-def]
     dry, added, sections, pole, filters, dc, powers, muted_samples
 ):
@@ -160,7 +160,7 @@ def weigh(  # type: ignore[no-untyped-def]
     powers[0], powers[1], powers[2] = dry_power, cross_power, added_power
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def settle_means(powers, samples, keep, filters, dc, energy):  # type: ignore[no-untyped-def]
     """After `samples` of all channels: their powers (3,) into the running means; numbers too small become 0."""
     for channel in range(filters.shape[0]):
@@ -175,13 +175,13 @@ def settle_means(powers, samples, keep, filters, dc, energy):  # type: ignore[no
         energy[n] = keep * energy[n] + (1.0 - keep) * powers[n] / samples
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def ramped(start, end, n, rise, fall):  # type: ignore[no-untyped-def]
     """The gain on the sample `n` after a judgement: up in `rise` samples, down in `fall`."""
     return np.float32(start + (end - start) * min(1.0, (n + 1) / (rise if end > start else fall)))
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def swell(added, start, end, fall):  # type: ignore[no-untyped-def]
     """One hop of `added` (channels, hop) from the gain `start` to `end`: down in `fall` samples, up in all of them."""
     if start < 1.0 or end < 1.0:
@@ -191,7 +191,7 @@ def swell(added, start, end, fall):  # type: ignore[no-untyped-def]
                 added[channel, n] *= now
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def judge(powers, samples, keep, filters, dc, energy, gain, held_hops):  # type: ignore[no-untyped-def]
     """The gain after a hop whose added sound has a phase of its own; `powers` (3,) are those of all channels."""
     settle_means(powers, samples, keep, filters, dc, energy)
@@ -200,7 +200,7 @@ def judge(powers, samples, keep, filters, dc, energy, gain, held_hops):  # type:
         held_hops[0] += gain[0] < 1.0
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def guard(
     dry: NDArray[np.float32],
     added: NDArray[np.float32],

@@ -154,7 +154,7 @@ def judge_rows(powers, samples, keep, filters, dc, energy, gain, start, held_hop
     powers[:] = 0.0
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def dot(samples, taps):  # type: ignore[no-untyped-def]
     """One output sample of one filter."""
     total = np.float32(0)
@@ -163,7 +163,7 @@ def dot(samples, taps):  # type: ignore[no-untyped-def]
     return total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def filtered(line, at, count, taps, row, adds, newest, age, fade, added):  # type: ignore[no-untyped-def]
     """`count` samples of one channel from `line[at]` on through a row of the newest of two filters, faded in."""
     before, now, back = 1 - newest, newest, taps.shape[2] - 1
@@ -176,7 +176,7 @@ def filtered(line, at, count, taps, row, adds, newest, age, fade, added):  # typ
         added[n] = total
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def hold(  # type: ignore[no-untyped-def]
     line, at, added, position, count, begin, stop, sections, pole, quick, filters, dc, means, powers, muted_samples
 ):

@@ -153,7 +153,7 @@ class Live:
         )  # fmt: skip
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def respond(spectrum, old, new, weight, within, loudness):  # type: ignore[no-untyped-def]
     """Turn a row's frame (2, channels, bins) into what is added to it.
 

@@ -19,7 +19,7 @@ MOST_LIFT = 0.5
 """Nepers."""
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def take(block, done, count, line, at, muted_inputs):  # type: ignore[no-untyped-def]
     """Write `count` samples of `block[:, done:]` into `line[:, at:]`; NaN and infinity become zero and are counted."""
     for n in range(count):
@@ -31,7 +31,7 @@ def take(block, done, count, line, at, muted_inputs):  # type: ignore[no-untyped
             line[channel, at + n] = x
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def give(dry, dry_at, added, added_at, count, ramp, out, done):  # type: ignore[no-untyped-def]
     """Write `count` weighted sums of `dry[:, dry_at:]` and `added[:, added_at:]` into `out[:, done:]`.
 
@@ -111,7 +111,7 @@ def prepare(  # type: ignore[no-untyped-def]
         awake[row] = frame_db(spectrum, row * per_row, (row + 1) * per_row) >= gate_db
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def frame_db(spectrum, begin, end):  # type: ignore[no-untyped-def]
     """RMS level in dBFS of the loudest of the channels `begin` to `end` of a Hann-windowed frame (Parseval)."""
     loudest = 0.0
@@ -125,7 +125,7 @@ def frame_db(spectrum, begin, end):  # type: ignore[no-untyped-def]
     return 10.0 * np.log10(max(loudest, 1e-30))
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def louder_by(spectrum, begin, end, gains, loudness):  # type: ignore[no-untyped-def]
     """Nepers by which `gains` (bins,) make channels `begin` to `end` louder; `loudness` is each bin's weight.
 

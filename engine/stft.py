@@ -100,7 +100,7 @@ def dual_window(window: NDArray[np.float64], hop_samples: int) -> NDArray[np.flo
     return np.asarray(window / squares[np.arange(window.size) % hop_samples])
 
 
-@njit(cache=True, nogil=True)
+@njit(cache=True, nogil=True, forceinline=True)
 def push(line: NDArray[np.float32], block: NDArray[np.float32]) -> None:
     """Shift every row of `line` to the left and write `block` at its end."""
     kept = line.shape[1] - block.shape[1]
@@ -111,7 +111,7 @@ def push(line: NDArray[np.float32], block: NDArray[np.float32]) -> None:
             line[channel, kept + n] = block[channel, n]
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def analyse(
     hop: NDArray[np.float32],
     line: NDArray[np.float32],
@@ -127,7 +127,7 @@ def analyse(
         rfft(line[channel], window, spectrum[0, channel], spectrum[1, channel], twiddle, untangle, work)
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def synthesise(
     spectrum: Planes,
     overlap: NDArray[np.float32],
