@@ -74,6 +74,32 @@ def test_everything_at_once(clip, tmp_path, block_size, ahead, seed):
     assert counts.changes > 80
 
 
+@pytest.mark.parametrize("mode", ["studio", "live", "instant"])
+def test_every_mode_and_swaps_between_them(clip, tmp_path, mode):
+    audio, rate = excerpt(clip, "speech_female_en", 4)
+    modes = ["instant", "live", "studio"]
+    changes = {20_000 + 25_000 * n: (name, dream(mode=name, amount=0.8)) for n, name in enumerate(modes)}
+    changes |= {7_000 + 1_501 * n: Set("0", "amount", n % 10 / 10) for n in range(60)}
+    performance = Performance(
+        dream(mode=mode), audio, rate, changes, block_size=64, latency=2048, late=0.03, held=0.2, seed=7
+    )
+    counts = require_as_heard(*performance.recorded(tmp_path))
+    assert counts.swaps == 3 and counts.held_hops > 20 and counts.late_blocks > 20
+
+
+def test_a_studio_master_of_what_was_played_in_an_instant(clip, tmp_path):
+    """The other mode has another latency; the master lies on the input all the same."""
+    audio, rate = excerpt(clip, "solo_flute", 4)
+    audio = audio[:, : audio.shape[1] // 128 * 128]
+    folder, _ = Performance(Board([Dream(target="class:organ", mode="instant")]), audio, rate).recorded(tmp_path)
+    found, rendering = rendered(
+        folder, build=lambda text: build(text.replace('mode = "instant"', 'mode = "studio"')), master=True
+    )
+    assert (read_take(folder).header.latency, rendering.latency) == (0, 2048)
+    played = Board([Dream(target="class:organ", mode="studio")])(audio, rate)
+    np.testing.assert_allclose(found, Ceiling(-1.0, rate).process(played), atol=1e-6)
+
+
 def test_natives_whose_rounding_follows_the_blocks(clip, tmp_path):
     audio, rate = excerpt(clip, "drums_break", 4)
     mode = pedalboard.LadderFilter.Mode.HPF24
