@@ -1,8 +1,10 @@
-"""A real FFT for numba kernels: radix-4 Stockham in float32 on separate real and imaginary planes.
+"""A real FFT for numba kernels: Stockham passes of radix 8 and 4 in float32 on separate real and imaginary planes.
 
-Calling an FFT library for each frame costs more than the transform itself; inlined into the frame's kernel it costs a
-few microseconds and allocates nothing. Stockham's order (Cochran et al. 1967; Van Loan 1992, section 1.7) needs no bit
-reversal, and its inner loops run over contiguous memory. A real signal of N samples is packed as N/2 complex ones.
+Calling an FFT library for each frame costs more than the transform itself; inlined into the frame's kernel it costs
+about two microseconds for 2,048 samples and allocates nothing. A real signal of N samples is packed as n = N/2 complex
+ones. Stockham's order (Cochran et al. 1967; Van Loan 1992, section 1.7) needs no bit reversal. The first pass takes the
+window, the last one untangles the spectrum or adds onto the signal, so that nothing is read or written only to be
+moved; everything goes in whole vectors (see `lanes`).
 
 What kernels call is compiled with `forceinline`. Numba otherwise links a copy that LLVM may have specialised: the
 process that compiles a kernel then runs another copy than those which find it in the cache, and rounds differently.
@@ -17,19 +19,36 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from .lanes import (
+    WIDTH,
+    add_pairs,
+    backwards,
+    conjugate,
+    load,
+    load_next,
+    load_one,
+    load_pairs,
+    store,
+    transposed,
+    turned,
+)
+
 Plane = NDArray[np.float32]
 
 FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
 """Reordering is allowed; NaN and infinity keep their meaning, since the guard looks for them."""
 
+SMALLEST = 128
+"""Samples from which on there are passes of whole vectors; fewer are transformed by the definition."""
+
 
 class Plan(NamedTuple):
-    """Twiddle factors for a real transform of `size` samples (a power of two, at least 16)."""
+    """Factors for a real transform of `size` samples (a power of two, at least 16)."""
 
     twiddle: Plane
-    """Shape (6, size / 8): real and imaginary parts of w, w² and w³, with w = exp(-2πi·p / (size / 2))."""
+    """Those of each pass but the last, in the order in which they are read."""
     untangle: Plane
-    """Shape (2, size / 2 + 1): exp(-2πi·k / size)."""
+    """Shape (2, size / 2 + 1): -½i·exp(-2πi·k / size)."""
 
 
 @lru_cache(maxsize=32)
@@ -42,11 +61,31 @@ def plan(size: int) -> Plan:
     if size < 16 or size & (size - 1):
         raise ValueError(f"transform of {size} samples: expected a power of two, at least 16")
     half = size // 2
-    angle = -2j * np.pi * np.arange(half // 4) / half
-    factors = [np.exp(power * angle) for power in (1, 2, 3)]
-    twiddle = np.stack([part for factor in factors for part in (factor.real, factor.imag)])
-    turn = np.exp(-2j * np.pi * np.arange(half + 1) / size)
-    return Plan(np.ascontiguousarray(twiddle, np.float32), np.stack([turn.real, turn.imag]).astype(np.float32))
+    turn = np.exp(-2j * np.pi * (np.arange(half + 1) / size + 0.25)) / 2
+    twiddle = _twiddle(half) if size >= SMALLEST else np.zeros(0)
+    return Plan(twiddle.astype(np.float32), np.stack([turn.real, turn.imag]).astype(np.float32))
+
+
+def _twiddle(half: int) -> NDArray[np.float64]:
+    """exp(-2πi·p·k·stride / half) for output k of transform p of each pass: for the first pass eight p side by side."""
+    side_by_side = np.arange(half // 8).reshape(-1, 1, 8)
+    first = np.exp(-2j * np.pi / half * side_by_side * np.arange(1, 8).reshape(-1, 1))
+    tables = [np.stack([first.real, first.imag], axis=2).reshape(-1)]
+    stride = 8
+    while half // stride > 4:
+        radix = _radix(half // stride)
+        p = np.arange(half // stride // radix).reshape(-1, 1)
+        factors = np.exp(-2j * np.pi / half * stride * p * np.arange(1, radix))
+        tables.append(np.stack([factors.real, factors.imag], axis=2).reshape(-1))
+        stride *= radix
+    return np.concatenate(tables)
+
+
+def _radix(left: int) -> int:
+    """The radix of the next pass, so that the last one, at `left` = 4, has radix 4."""
+    if left == 8:
+        return 2
+    return 4 if left in (16, 64) else 8
 
 
 def scratch(size: int) -> Plane:
@@ -55,125 +94,279 @@ def scratch(size: int) -> Plane:
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
-def _first_pass(re: Plane, im: Plane, to_re: Plane, to_im: Plane, w: Plane) -> None:
-    """The radix-4 pass with stride 1: the inner loop runs over the twiddle factors."""
-    m = re.size // 4
-    for p in range(m):
-        a_re, b_re, c_re, d_re = re[p], re[p + m], re[p + 2 * m], re[p + 3 * m]
-        a_im, b_im, c_im, d_im = im[p], im[p + m], im[p + 2 * m], im[p + 3 * m]
-        s_re, s_im, t_re, t_im = a_re + c_re, a_im + c_im, a_re - c_re, a_im - c_im
-        u_re, u_im, v_re, v_im = b_re + d_re, b_im + d_im, b_im - d_im, d_re - b_re
-        x_re, x_im = t_re + v_re, t_im + v_im
-        y_re, y_im = s_re - u_re, s_im - u_im
-        z_re, z_im = t_re - v_re, t_im - v_im
-        to_re[4 * p] = s_re + u_re
-        to_im[4 * p] = s_im + u_im
-        to_re[4 * p + 1] = x_re * w[0, p] - x_im * w[1, p]
-        to_im[4 * p + 1] = x_re * w[1, p] + x_im * w[0, p]
-        to_re[4 * p + 2] = y_re * w[2, p] - y_im * w[3, p]
-        to_im[4 * p + 2] = y_re * w[3, p] + y_im * w[2, p]
-        to_re[4 * p + 3] = z_re * w[4, p] - z_im * w[5, p]
-        to_im[4 * p + 3] = z_re * w[5, p] + z_im * w[4, p]
+def _four(a, b, c, d):  # type: ignore[no-untyped-def]
+    """The DFT of four numbers."""
+    s, t, u, v = a + c, a - c, b + d, turned(b - d)
+    return s + u, t + v, s - u, t - v
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
-def _pass(re: Plane, im: Plane, to_re: Plane, to_im: Plane, w: Plane, stride: int) -> None:
-    """A later radix-4 pass: the inner loop runs over `stride` transforms that share their twiddle factors."""
-    m = re.size // 4 // stride
-    for p in range(m):
-        j = p * stride
-        w1r, w1i, w2r, w2i, w3r, w3i = w[0, j], w[1, j], w[2, j], w[3, j], w[4, j], w[5, j]
-        read = j
-        step = m * stride
-        write = 4 * j
-        a_res, b_res = re[read : read + stride], re[read + step : read + step + stride]
-        c_res, d_res = re[read + 2 * step : read + 2 * step + stride], re[read + 3 * step : read + 3 * step + stride]
-        a_ims, b_ims = im[read : read + stride], im[read + step : read + step + stride]
-        c_ims, d_ims = im[read + 2 * step : read + 2 * step + stride], im[read + 3 * step : read + 3 * step + stride]
-        for q in range(stride):
-            s_re, s_im = a_res[q] + c_res[q], a_ims[q] + c_ims[q]
-            t_re, t_im = a_res[q] - c_res[q], a_ims[q] - c_ims[q]
-            u_re, u_im = b_res[q] + d_res[q], b_ims[q] + d_ims[q]
-            v_re, v_im = b_ims[q] - d_ims[q], d_res[q] - b_res[q]
-            x_re, x_im = t_re + v_re, t_im + v_im
-            y_re, y_im = s_re - u_re, s_im - u_im
-            z_re, z_im = t_re - v_re, t_im - v_im
-            to_re[write + q] = s_re + u_re
-            to_im[write + q] = s_im + u_im
-            to_re[write + stride + q] = x_re * w1r - x_im * w1i
-            to_im[write + stride + q] = x_re * w1i + x_im * w1r
-            to_re[write + 2 * stride + q] = y_re * w2r - y_im * w2i
-            to_im[write + 2 * stride + q] = y_re * w2i + y_im * w2r
-            to_re[write + 3 * stride + q] = z_re * w3r - z_im * w3i
-            to_im[write + 3 * stride + q] = z_re * w3i + z_im * w3r
+def _eight(a, b, c, d, e, f, g, h):  # type: ignore[no-untyped-def]
+    """The DFT of eight numbers."""
+    eighth = np.float32(0.7071067811865476)
+    q, r, s, t = a - e, b - f, turned(c - g), d - h
+    r, t = (r + turned(r)) * eighth, (turned(t) - t) * eighth
+    y = _four(a + e, b + f, c + g, d + h)
+    z = _four(q, r, s, t)
+    return y[0], z[0], y[1], z[1], y[2], z[2], y[3], z[3]
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
-def _complex_fft(re: Plane, im: Plane, to_re: Plane, to_im: Plane, w: Plane) -> bool:
-    """Forward transform, ping-pong between two pairs of planes; True if the result is in the second pair.
+def _spread(y, twiddle, p, to_re, to_im):  # type: ignore[no-untyped-def]
+    """The end of the first pass: twiddle the outputs of the transforms p to p + 7, and write them one by one."""
+    w = 14 * p
+    z = transposed(
+        (
+            y[0],
+            y[1] * load_next(twiddle, w),
+            y[2] * load_next(twiddle, w + 16),
+            y[3] * load_next(twiddle, w + 32),
+            y[4] * load_next(twiddle, w + 48),
+            y[5] * load_next(twiddle, w + 64),
+            y[6] * load_next(twiddle, w + 80),
+            y[7] * load_next(twiddle, w + 96),
+        )
+    )
+    for n in range(8):
+        store(to_re, to_im, 8 * (p + n), z[n])
 
-    Swapping the real and imaginary planes of both pairs gives the inverse, times the size.
-    """
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+def _pass_8(re, im, to_re, to_im, twiddle, at, stride):  # type: ignore[no-untyped-def]
+    """A pass of radix 8 over `stride` transforms that share their factors, which begin at `at`."""
     size = re.size
-    _first_pass(re, im, to_re, to_im, w)
-    swapped = True
-    stride = 4
-    while size // stride >= 4:
-        if swapped:
-            _pass(to_re, to_im, re, im, w, stride)
+    step = size // 8
+    for p in range(step // stride):
+        w = at + 14 * p
+        w1, w2, w3, w4 = (
+            load_one(twiddle, w), load_one(twiddle, w + 2), load_one(twiddle, w + 4), load_one(twiddle, w + 6),
+        )  # fmt: skip
+        w5, w6, w7 = load_one(twiddle, w + 8), load_one(twiddle, w + 10), load_one(twiddle, w + 12)
+        for q in range(p * stride, (p + 1) * stride, WIDTH):
+            y = _eight(
+                load(re, im, q), load(re, im, q + step), load(re, im, q + 2 * step), load(re, im, q + 3 * step),
+                load(re, im, q + 4 * step), load(re, im, q + 5 * step), load(re, im, q + 6 * step),
+                load(re, im, q + 7 * step),
+            )  # fmt: skip
+            to = q + 7 * p * stride
+            store(to_re, to_im, to, y[0])
+            store(to_re, to_im, to + stride, y[1] * w1)
+            store(to_re, to_im, to + 2 * stride, y[2] * w2)
+            store(to_re, to_im, to + 3 * stride, y[3] * w3)
+            store(to_re, to_im, to + 4 * stride, y[4] * w4)
+            store(to_re, to_im, to + 5 * stride, y[5] * w5)
+            store(to_re, to_im, to + 6 * stride, y[6] * w6)
+            store(to_re, to_im, to + 7 * stride, y[7] * w7)
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+def _pass_4(re, im, to_re, to_im, twiddle, at, stride):  # type: ignore[no-untyped-def]
+    """A pass of radix 4 over `stride` transforms that share their factors, which begin at `at`."""
+    size = re.size
+    step = size // 4
+    for p in range(step // stride):
+        w = at + 6 * p
+        w1, w2, w3 = load_one(twiddle, w), load_one(twiddle, w + 2), load_one(twiddle, w + 4)
+        for q in range(p * stride, (p + 1) * stride, WIDTH):
+            y = _four(load(re, im, q), load(re, im, q + step), load(re, im, q + 2 * step), load(re, im, q + 3 * step))
+            to = q + 3 * p * stride
+            store(to_re, to_im, to, y[0])
+            store(to_re, to_im, to + stride, y[1] * w1)
+            store(to_re, to_im, to + 2 * stride, y[2] * w2)
+            store(to_re, to_im, to + 3 * stride, y[3] * w3)
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+def _pass_2(re, im, to_re, to_im, twiddle, at, stride):  # type: ignore[no-untyped-def]
+    """A pass of radix 2 over `stride` transforms that share their factor, which begins at `at`."""
+    size = re.size
+    step = size // 2
+    for p in range(step // stride):
+        w = load_one(twiddle, at + 2 * p)
+        for q in range(p * stride, (p + 1) * stride, WIDTH):
+            a, b = load(re, im, q), load(re, im, q + step)
+            store(to_re, to_im, q + p * stride, a + b)
+            store(to_re, to_im, q + (p + 1) * stride, (a - b) * w)
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+def _middle(work: Plane, twiddle: Plane) -> int:
+    """All passes between the first, which wrote rows 2 and 3, and the last, of radix 4; returns the row to go on from.
+
+    They are forward: with real and imaginary parts changed about they are the inverse, times the size.
+    """
+    size = work.shape[1]
+    row, stride, at = 2, 8, 14 * (size // 8)
+    while size // stride > 4:
+        re, im, to_re, to_im = work[row], work[row + 1], work[2 - row], work[3 - row]
+        left = size // stride
+        if left == 8:
+            _pass_2(re, im, to_re, to_im, twiddle, at, stride)
+            at, stride = at + 8, 2 * stride
+        elif left == 16 or left == 64:
+            _pass_4(re, im, to_re, to_im, twiddle, at, stride)
+            at, stride = at + 6 * (left // 4), 4 * stride
         else:
-            _pass(re, im, to_re, to_im, w, stride)
-        swapped = not swapped
-        stride *= 4
-    if stride < size:
-        half = size // 2
-        a_re, a_im, b_re, b_im = re, im, to_re, to_im
-        if swapped:
-            a_re, a_im, b_re, b_im = to_re, to_im, re, im
-        for q in range(half):
-            x_re, x_im, y_re, y_im = a_re[q], a_im[q], a_re[q + half], a_im[q + half]
-            b_re[q], b_im[q] = x_re + y_re, x_im + y_im
-            b_re[q + half], b_im[q + half] = x_re - y_re, x_im - y_im
-        swapped = not swapped
-    return swapped
+            _pass_8(re, im, to_re, to_im, twiddle, at, stride)
+            at, stride = at + 14 * (left // 8), 8 * stride
+        row = 2 - row
+    return row
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def rfft(samples: Plane, window: Plane, re: Plane, im: Plane, twiddle: Plane, untangle: Plane, work: Plane) -> None:
-    """Write the spectrum of `samples * window` (both of N samples) to `re` and `im` (N/2 + 1 bins each)."""
-    half = samples.size // 2
-    for n in range(half):
-        work[0, n] = samples[2 * n] * window[2 * n]
-        work[1, n] = samples[2 * n + 1] * window[2 * n + 1]
-    row = 2 if _complex_fft(work[0], work[1], work[2], work[3], twiddle) else 0
-    z_re, z_im = work[row], work[row + 1]
-    re[0], im[0] = z_re[0] + z_im[0], np.float32(0)
-    re[half], im[half] = z_re[0] - z_im[0], np.float32(0)
-    scale = np.float32(0.5)
-    for k in range(1, half):
-        even_re, even_im = scale * (z_re[k] + z_re[half - k]), scale * (z_im[k] - z_im[half - k])
-        odd_re, odd_im = scale * (z_im[k] + z_im[half - k]), scale * (z_re[half - k] - z_re[k])
-        re[k] = even_re + odd_re * untangle[0, k] - odd_im * untangle[1, k]
-        im[k] = even_im + odd_re * untangle[1, k] + odd_im * untangle[0, k]
+    """Write the spectrum of `samples * window` (both of N samples) to `re` and `im` (N/2 + 1 bins each).
+
+    All arrays are contiguous.
+    """
+    if twiddle.size == 0:
+        _by_definition(samples, window, re, im, untangle)
+        return
+    step = work.shape[1] // 8
+    for p in range(0, step, WIDTH):
+        y = _eight(
+            load_pairs(samples, window, 2 * p),
+            load_pairs(samples, window, 2 * (p + step)),
+            load_pairs(samples, window, 2 * (p + 2 * step)),
+            load_pairs(samples, window, 2 * (p + 3 * step)),
+            load_pairs(samples, window, 2 * (p + 4 * step)),
+            load_pairs(samples, window, 2 * (p + 5 * step)),
+            load_pairs(samples, window, 2 * (p + 6 * step)),
+            load_pairs(samples, window, 2 * (p + 7 * step)),
+        )
+        _spread(y, twiddle, p, work[2], work[3])
+    row = _middle(work, twiddle)
+    _untangle(work[row], work[row + 1], re, im, untangle)
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+def _untangle(z_re: Plane, z_im: Plane, re: Plane, im: Plane, factors: Plane) -> None:
+    """The last pass, and from the spectrum Z of the packed signal to that of the real one.
+
+    X[k] = E + O and X[n - k] = conj(E - O), with E = ½(Z[k] + conj Z[n - k]) and
+    O = -½i·exp(-2πi·k / N)·(Z[k] - conj Z[n - k]).
+    """
+    size = z_re.size
+    step = size // 4
+    t_re, t_im = factors[0], factors[1]
+    a, b = complex(z_re[0], z_im[0]), complex(z_re[step], z_im[step])
+    c, d = complex(z_re[2 * step], z_im[2 * step]), complex(z_re[3 * step], z_im[3 * step])
+    s, t, u, v = a + c, a - c, b + d, (b - d) * -1j
+    even, odd = 0.5 * (t + v + (t - v).conjugate()), (t + v - (t - v).conjugate()) * complex(t_re[step], t_im[step])
+    re[0], im[0] = (s + u).real + (s + u).imag, 0
+    re[size], im[size] = (s + u).real - (s + u).imag, 0
+    re[step], im[step] = (even + odd).real, (even + odd).imag
+    re[3 * step], im[3 * step] = (even - odd).real, (odd - even).imag
+    re[2 * step], im[2 * step] = (s - u).real, (u - s).imag
+    for q in range(1, step // 2, WIDTH):
+        m = step - q - 7
+        z = _four(
+            load(z_re, z_im, q), load(z_re, z_im, q + step), load(z_re, z_im, q + 2 * step),
+            load(z_re, z_im, q + 3 * step),
+        )  # fmt: skip
+        y = _four(
+            _mirrored(z_re, z_im, m), _mirrored(z_re, z_im, m + step), _mirrored(z_re, z_im, m + 2 * step),
+            _mirrored(z_re, z_im, m + 3 * step),
+        )  # fmt: skip
+        _part(z[0], y[1], t_re, t_im, re, im, q, m + 3 * step)
+        _part(z[1], y[2], t_re, t_im, re, im, q + step, m + 2 * step)
+        _part(z[2], y[3], t_re, t_im, re, im, q + 2 * step, m + step)
+        _part(z[3], y[0], t_re, t_im, re, im, q + 3 * step, m)
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+def _mirrored(re, im, at):  # type: ignore[no-untyped-def]
+    """The conjugates of the eight numbers from `at`, the last one first."""
+    return conjugate(backwards(load(re, im, at)))
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+def _part(z, y, t_re, t_im, re, im, at, mirror):  # type: ignore[no-untyped-def]
+    """Write eight bins from `at` and their mirror images from `mirror`."""
+    even, odd = (z + y) * np.float32(0.5), (z - y) * load(t_re, t_im, at)
+    store(re, im, at, even + odd)
+    store(re, im, mirror, conjugate(backwards(even - odd)))
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def irfft_add(re: Plane, im: Plane, window: Plane, onto: Plane, twiddle: Plane, untangle: Plane, work: Plane) -> None:
     """Add `window` times the inverse transform of `re` and `im` (N/2 + 1 bins) to the N samples of `onto`.
 
-    The imaginary parts of the first and last bin are taken as zero.
+    The imaginary parts of the first and last bin are taken as zero. All arrays are contiguous.
     """
-    half = onto.size // 2
-    work[0, 0], work[1, 0] = re[0] + re[half], re[0] - re[half]
-    for k in range(1, half):
-        even_re, even_im = re[k] + re[half - k], im[k] - im[half - k]
-        turn_re, turn_im = re[k] - re[half - k], im[k] + im[half - k]
-        odd_re = turn_re * untangle[0, k] + turn_im * untangle[1, k]
-        odd_im = turn_im * untangle[0, k] - turn_re * untangle[1, k]
-        work[0, k] = even_re - odd_im
-        work[1, k] = even_im + odd_re
-    row = 2 if _complex_fft(work[1], work[0], work[3], work[2], twiddle) else 0
-    scale = np.float32(1) / np.float32(2 * half)
-    for n in range(half):
-        onto[2 * n] += work[row, n] * scale * window[2 * n]
-        onto[2 * n + 1] += work[row + 1, n] * scale * window[2 * n + 1]
+    if twiddle.size == 0:
+        _add_by_definition(re, im, window, onto, untangle)
+        return
+    _tangle(re, im, work[1], work[0], untangle)
+    step = work.shape[1] // 8
+    for p in range(0, step, WIDTH):
+        y = _eight(
+            load(work[0], work[1], p),
+            load(work[0], work[1], p + step),
+            load(work[0], work[1], p + 2 * step),
+            load(work[0], work[1], p + 3 * step),
+            load(work[0], work[1], p + 4 * step),
+            load(work[0], work[1], p + 5 * step),
+            load(work[0], work[1], p + 6 * step),
+            load(work[0], work[1], p + 7 * step),
+        )
+        _spread(y, twiddle, p, work[2], work[3])
+    row = _middle(work, twiddle)
+    z_re, z_im = work[row], work[row + 1]
+    step = z_re.size // 4
+    for q in range(0, step, WIDTH):
+        z = _four(
+            load(z_re, z_im, q), load(z_re, z_im, q + step), load(z_re, z_im, q + 2 * step),
+            load(z_re, z_im, q + 3 * step),
+        )  # fmt: skip
+        add_pairs(onto, window, 2 * q, conjugate(turned(z[0])))
+        add_pairs(onto, window, 2 * (q + step), conjugate(turned(z[1])))
+        add_pairs(onto, window, 2 * (q + 2 * step), conjugate(turned(z[2])))
+        add_pairs(onto, window, 2 * (q + 3 * step), conjugate(turned(z[3])))
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+def _tangle(re: Plane, im: Plane, z_re: Plane, z_im: Plane, factors: Plane) -> None:
+    """The spectrum of the packed signal from that of the real one, over n: the other way round of `_untangle`."""
+    size = z_re.size
+    t_re, t_im = factors[0], factors[1]
+    scale = np.float32(1) / np.float32(size)
+    half = np.float32(0.5) * scale
+    z_re[0], z_im[0] = half * (re[0] + re[size]), half * (re[0] - re[size])
+    for k in range(1, size // 2, WIDTH):
+        x, y = load(re, im, k), _mirrored(re, im, size - k - 7)
+        even, odd = (x + y) * half, (x - y) * conjugate(load(t_re, t_im, k)) * scale
+        store(z_re, z_im, k, even + odd)
+        store(z_re, z_im, size - k - 7, conjugate(backwards(even - odd)))
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+def _turn(factors, step, size):  # type: ignore[no-untyped-def]
+    """exp(-2πi·step / size) from the factors of `_untangle`."""
+    step &= size - 1
+    if 2 * step <= size:
+        return -np.float32(2) * factors[1, step], np.float32(2) * factors[0, step]
+    return -np.float32(2) * factors[1, size - step], -np.float32(2) * factors[0, size - step]
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+def _by_definition(samples: Plane, window: Plane, re: Plane, im: Plane, factors: Plane) -> None:
+    """`rfft` of few samples: each bin is a sum."""
+    for k in range(samples.size // 2 + 1):
+        re[k] = im[k] = 0
+        for n in range(samples.size):
+            cosine, sine = _turn(factors, k * n, samples.size)
+            re[k] += samples[n] * window[n] * cosine
+            im[k] += samples[n] * window[n] * sine
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+def _add_by_definition(re: Plane, im: Plane, window: Plane, onto: Plane, factors: Plane) -> None:
+    """`irfft_add` of few samples: each of them is a sum."""
+    size = onto.size
+    for n in range(size):
+        total = np.float32(0.5) * (re[0] + (re[size // 2] if n % 2 == 0 else -re[size // 2]))
+        for k in range(1, size // 2):
+            cosine, sine = _turn(factors, k * n, size)
+            total += re[k] * cosine + im[k] * sine
+        onto[n] += total * window[n] * np.float32(2) / np.float32(size)
