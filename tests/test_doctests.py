@@ -10,6 +10,7 @@ PACKAGES = (
     "dreampedal",
     "dreampedal.engine",
     "dreampedal.engine.live",
+    "dreampedal.engine.phase",
     "dreampedal.effects",
     "dreampedal.presets",
     "dreampedal.export",

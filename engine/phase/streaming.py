@@ -1,0 +1,134 @@
+"""Phase for one magnitude frame a hop: magnitudes in, complex frames out after the look-ahead.
+
+>>> from dreampedal.engine.stft import Frames
+>>> estimator = Estimator(Frames(1024, 128), channels=1, method="rtpghi", lookahead_frames=1)
+>>> played = [estimator.push(np.ones((1, 513), np.float32)).copy() for _ in range(3)]
+>>> [float(np.abs(frame[0] + 1j * frame[1]).mean().round(3)) for frame in played]
+[0.0, 1.0, 1.0]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..stft import Frames, Planes
+from .arithmetic import SMALLEST, Bits
+from .frame_kernels import LOUDEST, Rows
+from .gradient import push_gradient
+from .integration import WORK_ROWS
+from .shape import gaussian_fit
+
+METHODS = ("rtpghi",)
+TOLERANCE_DB = 120.0
+"""Bins this far below the loudest of two frames hand no phase on."""
+
+
+@dataclass
+class State:
+    """What an estimator keeps between two hops; a fresh one is `silent`."""
+
+    logs: Rows
+    """Log magnitudes of the newest three frames."""
+    held: Rows
+    """Magnitudes not yet handed out, the newest last."""
+    knowns: NDArray[np.float32]
+    """Known frames and their weights for the held magnitudes, (3, channels, 1 + look-ahead, bins)."""
+    turn: Planes
+    """Directions (of length 1) of the frame handed out last."""
+    out: Planes
+    leans: bool = False
+    """Whether a known frame was ever pushed."""
+
+    @classmethod
+    def silent(cls, channels: int, bins: int, lookahead_frames: int) -> State:
+        """The state after endless silence."""
+        state = cls(
+            logs=np.full((channels, 3, bins), np.log(SMALLEST), np.float32),
+            held=np.zeros((channels, 1 + lookahead_frames, bins), np.float32),
+            knowns=np.zeros((3, channels, 1 + lookahead_frames, bins), np.float32),
+            turn=np.zeros((2, channels, bins), np.float32),
+            out=np.zeros((2, channels, bins), np.float32),
+        )
+        state.turn[0] = 1
+        return state
+
+
+class Estimator:
+    """Phase for the magnitudes of `channels` channels, in real time, with a latency of `lookahead_frames`."""
+
+    def __init__(
+        self,
+        frames: Frames,
+        channels: int,
+        method: str = "rtpghi",
+        lookahead_frames: int = 0,
+        iterations: int = 8,
+        momentum: float = 0.5,
+    ) -> None:
+        if method not in METHODS:
+            raise ValueError(f"phase method {method!r}: expected one of {', '.join(METHODS)}")
+        if channels < 1:
+            raise ValueError(f"{channels} channels: expected at least 1")
+        if not 0 <= lookahead_frames <= 1:
+            raise ValueError(f"look-ahead of {lookahead_frames} frames: expected 0 or 1 for {method}")
+        self.frames = frames
+        self.channels = channels
+        self.method = method
+        self.latency_frames = lookahead_frames
+        size, hop, bins = frames.window_samples, frames.hop_samples, frames.bins
+        centre, gamma = gaussian_fit(frames.window)
+        self._advance = (np.arange(bins) * hop % size / size).astype(np.float32)
+        along_time, along_frequency = hop * size / gamma / (8 * np.pi), -gamma / (hop * size) / (8 * np.pi)
+        self._factors = np.array([along_time, along_frequency, centre, TOLERANCE_DB * np.log(10) / 20], np.float32)
+        self._work = np.zeros((WORK_ROWS + 1, bins), np.float32)
+        self._origin: Bits = np.zeros((2, bins), np.int32)
+        self._nothing = np.zeros((3, channels, bins), np.float32)
+        self._nothing[2] = 1
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all sound."""
+        self.state = State.silent(self.channels, self.frames.bins, self.latency_frames)
+
+    def push(
+        self, magnitude: NDArray[np.float32], known: Planes | None = None, weight: NDArray[np.float32] | None = None
+    ) -> Planes:
+        """Take the magnitudes of the newest frame, return the frame `latency_frames` earlier, a view of the state.
+
+        `magnitude` has shape (channels, bins), values from 0 to 1e15. With `known`, a complex frame that belongs to it,
+        (2, channels, bins), bins of `weight` 0 (channels, bins) keep the phase of `known`, those of weight 1 take the
+        estimate, and in between the directions blend; estimation goes on from what was handed out. Frames pushed
+        without `known` take the estimate. The first `latency_frames` outputs are silence. A ValueError, and no change
+        of state, for another shape, magnitudes that are NaN, infinite, negative or above 1e15, a known frame that is
+        not finite and weights outside 0 to 1.
+        """
+        shape = (self.channels, self.frames.bins)
+        magnitude = np.ascontiguousarray(magnitude, np.float32)
+        if magnitude.shape != shape:
+            raise ValueError(f"magnitudes of shape {magnitude.shape}: expected (channels, bins) = {shape}")
+        if (known is None) != (weight is None):
+            raise ValueError("a known frame and its weights: expected both or neither")
+        state = self.state
+        leaning = known is not None
+        if known is not None and weight is not None:
+            known, weight = np.ascontiguousarray(known, np.float32), np.ascontiguousarray(weight, np.float32)
+            if known.shape != (2, *shape) or weight.shape != shape:
+                raise ValueError(
+                    f"a known frame of shape {known.shape} with weights of shape {weight.shape}: "
+                    f"expected {(2, *shape)} and {shape}"
+                )
+            state.leans = True
+        else:
+            known, weight = self._nothing[:2], self._nothing[2]
+        if not push_gradient(
+            magnitude, known, weight, state.leans, state.logs, state.held, state.knowns, state.turn, state.out,
+            self._advance, self._factors, self._work, self._origin,
+        ):  # fmt: skip
+            raise ValueError(
+                f"magnitudes: expected numbers from 0 to {LOUDEST:g}"
+                + (", a finite known frame and weights from 0 to 1" if leaning else "")
+            )
+        return state.out
