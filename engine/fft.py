@@ -29,6 +29,7 @@ from .lanes import (
     load_one,
     load_pairs,
     store,
+    store_first,
     transposed,
     turned,
 )
@@ -61,7 +62,7 @@ def plan(size: int) -> Plan:
     if size < 16 or size & (size - 1):
         raise ValueError(f"transform of {size} samples: expected a power of two, at least 16")
     half = size // 2
-    turn = np.exp(-2j * np.pi * (np.arange(half + 1) / size + 0.25)) / 2
+    turn = -0.5j * np.exp(-2j * np.pi * np.arange(half + 1) / size)
     twiddle = _twiddle(half) if size >= SMALLEST else np.zeros(0)
     return Plan(twiddle.astype(np.float32), np.stack([turn.real, turn.imag]).astype(np.float32))
 
@@ -93,14 +94,14 @@ def scratch(size: int) -> Plane:
     return np.zeros((4, size // 2), np.float32)
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
 def _four(a, b, c, d):  # type: ignore[no-untyped-def]
     """The DFT of four numbers."""
     s, t, u, v = a + c, a - c, b + d, turned(b - d)
     return s + u, t + v, s - u, t - v
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
 def _eight(a, b, c, d, e, f, g, h):  # type: ignore[no-untyped-def]
     """The DFT of eight numbers."""
     eighth = np.float32(0.7071067811865476)
@@ -111,7 +112,7 @@ def _eight(a, b, c, d, e, f, g, h):  # type: ignore[no-untyped-def]
     return y[0], z[0], y[1], z[1], y[2], z[2], y[3], z[3]
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
 def _spread(y, twiddle, p, to_re, to_im):  # type: ignore[no-untyped-def]
     """The end of the first pass: twiddle the outputs of the transforms p to p + 7, and write them one by one."""
     w = 14 * p
@@ -131,7 +132,7 @@ def _spread(y, twiddle, p, to_re, to_im):  # type: ignore[no-untyped-def]
         store(to_re, to_im, 8 * (p + n), z[n])
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
 def _pass_8(re, im, to_re, to_im, twiddle, at, stride):  # type: ignore[no-untyped-def]
     """A pass of radix 8 over `stride` transforms that share their factors, which begin at `at`."""
     size = re.size
@@ -159,7 +160,7 @@ def _pass_8(re, im, to_re, to_im, twiddle, at, stride):  # type: ignore[no-untyp
             store(to_re, to_im, to + 7 * stride, y[7] * w7)
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
 def _pass_4(re, im, to_re, to_im, twiddle, at, stride):  # type: ignore[no-untyped-def]
     """A pass of radix 4 over `stride` transforms that share their factors, which begin at `at`."""
     size = re.size
@@ -176,7 +177,7 @@ def _pass_4(re, im, to_re, to_im, twiddle, at, stride):  # type: ignore[no-untyp
             store(to_re, to_im, to + 3 * stride, y[3] * w3)
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
 def _pass_2(re, im, to_re, to_im, twiddle, at, stride):  # type: ignore[no-untyped-def]
     """A pass of radix 2 over `stride` transforms that share their factor, which begins at `at`."""
     size = re.size
@@ -189,7 +190,7 @@ def _pass_2(re, im, to_re, to_im, twiddle, at, stride):  # type: ignore[no-untyp
             store(to_re, to_im, q + (p + 1) * stride, (a - b) * w)
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
 def _middle(work: Plane, twiddle: Plane) -> int:
     """All passes between the first, which wrote rows 2 and 3, and the last, of radix 4; returns the row to go on from.
 
@@ -239,7 +240,7 @@ def rfft(samples: Plane, window: Plane, re: Plane, im: Plane, twiddle: Plane, un
     _untangle(work[row], work[row + 1], re, im, untangle)
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
 def _untangle(z_re: Plane, z_im: Plane, re: Plane, im: Plane, factors: Plane) -> None:
     """The last pass, and from the spectrum Z of the packed signal to that of the real one.
 
@@ -249,15 +250,16 @@ def _untangle(z_re: Plane, z_im: Plane, re: Plane, im: Plane, factors: Plane) ->
     size = z_re.size
     step = size // 4
     t_re, t_im = factors[0], factors[1]
-    a, b = complex(z_re[0], z_im[0]), complex(z_re[step], z_im[step])
-    c, d = complex(z_re[2 * step], z_im[2 * step]), complex(z_re[3 * step], z_im[3 * step])
-    s, t, u, v = a + c, a - c, b + d, (b - d) * -1j
-    even, odd = 0.5 * (t + v + (t - v).conjugate()), (t + v - (t - v).conjugate()) * complex(t_re[step], t_im[step])
-    re[0], im[0] = (s + u).real + (s + u).imag, 0
-    re[size], im[size] = (s + u).real - (s + u).imag, 0
-    re[step], im[step] = (even + odd).real, (even + odd).imag
-    re[3 * step], im[3 * step] = (even - odd).real, (odd - even).imag
-    re[2 * step], im[2 * step] = (s - u).real, (u - s).imag
+    z = _four(
+        load(z_re, z_im, 0), load(z_re, z_im, step), load(z_re, z_im, 2 * step), load(z_re, z_im, 3 * step)
+    )  # fmt: skip
+    even, odd = _even_odd(z[0], conjugate(z[0]), t_re, t_im, 0)
+    store_first(re, im, 0, even + odd)
+    store_first(re, im, size, even - odd)
+    even, odd = _even_odd(z[1], conjugate(z[3]), t_re, t_im, step)
+    store_first(re, im, step, even + odd)
+    store_first(re, im, 3 * step, conjugate(even - odd))
+    store_first(re, im, 2 * step, conjugate(z[2]))
     for q in range(1, step // 2, WIDTH):
         m = step - q - 7
         z = _four(
@@ -274,16 +276,22 @@ def _untangle(z_re: Plane, z_im: Plane, re: Plane, im: Plane, factors: Plane) ->
         _part(z[3], y[0], t_re, t_im, re, im, q + 3 * step, m)
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
 def _mirrored(re, im, at):  # type: ignore[no-untyped-def]
     """The conjugates of the eight numbers from `at`, the last one first."""
     return conjugate(backwards(load(re, im, at)))
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
+def _even_odd(z, y, t_re, t_im, at):  # type: ignore[no-untyped-def]
+    """E and O of eight bins from `at`, from those of Z and their mirror images' conjugates."""
+    return (z + y) * np.float32(0.5), (z - y) * load(t_re, t_im, at)
+
+
+@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
 def _part(z, y, t_re, t_im, re, im, at, mirror):  # type: ignore[no-untyped-def]
     """Write eight bins from `at` and their mirror images from `mirror`."""
-    even, odd = (z + y) * np.float32(0.5), (z - y) * load(t_re, t_im, at)
+    even, odd = _even_odd(z, y, t_re, t_im, at)
     store(re, im, at, even + odd)
     store(re, im, mirror, conjugate(backwards(even - odd)))
 
@@ -325,7 +333,7 @@ def irfft_add(re: Plane, im: Plane, window: Plane, onto: Plane, twiddle: Plane, 
         add_pairs(onto, window, 2 * (q + 3 * step), conjugate(turned(z[3])))
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
 def _tangle(re: Plane, im: Plane, z_re: Plane, z_im: Plane, factors: Plane) -> None:
     """The spectrum of the packed signal from that of the real one, over n: the other way round of `_untangle`."""
     size = z_re.size
@@ -340,33 +348,34 @@ def _tangle(re: Plane, im: Plane, z_re: Plane, z_im: Plane, factors: Plane) -> N
         store(z_re, z_im, size - k - 7, conjugate(backwards(even - odd)))
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+@njit(nogil=True, forceinline=True, no_cpython_wrapper=True)
 def _turn(factors, step, size):  # type: ignore[no-untyped-def]
-    """exp(-2πi·step / size) from the factors of `_untangle`."""
+    """exp(-2πi·step / size) from the factors of `_untangle`, as cosine and sine."""
     step &= size - 1
-    if 2 * step <= size:
-        return -np.float32(2) * factors[1, step], np.float32(2) * factors[0, step]
-    return -np.float32(2) * factors[1, size - step], -np.float32(2) * factors[0, size - step]
+    sign = 2.0 if 2 * step <= size else -2.0
+    step = min(step, size - step)
+    return -2.0 * factors[1, step], sign * factors[0, step]
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+@njit(nogil=True, forceinline=True, no_cpython_wrapper=True)
 def _by_definition(samples: Plane, window: Plane, re: Plane, im: Plane, factors: Plane) -> None:
     """`rfft` of few samples: each bin is a sum."""
     for k in range(samples.size // 2 + 1):
-        re[k] = im[k] = 0
+        total_re = total_im = 0.0
         for n in range(samples.size):
             cosine, sine = _turn(factors, k * n, samples.size)
-            re[k] += samples[n] * window[n] * cosine
-            im[k] += samples[n] * window[n] * sine
+            total_re += samples[n] * window[n] * cosine
+            total_im += samples[n] * window[n] * sine
+        re[k], im[k] = total_re, total_im
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+@njit(nogil=True, forceinline=True, no_cpython_wrapper=True)
 def _add_by_definition(re: Plane, im: Plane, window: Plane, onto: Plane, factors: Plane) -> None:
     """`irfft_add` of few samples: each of them is a sum."""
     size = onto.size
     for n in range(size):
-        total = np.float32(0.5) * (re[0] + (re[size // 2] if n % 2 == 0 else -re[size // 2]))
+        total = 0.5 * re[0] + (0.5 if n % 2 == 0 else -0.5) * re[size // 2]
         for k in range(1, size // 2):
             cosine, sine = _turn(factors, k * n, size)
             total += re[k] * cosine + im[k] * sine
-        onto[n] += total * window[n] * np.float32(2) / np.float32(size)
+        onto[n] += total * window[n] * 2.0 / size

@@ -147,6 +147,20 @@ def store(typing: Any, re: Any, im: Any, at: Any, lanes: Any) -> Any:
 
 
 @_operation
+def store_first(typing: Any, re: Any, im: Any, at: Any, lanes: Any) -> Any:
+    """Write only the first of the eight numbers, to `re[at]` and `im[at]`."""
+
+    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
+        for n, vector in enumerate(_parts(builder, args[3])):
+            data = context.make_array(sig.args[n])(context, builder, args[n]).data
+            first = builder.extract_element(vector, ir.Constant(ir.IntType(32), 0))
+            builder.store(first, builder.gep(data, [args[2]]))
+        return context.get_dummy_value()
+
+    return (signature(types.none, re, im, types.intp, LANES), lower) if _is_plane(re, im) else None
+
+
+@_operation
 def load_next(typing: Any, table: Any, at: Any) -> Any:
     """Eight numbers of a table that holds eight real parts, then eight imaginary ones, from `at`."""
 

@@ -1,5 +1,9 @@
 """The FFT against NumPy's in float64, on noise of every level, for every size that frames use."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -47,3 +51,62 @@ def test_an_impulse_turns_at_its_own_rate():
 def test_other_sizes_are_refused(size):
     with pytest.raises(ValueError, match="power of two"):
         plan(size)
+
+
+@pytest.mark.parametrize("size", [16, 64, 128, 2048])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_stays_so(size, bad):
+    samples, ones = np.zeros(size, np.float32), np.ones(size, np.float32)
+    samples[size // 3] = bad
+    re, im = np.zeros((2, size // 2 + 1), np.float32)
+    rfft(samples, ones, re, im, *plan(size), scratch(size))
+    assert not (np.isfinite(re) & np.isfinite(im)).any()
+    onto = np.zeros(size, np.float32)
+    irfft_add(re, im, ones, onto, *plan(size), scratch(size))
+    assert not np.isfinite(onto).any()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_nothing_outside_the_arrays_is_touched(size):
+    """Vector code that reads or writes a lane too far would change the guard values beside each plane."""
+    rng = np.random.default_rng(size)
+    bins, guard = size // 2 + 1, np.float32(12345.678)
+    samples, window = rng.standard_normal((2, size)).astype(np.float32)
+    planes = np.full((5, bins + 64), guard, np.float32)
+    re, im = (planes[row, 32 : 32 + bins] for row in (1, 3))
+    rfft(samples, window, re, im, *plan(size), scratch(size))
+    line = np.full(size + 64, guard, np.float32)
+    line[32 : 32 + size] = 0
+    irfft_add(re, im, window, line[32 : 32 + size], *plan(size), scratch(size))
+    re[:], im[:], line[32 : 32 + size] = guard, guard, guard
+    assert (planes == guard).all() and (line == guard).all()
+
+
+def test_the_first_and_last_bin_are_real():
+    samples, window = np.random.default_rng(0).standard_normal((2, 2048)).astype(np.float32)
+    assert spectrum_of(samples, window)[[0, -1]].imag.tolist() == [0, 0]
+
+
+BOTH_WAYS = """
+import hashlib
+import numpy as np
+from dreampedal.engine.stft import Frames, FrameState
+signal = np.random.default_rng(0).standard_normal((2, 8192)).astype(np.float32)
+for size in (64, 256, 1024, 2048):
+    frames = Frames(size, size // 4)
+    state = FrameState.silent(frames, 2)
+    for t in range(0, 8192, size // 4):
+        spectrum = frames.analyse(signal[:, t : t + size // 4], state)
+        print(hashlib.sha1(spectrum.tobytes() + frames.synthesise(spectrum, state).tobytes()).hexdigest())
+"""
+
+
+def test_the_process_that_compiles_gives_the_same_bits_as_those_that_load(tmp_path):
+    environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+    first, second = (
+        subprocess.run(
+            [sys.executable, "-c", BOTH_WAYS], env=environment, cwd=tmp_path, check=True, capture_output=True, text=True
+        ).stdout
+        for _ in range(2)
+    )
+    assert first == second and len(set(first.split())) > 100
