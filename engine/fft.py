@@ -19,25 +19,13 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .lanes import (
-    WIDTH,
-    add_pairs,
-    backwards,
-    conjugate,
-    load,
-    load_next,
-    load_one,
-    load_pairs,
-    store,
-    store_first,
-    transposed,
-    turned,
-)
+from .fft_passes import FASTMATH, INLINED, Plane, eight, four, middle, radix_of, spread
+from .lanes import WIDTH, add_pairs, backwards, conjugate, load, load_pairs, store, store_first, turned
 
-Plane = NDArray[np.float32]
+__all__ = ["FASTMATH", "Plan", "Plane", "irfft_add", "plan", "rfft", "scratch"]
 
-FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
-"""Reordering is allowed; NaN and infinity keep their meaning, since the guard looks for them."""
+EXACT = {**INLINED, "fastmath": False}
+"""The same with no reordering: for sums in float64 that no vector would speed up."""
 
 SMALLEST = 128
 """Samples from which on there are passes of whole vectors; fewer are transformed by the definition."""
@@ -74,7 +62,7 @@ def _twiddle(half: int) -> NDArray[np.float64]:
     tables = [np.stack([first.real, first.imag], axis=2).reshape(-1)]
     stride = 8
     while half // stride > 4:
-        radix = _radix(half // stride)
+        radix = radix_of(half // stride)
         p = np.arange(half // stride // radix).reshape(-1, 1)
         factors = np.exp(-2j * np.pi / half * stride * p * np.arange(1, radix))
         tables.append(np.stack([factors.real, factors.imag], axis=2).reshape(-1))
@@ -82,136 +70,9 @@ def _twiddle(half: int) -> NDArray[np.float64]:
     return np.concatenate(tables)
 
 
-def _radix(left: int) -> int:
-    """The radix of the next pass, so that the last one, at `left` = 4, has radix 4."""
-    if left == 8:
-        return 2
-    return 4 if left in (16, 64) else 8
-
-
 def scratch(size: int) -> Plane:
     """Working memory for one transform of `size` real samples, shape (4, size / 2)."""
     return np.zeros((4, size // 2), np.float32)
-
-
-@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
-def _four(a, b, c, d):  # type: ignore[no-untyped-def]
-    """The DFT of four numbers."""
-    s, t, u, v = a + c, a - c, b + d, turned(b - d)
-    return s + u, t + v, s - u, t - v
-
-
-@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
-def _eight(a, b, c, d, e, f, g, h):  # type: ignore[no-untyped-def]
-    """The DFT of eight numbers."""
-    eighth = np.float32(0.7071067811865476)
-    q, r, s, t = a - e, b - f, turned(c - g), d - h
-    r, t = (r + turned(r)) * eighth, (turned(t) - t) * eighth
-    y = _four(a + e, b + f, c + g, d + h)
-    z = _four(q, r, s, t)
-    return y[0], z[0], y[1], z[1], y[2], z[2], y[3], z[3]
-
-
-@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
-def _spread(y, twiddle, p, to_re, to_im):  # type: ignore[no-untyped-def]
-    """The end of the first pass: twiddle the outputs of the transforms p to p + 7, and write them one by one."""
-    w = 14 * p
-    z = transposed(
-        (
-            y[0],
-            y[1] * load_next(twiddle, w),
-            y[2] * load_next(twiddle, w + 16),
-            y[3] * load_next(twiddle, w + 32),
-            y[4] * load_next(twiddle, w + 48),
-            y[5] * load_next(twiddle, w + 64),
-            y[6] * load_next(twiddle, w + 80),
-            y[7] * load_next(twiddle, w + 96),
-        )
-    )
-    for n in range(8):
-        store(to_re, to_im, 8 * (p + n), z[n])
-
-
-@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
-def _pass_8(re, im, to_re, to_im, twiddle, at, stride):  # type: ignore[no-untyped-def]
-    """A pass of radix 8 over `stride` transforms that share their factors, which begin at `at`."""
-    size = re.size
-    step = size // 8
-    for p in range(step // stride):
-        w = at + 14 * p
-        w1, w2, w3, w4 = (
-            load_one(twiddle, w), load_one(twiddle, w + 2), load_one(twiddle, w + 4), load_one(twiddle, w + 6),
-        )  # fmt: skip
-        w5, w6, w7 = load_one(twiddle, w + 8), load_one(twiddle, w + 10), load_one(twiddle, w + 12)
-        for q in range(p * stride, (p + 1) * stride, WIDTH):
-            y = _eight(
-                load(re, im, q), load(re, im, q + step), load(re, im, q + 2 * step), load(re, im, q + 3 * step),
-                load(re, im, q + 4 * step), load(re, im, q + 5 * step), load(re, im, q + 6 * step),
-                load(re, im, q + 7 * step),
-            )  # fmt: skip
-            to = q + 7 * p * stride
-            store(to_re, to_im, to, y[0])
-            store(to_re, to_im, to + stride, y[1] * w1)
-            store(to_re, to_im, to + 2 * stride, y[2] * w2)
-            store(to_re, to_im, to + 3 * stride, y[3] * w3)
-            store(to_re, to_im, to + 4 * stride, y[4] * w4)
-            store(to_re, to_im, to + 5 * stride, y[5] * w5)
-            store(to_re, to_im, to + 6 * stride, y[6] * w6)
-            store(to_re, to_im, to + 7 * stride, y[7] * w7)
-
-
-@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
-def _pass_4(re, im, to_re, to_im, twiddle, at, stride):  # type: ignore[no-untyped-def]
-    """A pass of radix 4 over `stride` transforms that share their factors, which begin at `at`."""
-    size = re.size
-    step = size // 4
-    for p in range(step // stride):
-        w = at + 6 * p
-        w1, w2, w3 = load_one(twiddle, w), load_one(twiddle, w + 2), load_one(twiddle, w + 4)
-        for q in range(p * stride, (p + 1) * stride, WIDTH):
-            y = _four(load(re, im, q), load(re, im, q + step), load(re, im, q + 2 * step), load(re, im, q + 3 * step))
-            to = q + 3 * p * stride
-            store(to_re, to_im, to, y[0])
-            store(to_re, to_im, to + stride, y[1] * w1)
-            store(to_re, to_im, to + 2 * stride, y[2] * w2)
-            store(to_re, to_im, to + 3 * stride, y[3] * w3)
-
-
-@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
-def _pass_2(re, im, to_re, to_im, twiddle, at, stride):  # type: ignore[no-untyped-def]
-    """A pass of radix 2 over `stride` transforms that share their factor, which begins at `at`."""
-    size = re.size
-    step = size // 2
-    for p in range(step // stride):
-        w = load_one(twiddle, at + 2 * p)
-        for q in range(p * stride, (p + 1) * stride, WIDTH):
-            a, b = load(re, im, q), load(re, im, q + step)
-            store(to_re, to_im, q + p * stride, a + b)
-            store(to_re, to_im, q + (p + 1) * stride, (a - b) * w)
-
-
-@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
-def _middle(work: Plane, twiddle: Plane) -> int:
-    """All passes between the first, which wrote rows 2 and 3, and the last, of radix 4; returns the row to go on from.
-
-    They are forward: with real and imaginary parts changed about they are the inverse, times the size.
-    """
-    size = work.shape[1]
-    row, stride, at = 2, 8, 14 * (size // 8)
-    while size // stride > 4:
-        re, im, to_re, to_im = work[row], work[row + 1], work[2 - row], work[3 - row]
-        left = size // stride
-        if left == 8:
-            _pass_2(re, im, to_re, to_im, twiddle, at, stride)
-            at, stride = at + 8, 2 * stride
-        elif left == 16 or left == 64:
-            _pass_4(re, im, to_re, to_im, twiddle, at, stride)
-            at, stride = at + 6 * (left // 4), 4 * stride
-        else:
-            _pass_8(re, im, to_re, to_im, twiddle, at, stride)
-            at, stride = at + 14 * (left // 8), 8 * stride
-        row = 2 - row
-    return row
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
@@ -225,7 +86,7 @@ def rfft(samples: Plane, window: Plane, re: Plane, im: Plane, twiddle: Plane, un
         return
     step = work.shape[1] // 8
     for p in range(0, step, WIDTH):
-        y = _eight(
+        y = eight(
             load_pairs(samples, window, 2 * p),
             load_pairs(samples, window, 2 * (p + step)),
             load_pairs(samples, window, 2 * (p + 2 * step)),
@@ -235,12 +96,12 @@ def rfft(samples: Plane, window: Plane, re: Plane, im: Plane, twiddle: Plane, un
             load_pairs(samples, window, 2 * (p + 6 * step)),
             load_pairs(samples, window, 2 * (p + 7 * step)),
         )
-        _spread(y, twiddle, p, work[2], work[3])
-    row = _middle(work, twiddle)
+        spread(y, twiddle, p, work[2], work[3])
+    row = middle(work, twiddle)
     _untangle(work[row], work[row + 1], re, im, untangle)
 
 
-@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
+@njit(**INLINED)
 def _untangle(z_re: Plane, z_im: Plane, re: Plane, im: Plane, factors: Plane) -> None:
     """The last pass, and from the spectrum Z of the packed signal to that of the real one.
 
@@ -250,7 +111,7 @@ def _untangle(z_re: Plane, z_im: Plane, re: Plane, im: Plane, factors: Plane) ->
     size = z_re.size
     step = size // 4
     t_re, t_im = factors[0], factors[1]
-    z = _four(
+    z = four(
         load(z_re, z_im, 0), load(z_re, z_im, step), load(z_re, z_im, 2 * step), load(z_re, z_im, 3 * step)
     )  # fmt: skip
     even, odd = _even_odd(z[0], conjugate(z[0]), t_re, t_im, 0)
@@ -262,11 +123,11 @@ def _untangle(z_re: Plane, z_im: Plane, re: Plane, im: Plane, factors: Plane) ->
     store_first(re, im, 2 * step, conjugate(z[2]))
     for q in range(1, step // 2, WIDTH):
         m = step - q - 7
-        z = _four(
+        z = four(
             load(z_re, z_im, q), load(z_re, z_im, q + step), load(z_re, z_im, q + 2 * step),
             load(z_re, z_im, q + 3 * step),
         )  # fmt: skip
-        y = _four(
+        y = four(
             _mirrored(z_re, z_im, m), _mirrored(z_re, z_im, m + step), _mirrored(z_re, z_im, m + 2 * step),
             _mirrored(z_re, z_im, m + 3 * step),
         )  # fmt: skip
@@ -276,19 +137,19 @@ def _untangle(z_re: Plane, z_im: Plane, re: Plane, im: Plane, factors: Plane) ->
         _part(z[3], y[0], t_re, t_im, re, im, q + 3 * step, m)
 
 
-@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
+@njit(**INLINED)
 def _mirrored(re, im, at):  # type: ignore[no-untyped-def]
     """The conjugates of the eight numbers from `at`, the last one first."""
     return conjugate(backwards(load(re, im, at)))
 
 
-@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
+@njit(**INLINED)
 def _even_odd(z, y, t_re, t_im, at):  # type: ignore[no-untyped-def]
     """E and O of eight bins from `at`, from those of Z and their mirror images' conjugates."""
     return (z + y) * np.float32(0.5), (z - y) * load(t_re, t_im, at)
 
 
-@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
+@njit(**INLINED)
 def _part(z, y, t_re, t_im, re, im, at, mirror):  # type: ignore[no-untyped-def]
     """Write eight bins from `at` and their mirror images from `mirror`."""
     even, odd = _even_odd(z, y, t_re, t_im, at)
@@ -308,7 +169,7 @@ def irfft_add(re: Plane, im: Plane, window: Plane, onto: Plane, twiddle: Plane, 
     _tangle(re, im, work[1], work[0], untangle)
     step = work.shape[1] // 8
     for p in range(0, step, WIDTH):
-        y = _eight(
+        y = eight(
             load(work[0], work[1], p),
             load(work[0], work[1], p + step),
             load(work[0], work[1], p + 2 * step),
@@ -318,12 +179,12 @@ def irfft_add(re: Plane, im: Plane, window: Plane, onto: Plane, twiddle: Plane, 
             load(work[0], work[1], p + 6 * step),
             load(work[0], work[1], p + 7 * step),
         )
-        _spread(y, twiddle, p, work[2], work[3])
-    row = _middle(work, twiddle)
+        spread(y, twiddle, p, work[2], work[3])
+    row = middle(work, twiddle)
     z_re, z_im = work[row], work[row + 1]
     step = z_re.size // 4
     for q in range(0, step, WIDTH):
-        z = _four(
+        z = four(
             load(z_re, z_im, q), load(z_re, z_im, q + step), load(z_re, z_im, q + 2 * step),
             load(z_re, z_im, q + 3 * step),
         )  # fmt: skip
@@ -333,7 +194,7 @@ def irfft_add(re: Plane, im: Plane, window: Plane, onto: Plane, twiddle: Plane, 
         add_pairs(onto, window, 2 * (q + 3 * step), conjugate(turned(z[3])))
 
 
-@njit(nogil=True, fastmath=FASTMATH, forceinline=True, no_cpython_wrapper=True)
+@njit(**INLINED)
 def _tangle(re: Plane, im: Plane, z_re: Plane, z_im: Plane, factors: Plane) -> None:
     """The spectrum of the packed signal from that of the real one, over n: the other way round of `_untangle`."""
     size = z_re.size
@@ -348,7 +209,7 @@ def _tangle(re: Plane, im: Plane, z_re: Plane, z_im: Plane, factors: Plane) -> N
         store(z_re, z_im, size - k - 7, conjugate(backwards(even - odd)))
 
 
-@njit(nogil=True, forceinline=True, no_cpython_wrapper=True)
+@njit(**EXACT)
 def _turn(factors, step, size):  # type: ignore[no-untyped-def]
     """exp(-2πi·step / size) from the factors of `_untangle`, as cosine and sine."""
     step &= size - 1
@@ -357,7 +218,7 @@ def _turn(factors, step, size):  # type: ignore[no-untyped-def]
     return -2.0 * factors[1, step], sign * factors[0, step]
 
 
-@njit(nogil=True, forceinline=True, no_cpython_wrapper=True)
+@njit(**EXACT)
 def _by_definition(samples: Plane, window: Plane, re: Plane, im: Plane, factors: Plane) -> None:
     """`rfft` of few samples: each bin is a sum."""
     for k in range(samples.size // 2 + 1):
@@ -369,7 +230,7 @@ def _by_definition(samples: Plane, window: Plane, re: Plane, im: Plane, factors:
         re[k], im[k] = total_re, total_im
 
 
-@njit(nogil=True, forceinline=True, no_cpython_wrapper=True)
+@njit(**EXACT)
 def _add_by_definition(re: Plane, im: Plane, window: Plane, onto: Plane, factors: Plane) -> None:
     """`irfft_add` of few samples: each of them is a sum."""
     size = onto.size

@@ -1,8 +1,8 @@
 """Streaming short-time Fourier transform and overlap-add, a hop at a time, in numba and without allocation.
 
-Frame t ends with sample (t + 1)·hop: it covers the `window` samples up to there, zeros before the signal began. The
-synthesis window is the canonical dual of the analysis window (Wexler and Raz 1990; Gröchenig 2001, section 7.6), so
-that analysis and synthesis give back the signal for any hop up to half of the window.
+Frame t ends with sample (t + 1)·hop: it covers the `window` samples up to there, zeros before the signal began. Each
+kind of window has a synthesis window with which analysis and synthesis give back the signal, for any hop up to half of
+the window (see `windows`).
 
 >>> frames = Frames(window_samples=1024, hop_samples=300)
 >>> state = FrameState.silent(frames, channels=1)
@@ -16,39 +16,60 @@ True
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
 from .fft import FASTMATH, Plan, irfft_add, plan, rfft, scratch
+from .windows import first_sounding, gaussian, window_pair
 
 Planes = NDArray[np.float32]
 """A complex frame as two planes, real and imaginary: shape (2, channels, bins)."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False)
 class Frames:
-    """A Hann window of `window_samples` (a power of two) every `hop_samples` (1 to half of the window)."""
+    """A window of `window_samples` (a power of two) of some `kind` every `hop_samples` (1 to half of the window)."""
 
     window_samples: int
     hop_samples: int
-    window: NDArray[np.float32] = field(init=False, repr=False, compare=False)
-    dual: NDArray[np.float32] = field(init=False, repr=False, compare=False)
-    plan: Plan = field(init=False, repr=False, compare=False)
+    kind: str
+    """One of `windows.KINDS`."""
+    window: NDArray[np.float32] = field(repr=False, compare=False)
+    """Of the analysis."""
+    dual: NDArray[np.float32] = field(repr=False, compare=False)
+    """Of the synthesis."""
+    plan: Plan = field(repr=False, compare=False)
+    gamma: float = field(repr=False, compare=False)
+    """Of the Gaussian next to the analysis window, in samples²: exp(-π·(n - centre)²/γ)."""
+    centre: float = field(repr=False, compare=False)
+    """Where that Gaussian is highest, in samples from the beginning of the frame."""
+    first: int = field(repr=False, compare=False)
+    """The first sample of a frame that synthesis reaches; 0 unless the windows are asymmetric."""
 
-    def __post_init__(self) -> None:
-        if not 1 <= self.hop_samples <= self.window_samples // 2:
-            raise ValueError(f"hop of {self.hop_samples} samples: expected 1 to {self.window_samples // 2}")
-        window = hann(self.window_samples)
-        object.__setattr__(self, "plan", plan(self.window_samples))
-        object.__setattr__(self, "window", window.astype(np.float32))
-        object.__setattr__(self, "dual", dual_window(window, self.hop_samples).astype(np.float32))
+    def __init__(self, window_samples: int, hop_samples: int, window: str = "hann") -> None:
+        if not 1 <= hop_samples <= window_samples // 2:
+            raise ValueError(f"hop of {hop_samples} samples: expected 1 to {window_samples // 2}")
+        own: dict[str, Any] = {"window_samples": window_samples, "hop_samples": hop_samples, "kind": window}
+        own["plan"] = plan(window_samples)
+        analysis, synthesis = window_pair(window, window_samples, hop_samples)
+        own["gamma"], own["centre"] = gaussian(window, analysis)
+        own["first"] = first_sounding(window, window_samples, hop_samples)
+        own["window"], own["dual"] = analysis.astype(np.float32), synthesis.astype(np.float32)
+        for name, value in own.items():
+            object.__setattr__(self, name, value)
 
     @property
     def bins(self) -> int:
         """Rows of a frame, from 0 Hz to half of the sample rate."""
         return self.window_samples // 2 + 1
+
+    @property
+    def delay_samples(self) -> int:
+        """From a hop that goes into `analyse` to the same hop out of `synthesise`."""
+        return self.window_samples - self.first - self.hop_samples
 
     def analyse(self, hop: NDArray[np.float32], state: FrameState) -> Planes:
         """Take the next `(channels, hop_samples)` and return the newest frame, a view of the state."""
@@ -58,9 +79,12 @@ class Frames:
     def synthesise(self, spectrum: Planes, state: FrameState) -> NDArray[np.float32]:
         """Add a frame and return the `(channels, hop_samples)` that it completes, a view of the state.
 
-        They are the samples that came in `window_samples - hop_samples` before the hop of this frame.
+        They are the samples that came in `delay_samples` before the hop of this frame.
         """
-        synthesise(spectrum, state.overlap, state.played, self.dual, self.plan.twiddle, self.plan.untangle, state.work)
+        synthesise(
+            spectrum, state.overlap, state.played, self.dual, self.plan.twiddle, self.plan.untangle, state.work,
+            self.first,
+        )  # fmt: skip
         return state.played
 
 
@@ -86,18 +110,6 @@ class FrameState:
             played=np.zeros((channels, frames.hop_samples), np.float32),
             work=scratch(frames.window_samples),
         )
-
-
-def hann(size: int) -> NDArray[np.float64]:
-    """The periodic Hann window of `size` samples."""
-    return 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(size) / size)
-
-
-def dual_window(window: NDArray[np.float64], hop_samples: int) -> NDArray[np.float64]:
-    """The canonical dual: the window over the sum of its own squares, shifted by every multiple of the hop."""
-    squares = np.zeros(hop_samples)
-    np.add.at(squares, np.arange(window.size) % hop_samples, window**2)
-    return np.asarray(window / squares[np.arange(window.size) % hop_samples])
 
 
 @njit(cache=True, nogil=True, forceinline=True)
@@ -136,16 +148,20 @@ def synthesise(
     twiddle: NDArray[np.float32],
     untangle: NDArray[np.float32],
     work: NDArray[np.float32],
+    first: int = 0,
 ) -> None:
-    """Overlap-add one frame, hand out the samples that no later frame reaches, and shift."""
+    """Overlap-add one frame, hand out the samples that no later frame reaches, and shift.
+
+    `window` is 0 before its sample `first`: that is where the samples that go out are.
+    """
     hop = played.shape[1]
     kept = overlap.shape[1] - hop
     for channel in range(overlap.shape[0]):
         row = overlap[channel]
         irfft_add(spectrum[0, channel], spectrum[1, channel], window, row, twiddle, untangle, work)
         for n in range(hop):
-            played[channel, n] = row[n]
-        for n in range(kept):
+            played[channel, n] = row[first + n]
+        for n in range(first, kept):
             row[n] = row[n + hop]
         for n in range(kept, overlap.shape[1]):
             row[n] = np.float32(0)

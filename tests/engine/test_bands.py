@@ -5,7 +5,7 @@ import pytest
 
 from dreampedal.engine.bands import NARROWEST_HZ, BandLayout, lay, log_band_features, write_gains
 from dreampedal.engine.rates import at_rate
-from dreampedal.engine.stft import hann
+from dreampedal.engine.windows import hann
 
 RATES = [16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000]
 LAYOUT = BandLayout()

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dreampedal.engine.stft import Frames, FrameState, dual_window, hann
+from dreampedal.engine.stft import Frames, FrameState
+from dreampedal.engine.windows import KINDS, dual_window, hann
 
 
 def played(frames, signal, change=lambda planes: planes):
@@ -20,17 +21,21 @@ def played(frames, signal, change=lambda planes: planes):
     )
 
 
-@settings(deadline=None, max_examples=40)
-@given(st.sampled_from([256, 512, 1024, 2048]), st.integers(1, 128), st.integers(1, 6), st.integers(0, 2**32 - 1))
-def test_any_hop_gives_the_signal_back(window, divisor, channels, seed):
+@settings(deadline=None, max_examples=60)
+@given(
+    st.sampled_from(KINDS), st.sampled_from([128, 256, 512, 1024, 2048]), st.integers(1, 128), st.integers(1, 6),
+    st.integers(0, 2**32 - 1),
+)  # fmt: skip
+def test_any_window_and_hop_give_the_signal_back(kind, window, divisor, channels, seed):
     hop = max(1, window // 2 // divisor)
     length = 3 * window // hop * hop + 2 * hop
     signal = np.random.default_rng(seed).standard_normal((channels, length)).astype(np.float32)
-    frames = Frames(window, hop)
+    frames = Frames(window, hop, kind)
     out = played(frames, signal)
-    delay = window - hop
+    delay = frames.delay_samples
     error = out[:, delay:] - signal[:, : out.shape[1] - delay]
     assert np.sqrt(np.mean(error**2)) < 1e-6 * np.sqrt(np.mean(signal**2))  # -120 dB
+    assert not out[:, :delay].any() or np.abs(out[:, :delay]).max() < 1e-5
 
 
 def test_a_frame_ends_with_its_hop(clip):
