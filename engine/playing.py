@@ -40,6 +40,8 @@ class Place:
     rows: int
     """Offsets side by side: 1 if all channels share one, else a row for each channel."""
     lookahead_frames: int
+    phase_lookahead_frames: int = 0
+    """Of the player's own frames, that an estimated phase waits for."""
 
 
 class Player(Protocol):
@@ -48,6 +50,8 @@ class Player(Protocol):
     hop: int
     """Samples between two calls of `play`; goes into the model's hop without a remainder."""
     latency: int
+    waited_samples: int
+    """How long a frame waits for later ones before it is played."""
 
     def reset(self) -> None:
         """Back to endless silence."""

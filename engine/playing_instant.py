@@ -65,6 +65,7 @@ class Instant:
     """Filters each sample as it comes."""
 
     latency = 0
+    waited_samples = 0
 
     def __init__(self, place: Place) -> None:
         self.place = place
@@ -82,7 +83,7 @@ class Instant:
         self.reset()
 
     @staticmethod
-    def latency_of(frames: Frames, lookahead_frames: int, sample_rate: float) -> int:
+    def latency_of(frames: Frames, lookahead_frames: int, phase_lookahead_frames: int, sample_rate: float) -> int:
         """None."""
         return 0
 

@@ -18,11 +18,13 @@ from .effect import Block
 from .fft import FASTMATH, irfft_add, plan, rfft, scratch
 from .guard import RATIO, judge, k_gain, swell, weigh
 from .playing import Place, mean_decay
+from .playing_estimated import Estimated
 from .playing_phase import Phase
 from .rates import at_rate, dividing_hop, live_latency
 from .spectral_kernels import sound
 from .spectral_state import State
 from .stft import Frames
+from .windows import asymmetric_pair
 
 Array = NDArray[np.float32]
 
@@ -39,24 +41,6 @@ MOST_LOUDER = 0.5 * float(np.log(RATIO))
 """Nepers that a frame may become louder by: gains that fit the sound as it was can be far too much for a new note."""
 
 
-def window_pair(size: int, support: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Analysis and synthesis window of `size` samples; synthesis only over the last `support` of them.
-
-    Their product, added up every `support / 4` samples, is 1 (Mauler and Martin 2007, section 3).
-
-    >>> analysis, synthesis = window_pair(1024, 256)
-    >>> float(abs((analysis * synthesis)[-256:].reshape(4, 64).sum(axis=0) - 1).max()) < 1e-12
-    True
-    """
-    fall = support // 2
-    rise = np.sin(np.pi / 2 * (np.arange(size - fall) + 0.5) / (size - fall))
-    analysis = np.concatenate([rise, np.cos(np.pi / 2 * (np.arange(fall) + 0.5) / fall)])
-    hann = np.sin(np.pi * (np.arange(support) + 0.5) / support) ** 2
-    synthesis = np.zeros(size)
-    synthesis[-support:] = 2 / OVERLAP * hann / analysis[-support:]
-    return analysis, synthesis
-
-
 @dataclass
 class Synthesis:
     """What lies between two hops of synthesis."""
@@ -71,6 +55,8 @@ class Synthesis:
     dry: Array
     """The hop that is being read, (channels, hop), and beside it what is added."""
     added: Array
+    gains: Array
+    """The gains of a frame whose phase is estimated, complex: (2, rows, bins)."""
     newest: int = 0
     """Which of the two responses is the newest."""
     age: int = 0
@@ -84,15 +70,24 @@ class Live:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.hop = self.hop_of(place.frames, place.sample_rate)
-        self.latency = self.latency_of(place.frames, place.lookahead_frames, place.sample_rate)
+        self.latency = self.latency_of(
+            place.frames, place.lookahead_frames, place.phase_lookahead_frames, place.sample_rate
+        )
+        self.waited_samples = (
+            place.lookahead_frames * place.frames.hop_samples + place.phase_lookahead_frames * self.hop
+        )
         self.size = max(place.frames.window_samples // 2, 16)
         self.phase = Phase(place.layout, place.sample_rate, self.size)
         self.plan = plan(self.size)
-        analysis, synthesis = window_pair(self.size, OVERLAP * self.hop)
+        analysis, synthesis = asymmetric_pair(self.size, self.hop, OVERLAP)
         self.analysis, self.synthesis = analysis.astype(np.float32), synthesis.astype(np.float32)
         self.glide_hops = min(GLIDE_HOPS, place.frames.hop_samples // self.hop)
         self.keep = mean_decay(self.hop, place.sample_rate)
         self.work = scratch(self.size)
+        self.end = place.frames.window_samples + place.phase_lookahead_frames * self.hop
+        self.estimated = Estimated(
+            Frames(self.size, self.hop, "asymmetric"), place.frames, place.channels, place.phase_lookahead_frames
+        )
         self.reset()
 
     @staticmethod
@@ -101,10 +96,10 @@ class Live:
         return dividing_hop(frames.hop_samples, min(at_rate(HOP, sample_rate), frames.window_samples // 2 // OVERLAP))
 
     @staticmethod
-    def latency_of(frames: Frames, lookahead_frames: int, sample_rate: float) -> int:
-        """The synthesis window, and one of the model's hops for each frame of look-ahead, in samples."""
-        support = OVERLAP * Live.hop_of(frames, sample_rate)
-        return live_latency(support, frames.hop_samples, lookahead_frames)
+    def latency_of(frames: Frames, lookahead_frames: int, phase_lookahead_frames: int, sample_rate: float) -> int:
+        """The synthesis window, one of the model's hops for each frame of look-ahead, and the player's own for phase."""
+        hop = Live.hop_of(frames, sample_rate)
+        return live_latency(OVERLAP * hop + phase_lookahead_frames * hop, frames.hop_samples, lookahead_frames)
 
     def choose(self, mask: NDArray[np.bool_]) -> None:
         """Which bands move."""
@@ -123,7 +118,9 @@ class Live:
             overlap=np.zeros((channels, self.size), np.float32),
             dry=np.zeros((channels, self.hop), np.float32),
             added=np.zeros((channels, self.hop), np.float32),
+            gains=np.zeros((2, self.place.rows, bins), np.float32),
         )
+        self.estimated.reset()
 
     def sound(self, block: Block, done: int, out: Block, state: State) -> int:
         """Up to the end of the hop."""
@@ -144,12 +141,23 @@ class Live:
         own, guarded = self.state, state.guard
         own.hops += 1
         own.age = min(own.age + 1, self.glide_hops)
+        weight, end = own.age / self.glide_hops, self.end
+        if self.estimated.asked(state.floor.now, state.estimated.now):
+            hear(
+                state.line, end, self.analysis, self.plan.twiddle, self.plan.untangle, self.work, own.response,
+                own.newest, weight, self.range, self.loudness, own.spectrum, own.gains,
+            )  # fmt: skip
+            added = self.estimated.add(own.spectrum, own.gains, state.floor.now, state.estimated.now)
+            overlap_add(added, self.synthesis, self.plan.twiddle, self.plan.untangle, self.work, own.overlap)
+        else:
+            add_by_gain(
+                state.line, end, self.analysis, self.synthesis, self.plan.twiddle, self.plan.untangle, self.work,
+                own.response, own.adds, own.newest, weight, self.range, self.loudness, own.spectrum, own.overlap,
+            )  # fmt: skip
         play(
-            state.line, self.place.frames.window_samples, self.analysis, self.synthesis, self.plan.twiddle,
-            self.plan.untangle, self.work, own.response, own.adds, own.newest, own.age / self.glide_hops, self.range,
-            self.loudness, own.spectrum, own.overlap, own.dry, own.added, own.hops * self.hop - self.latency,
-            guarded.sections, guarded.pole, self.keep, guarded.filters, guarded.dc, guarded.powers, guarded.energy,
-            guarded.gain, guarded.muted_samples, guarded.held_hops,
+            state.line, self.place.frames.window_samples, own.overlap, own.dry, own.added,
+            own.hops * self.hop - self.latency, guarded.sections, guarded.pole, self.keep, guarded.filters, guarded.dc,
+            guarded.powers, guarded.energy, guarded.gain, guarded.muted_samples, guarded.held_hops,
         )  # fmt: skip
 
 
@@ -180,18 +188,49 @@ def respond(spectrum, old, new, weight, within, loudness):  # type: ignore[no-un
             spectrum[0, channel, k], spectrum[1, channel, k] = re * a - im * b, re * b + im * a
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
-def play(  # type: ignore[no-untyped-def]
-    line, end, analysis, synthesis, twiddle, untangle, work, response, adds, newest, weight, within, loudness,
-    spectrum, overlap, dry, added, played, sections, pole, keep, filters, dc, powers, energy, gain, muted_samples,
-    held_hops,
-):  # fmt: skip
-    """Play the frame that ends at `line[:, end]`: the next hop of dry sound, and of what is added, behind the guard.
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
+def hear(  # type: ignore[no-untyped-def]
+    line, end, analysis, twiddle, untangle, work, response, newest, weight, within, loudness, spectrum, gains
+):
+    """The frame that ends at `line[:, end]`, (2, channels, bins), and its complex gains, (2, rows, bins).
 
-    `weight` is the newest response's; the one before has the rest. `played` is the place in the signal of the first
-    sample of that hop: nothing sounds before sample 0.
+    They are those that `respond` applies.
     """
-    hop, first = dry.shape[1], analysis.size - OVERLAP * dry.shape[1]
+    per_row = line.shape[0] // response.shape[1]
+    for row in range(response.shape[1]):
+        old, new = response[1 - newest, row], response[newest, row]
+        before = after = np.float32(1e-20)
+        for channel in range(row * per_row, (row + 1) * per_row):
+            frame = line[channel, end - analysis.size : end]
+            rfft(frame, analysis, spectrum[0, channel], spectrum[1, channel], twiddle, untangle, work)
+            for k in range(within.size):
+                a = np.float32(1) + old[0, k] + np.float32(weight) * (new[0, k] - old[0, k])
+                b = old[1, k] + np.float32(weight) * (new[1, k] - old[1, k])
+                re, im = spectrum[0, channel, k], spectrum[1, channel, k]
+                power = loudness[k] * (re * re + im * im)
+                before += power
+                after += power * (a * a + b * b)
+        lowered = np.float32(np.exp(min(0.0, MOST_LOUDER - 0.5 * np.log(after / before))) - 1.0)
+        for k in range(within.size):
+            a = np.float32(1) + old[0, k] + np.float32(weight) * (new[0, k] - old[0, k])
+            b = old[1, k] + np.float32(weight) * (new[1, k] - old[1, k])
+            less = lowered * within[k]
+            gains[0, row, k], gains[1, row, k] = a + less * a, b + less * b
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def overlap_add(spectrum, synthesis, twiddle, untangle, work, overlap):  # type: ignore[no-untyped-def]
+    """Add a frame (2, channels, bins) to what waits."""
+    for channel in range(overlap.shape[0]):
+        irfft_add(spectrum[0, channel], spectrum[1, channel], synthesis, overlap[channel], twiddle, untangle, work)
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def add_by_gain(  # type: ignore[no-untyped-def]
+    line, end, analysis, synthesis, twiddle, untangle, work, response, adds, newest, weight, within, loudness,
+    spectrum, overlap,
+):  # fmt: skip
+    """Add what gains add to the frame that ends at `line[:, end]`; `weight` is the newest response's."""
     if adds[newest] or (adds[1 - newest] and weight < 1.0):
         per_row = line.shape[0] // response.shape[1]
         for row in range(response.shape[1]):
@@ -207,6 +246,18 @@ def play(  # type: ignore[no-untyped-def]
                 irfft_add(
                     spectrum[0, channel], spectrum[1, channel], synthesis, overlap[channel], twiddle, untangle, work
                 )  # fmt: skip
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def play(  # type: ignore[no-untyped-def]
+    line, end, overlap, dry, added, played, sections, pole, keep, filters, dc, powers, energy, gain, muted_samples,
+    held_hops,
+):  # fmt: skip
+    """The next hop of the dry sound, from the frame that ends at `line[:, end]`, and of what is added, guarded.
+
+    `played` is the place in the signal of the first sample of that hop: nothing sounds before sample 0.
+    """
+    hop, first = dry.shape[1], overlap.shape[1] - OVERLAP * dry.shape[1]
     for channel in range(line.shape[0]):
         waiting = overlap[channel]
         for n in range(hop):

@@ -12,6 +12,7 @@ from .effect import Block
 from .fft import FASTMATH
 from .guard import guard
 from .playing import Place, mean_decay
+from .playing_estimated import Estimated
 from .rates import studio_latency
 from .spectral_kernels import sound
 from .spectral_state import State
@@ -31,6 +32,8 @@ class Synthesis:
     dry: Array
     """The hop that is being read, (channels, hop), and beside it what is added."""
     added: Array
+    response: Array
+    """The gains as complex numbers, (2, rows, bins)."""
 
 
 class Studio:
@@ -39,14 +42,18 @@ class Studio:
     def __init__(self, place: Place) -> None:
         self.place, self.frames = place, place.frames
         self.hop = self.frames.hop_samples
-        self.latency = self.latency_of(self.frames, place.lookahead_frames, place.sample_rate)
+        self.latency = self.latency_of(
+            self.frames, place.lookahead_frames, place.phase_lookahead_frames, place.sample_rate
+        )
+        self.waited_samples = (place.lookahead_frames + place.phase_lookahead_frames) * self.hop
+        self.estimated = Estimated(self.frames, self.frames, place.channels, place.phase_lookahead_frames)
         self.keep = mean_decay(self.hop, place.sample_rate)
         self.reset()
 
     @staticmethod
-    def latency_of(frames: Frames, lookahead_frames: int, sample_rate: float) -> int:
+    def latency_of(frames: Frames, lookahead_frames: int, phase_lookahead_frames: int, sample_rate: float) -> int:
         """One window, and a hop for each frame of look-ahead, in samples."""
-        return studio_latency(frames.window_samples, frames.hop_samples, lookahead_frames)
+        return studio_latency(frames.window_samples, frames.hop_samples, lookahead_frames + phase_lookahead_frames)
 
     def choose(self, mask: NDArray[np.bool_]) -> None:
         """Nothing: gains come as they are."""
@@ -59,7 +66,9 @@ class Studio:
             overlap=np.zeros((channels, self.frames.window_samples), np.float32),
             dry=np.zeros((channels, self.hop), np.float32),
             added=np.zeros((channels, self.hop), np.float32),
+            response=np.zeros((2, self.place.rows, self.frames.bins), np.float32),
         )
+        self.estimated.reset()
 
     def sound(self, block: Block, done: int, out: Block, state: State) -> int:
         """Up to the end of the hop."""
@@ -76,23 +85,22 @@ class Studio:
         """The next hop of dry sound, and of what is added."""
         own, guarded, plan = self.state, state.guard, self.frames.plan
         oldest = state.spectra[state.hops % state.spectra.shape[0]]
+        if self.estimated.asked(state.floor.now, state.estimated.now):
+            own.response[0] = state.gains
+            own.wet[:] = self.estimated.add(oldest, own.response, state.floor.now, state.estimated.now)
+        else:
+            add_by_gain(oldest, state.gains, own.wet)
         play(
-            oldest, state.gains, own.wet, own.overlap, self.frames.dual, plan.twiddle, plan.untangle, state.work,
-            state.line, own.dry, own.added, state.hops * self.hop - self.latency, guarded.sections, guarded.pole,
-            self.keep, guarded.filters, guarded.dc, guarded.powers, guarded.energy, guarded.gain,
-            guarded.muted_samples, guarded.held_hops,
+            own.wet, own.overlap, self.frames.dual, plan.twiddle, plan.untangle, state.work, state.line, own.dry,
+            own.added, state.hops * self.hop - self.latency, guarded.sections, guarded.pole, self.keep,
+            guarded.filters, guarded.dc, guarded.powers, guarded.energy, guarded.gain, guarded.muted_samples,
+            guarded.held_hops,
         )  # fmt: skip
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def play(  # type: ignore[no-untyped-def]
-    spectrum, gains, wet, overlap, dual, twiddle, untangle, work, line, dry, added, played,
-    sections, pole, keep, filters, dc, powers, energy, guard_gain, muted_samples, held_hops,
-):  # fmt: skip
-    """Play the oldest frame with its gains: the next hop of dry sound, and of what is added, behind the guard.
-
-    `played` is the place in the signal of the first sample of that hop: nothing sounds before sample 0.
-    """
+def add_by_gain(spectrum, gains, wet):  # type: ignore[no-untyped-def]
+    """What gains (rows, bins) add to a frame, (2, channels, bins)."""
     per_row = spectrum.shape[1] // gains.shape[0]
     for channel in range(spectrum.shape[1]):
         row = channel // per_row
@@ -100,6 +108,17 @@ def play(  # type: ignore[no-untyped-def]
             extra = gains[row, k] - np.float32(1)
             wet[0, channel, k] = spectrum[0, channel, k] * extra
             wet[1, channel, k] = spectrum[1, channel, k] * extra
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def play(  # type: ignore[no-untyped-def]
+    wet, overlap, dual, twiddle, untangle, work, line, dry, added, played, sections, pole, keep, filters, dc, powers,
+    energy, guard_gain, muted_samples, held_hops,
+):  # fmt: skip
+    """Add the frame `wet`: the next hop of dry sound, and of what is added, behind the guard.
+
+    `played` is the place in the signal of the first sample of that hop: nothing sounds before sample 0.
+    """
     synthesise(wet, overlap, added, dual, twiddle, untangle, work)
     for channel in range(line.shape[0]):
         for n in range(dry.shape[1]):

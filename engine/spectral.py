@@ -23,7 +23,7 @@ from .effect import Effect, require_stream
 from .library import library
 from .manifest import ModelError
 from .model import Model
-from .parameters import Choice, Count, Number, Switch, Text
+from .parameters import Choice, Count, Number, Switch, Text, parameters_of
 from .rates import at_rate
 from .spectral_stream import PLAYERS, SMOOTHING_SECONDS, SpectralStream
 from .stft import Frames
@@ -54,6 +54,24 @@ class StepCount(Count):
         super().__set__(instance, checked)
 
 
+class Fill(Number):
+    """A share of filling in; none where there are no frames to fill."""
+
+    def __set__(self, instance: Any, value: float) -> None:
+        checked = self.checked(value, f"{type(instance).__name__}.{self.name}")
+        instance.require_frames(self.name, checked, self.default)
+        super().__set__(instance, checked)
+
+
+class PhaseChoice(Choice):
+    """Whose phase is played; the input's where there are no frames to estimate one for."""
+
+    def __set__(self, instance: Any, value: str) -> None:
+        checked = self.checked(value, f"{type(instance).__name__}.{self.name}")
+        instance.require_frames(self.name, checked, self.default)
+        super().__set__(instance, checked)
+
+
 class SpectralEffect(Effect, family=True):
     """What effects that dream in the spectrum share. A subclass says how its target counts and what that means."""
 
@@ -79,6 +97,14 @@ class SpectralEffect(Effect, family=True):
     low_hz = Number(20.0, 0.0, 96_000.0, unit="Hz", doc="Bands below stay as they are.")
     high_hz = Number(20_000.0, 0.0, 96_000.0, unit="Hz", doc="Bands above stay as they are.")
     gate_db = Number(-70.0, -120.0, 0.0, unit="dBFS", doc="Frames under this level (RMS) fade back to the dry sound.")
+    phase = PhaseChoice(
+        "input", choices=("input", "estimate"), doc="Of what gain changes: the input's, or estimated to fit."
+    )
+    fill = Fill(0.0, 0.0, 1.0, doc="Scale of a floor under what is turned up: what gain cannot reach is filled in.")
+    fill_floor_db = Number(40.0, 0.0, 96.0, unit="dB", doc="That floor, so far under the level of the frame.")
+    phase_lookahead_frames = Count(
+        0, low=0, high=8, fixed=True, doc="Later frames that an estimated phase waits for; adds latency."
+    )
     link = Switch(True, fixed=True, doc="All channels share one offset; else each has its own, at one loudness.")
     freeze = Switch(False, doc="Hold the offset as it is now.")
     listen = Choice("wet", choices=("wet", "delta"), doc="'delta' plays only what was added.")
@@ -95,8 +121,16 @@ class SpectralEffect(Effect, family=True):
         if self.mode == "instant" and self.lookahead_frames:
             where = f"{type(self).__name__}.lookahead_frames"
             raise ValueError(f"{where} = {self.lookahead_frames}: mode = 'instant' waits for no frame: expected 0")
+        for name in ("fill", "phase", "phase_lookahead_frames"):
+            self.require_frames(name, getattr(self, name), parameters_of(type(self))[name].default)
         if self.low_hz > self.high_hz:
             raise ValueError(f"{type(self).__name__}.low_hz = {self.low_hz:g} is above high_hz = {self.high_hz:g}")
+
+    def require_frames(self, name: str, value: Any, rest: Any) -> None:
+        """A ValueError if a finished effect is to have another `value` than `rest` for what only frames can have."""
+        if self._made and self.mode == "instant" and value != rest:
+            where = f"{type(self).__name__}.{name}"
+            raise ValueError(f"{where} = {value!r}: mode = 'instant' has no frames to estimate: expected {rest!r}")
 
     def stream(self, sample_rate: float, channels: int, max_block: int = 8192) -> SpectralStream:
         """A stream of this effect; changes of its parameters are heard from the next hop or sample on."""
@@ -105,7 +139,9 @@ class SpectralEffect(Effect, family=True):
 
     def latency_at(self, sample_rate: float) -> int:
         """Latency in samples at `sample_rate` Hz, as the mode has it, and a hop for each frame of look-ahead."""
-        return PLAYERS[self.mode].latency_of(self.frames_at(sample_rate), self.lookahead_frames, sample_rate)
+        return PLAYERS[self.mode].latency_of(
+            self.frames_at(sample_rate), self.lookahead_frames, self.phase_lookahead_frames, sample_rate
+        )
 
     def frames_at(self, sample_rate: float) -> Frames:
         """The model's frames at `sample_rate` Hz."""

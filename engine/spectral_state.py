@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .fft import scratch
 from .guard import GuardState
 from .playing import Place
+from .playing_estimated import Glide
 
 Array = NDArray[np.float32]
 
@@ -26,6 +27,10 @@ class Settings:
     gate_db: float
     dry: float
     added: float
+    floor: float
+    """Least amplitude of a bin that is turned up, against the level of its frame."""
+    estimated: float
+    """How much of the phase of what gain changes is estimated."""
 
 
 @dataclass
@@ -33,7 +38,7 @@ class State:
     """What a stream remembers between two blocks; the network's columns and its player's own apart."""
 
     line: Array
-    """The newest window of the input, and the hops that frames wait for: (channels, window + lookahead · hop).
+    """The newest window of the input, and the hops that frames wait for: (channels, window + waited_samples).
 
     Its end is the player's hop that is coming in."""
     spectra: Array
@@ -52,6 +57,8 @@ class State:
     """Weights of dry and added, their aims, their steps a sample, and the samples left on the way."""
     muted_inputs: NDArray[np.int64]
     work: Array
+    floor: Glide
+    estimated: Glide
     position: int = 0
     """Samples of the player's hop that came in."""
     plays: int = 0
@@ -63,11 +70,11 @@ class State:
     """Hops whose ascent was left out, since inference was late."""
 
     @classmethod
-    def silent(cls, place: Place) -> State:
-        """After endless silence."""
+    def silent(cls, place: Place, waited_samples: int) -> State:
+        """After endless silence; frames wait for so many samples."""
         frames, rows, held = place.frames, place.rows, place.lookahead_frames
         return cls(
-            line=np.zeros((place.channels, frames.window_samples + held * frames.hop_samples), np.float32),
+            line=np.zeros((place.channels, frames.window_samples + waited_samples), np.float32),
             spectra=np.zeros((1 + held, 2, place.channels, frames.bins), np.float32),
             heard=np.zeros((rows, place.layout.count), np.float32),
             offset=np.zeros((rows, place.layout.count), np.float32),
@@ -79,4 +86,6 @@ class State:
             ramp=np.zeros(7),
             muted_inputs=np.zeros(1, np.int64),
             work=scratch(frames.window_samples),
+            floor=Glide(),
+            estimated=Glide(),
         )

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .ascent import Ascent
 from .bands import lay
 from .effect import Block
+from .filling import level_of, settle_filled
 from .guard import k_gain
 from .playing import Place, Player
 from .playing_instant import Instant
@@ -50,7 +51,10 @@ class SpectralStream:
         self.layout = effect.layout
         self.bands = lay(self.layout, sample_rate, self.frames.window_samples)
         rows = 1 if effect.link else channels
-        self.place = Place(self.frames, self.layout, sample_rate, channels, rows, effect.lookahead_frames)
+        self.place = Place(
+            self.frames, self.layout, sample_rate, channels, rows, effect.lookahead_frames,
+            effect.phase_lookahead_frames,
+        )  # fmt: skip
         self.player: Player = PLAYERS[effect.mode](self.place)
         self.latency = self.player.latency
         self.plays_per_hop = self.frames.hop_samples // self.player.hop
@@ -58,6 +62,8 @@ class SpectralStream:
         self.band_loudness = np.zeros(self.layout.count, np.float32)
         self.bin_loudness = np.zeros(self.frames.bins, np.float32)
         self.hop_seconds = self.frames.hop_samples / sample_rate
+        self.level_factor = level_of(self.frames.window)
+        self.glide_hops = max(1, round(SMOOTHING_SECONDS * sample_rate / self.player.hop))
         self.gate_release = float(np.exp(-self.hop_seconds / GATE_RELEASE_SECONDS))
         self.out = np.zeros((channels, max_block), np.float32)
         self.seen_changes = -1
@@ -72,7 +78,7 @@ class SpectralStream:
 
     def reset(self) -> None:
         """Forget everything that was heard."""
-        self.state = State.silent(self.place)
+        self.state = State.silent(self.place, self.player.waited_samples)
         self.player.reset()
         self.ascent.reset()
         self.ascent.features[:] = self.layout.floor
@@ -80,6 +86,8 @@ class SpectralStream:
         self._refresh()
         self.state.ramp[:] = 0
         self.state.ramp[:4] = (self.settings.dry, self.settings.added) * 2
+        for glide in (self.state.floor, self.state.estimated):
+            glide.now, glide.hops_left = glide.aim, 0
 
     def process(self, block: Block) -> Block:
         """`(channels, n)` in and out, delayed by `latency`; NaN and infinity in the input are muted and counted."""
@@ -104,6 +112,8 @@ class SpectralStream:
         """One of the player's hops is whole: dream on if one of the model's is, and make the next one ready."""
         state = self.state
         state.plays += 1
+        state.floor.move()
+        state.estimated.move()
         dreams = state.plays % self.plays_per_hop == 0
         if dreams:
             self._dream()
@@ -141,6 +151,11 @@ class SpectralStream:
             float(ascent.reach[0]), settings.gate_db, self.gate_release, state.gate, state.lift, state.offset,
             bands.below, bands.toward, bands.reach, state.gains,
         )  # fmt: skip
+        if state.floor.now > 0:
+            settle_filled(
+                oldest, ascent.mask, self.bin_loudness, settings.amount, float(ascent.reach[0]), state.gate, state.lift,
+                state.floor.now, self.level_factor, state.offset, bands.below, bands.toward, bands.reach, state.gains,
+            )  # fmt: skip
         if lost:
             ascent.reset()
             state.lost_hops += 1
@@ -161,7 +176,11 @@ class SpectralStream:
             gate_db=effect.gate_db,
             dry=0.0 if effect.listen == "delta" else level,
             added=level * effect.mix,
+            floor=effect.fill * 10 ** (-effect.fill_floor_db / 20),
+            estimated=1.0 if effect.phase == "estimate" else 0.0,
         )
+        self.state.floor.to(self.settings.floor, self.glide_hops)
+        self.state.estimated.to(self.settings.estimated, self.glide_hops)
         self.ascent.reach[0] = reach
         if effect.target != self.seen_target:
             self._aim()

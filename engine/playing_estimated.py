@@ -1,0 +1,119 @@
+"""What gain cannot give: magnitudes that the input lacks, and phases that it does not have.
+
+Gain raises what is there. Where a frame has next to nothing, a dream of it stays next to nothing: `fill` gives every
+bin that is turned up at least a floor, so many decibels under the level of its frame, and only what gain alone leaves
+short of that comes with an estimated phase. With phase = "estimate" the phase of whatever gain changes is estimated
+too, since that of the input belongs to other magnitudes.
+
+What is wanted of bin k, g being its gain and L the level of its channel's frame:
+
+    |Y| = max(|X|, o(g) · fill · L · 10^(-fill_floor_db / 20)) · g
+
+The floor opens (o) from gain 1 to `OPEN`: where nothing is turned up, nothing is added, and an effect that does nothing
+is the dry sound itself. A frame under the gate has gain 1.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .filling import bandwidth_of, difference, level_of, makeup_of, want
+from .phase.streaming import Estimator
+from .stft import Frames
+
+Array = NDArray[np.float32]
+
+METHOD = "rtpghi"
+
+@dataclass
+class Wanted:
+    """The frames that the estimator holds, rings of 1 + lookahead, and what came of the oldest."""
+
+    spectra: Array
+    """As they came in, (frames, 2, channels, bins)."""
+    knowns: Array
+    """With their gains, and the phase that these give."""
+    weights: Array
+    """How much of the phase is estimated, (frames, channels, bins)."""
+    magnitude: Array
+    """What is wanted of the newest, (channels, bins)."""
+    added: Array
+    """The estimated frame less the input's, (2, channels, bins)."""
+    frames: int = 0
+    """Frames since it began; 0 while it rests."""
+
+
+@dataclass
+class Glide:
+    """A setting on its way to where it was set, a hop at a time."""
+
+    now: float = 0.0
+    aim: float = 0.0
+    step: float = 0.0
+    hops_left: int = 0
+
+    def to(self, aim: float, hops: int) -> None:
+        """Be at `aim` after so many hops."""
+        if aim != self.aim:
+            self.aim, self.step, self.hops_left = aim, (aim - self.now) / hops, hops
+
+    def move(self) -> None:
+        """The next hop."""
+        if self.hops_left:
+            self.hops_left -= 1
+            self.now = self.now + self.step if self.hops_left else self.aim
+
+
+class Estimated:
+    """Estimates the phase of one player's frames; rests, at no cost, while nothing asks for it."""
+
+    def __init__(self, frames: Frames, heard: Frames, channels: int, lookahead_frames: int) -> None:
+        """`frames` are those that are played, `heard` those of the model, on which the floor is meant."""
+        self.frames, self.channels, self.lookahead_frames = frames, channels, lookahead_frames
+        self.level = level_of(frames.window)
+        self.wider = bandwidth_of(frames.window) / bandwidth_of(heard.window)
+        self.makeup = makeup_of(frames.window, frames.dual, frames.hop_samples)
+        self.estimator: Estimator | None = None
+        self.reset()
+
+    def reset(self) -> None:
+        """Back to endless silence."""
+        shape, held = (self.channels, self.frames.bins), 1 + self.lookahead_frames
+        self.state = Wanted(
+            spectra=np.zeros((held, 2, *shape), np.float32),
+            knowns=np.zeros((held, 2, *shape), np.float32),
+            weights=np.zeros((held, *shape), np.float32),
+            magnitude=np.zeros(shape, np.float32),
+            added=np.zeros((2, *shape), np.float32),
+        )
+        if self.estimator is not None:
+            self.estimator.reset()
+
+    def asked(self, floor: float, estimated: float) -> bool:
+        """Whether anything is to be done; what rested long ago begins in silence."""
+        if floor > 0 or estimated > 0 or self.lookahead_frames:
+            return True
+        if self.state.frames:
+            self.reset()
+        return False
+
+    def add(self, spectrum: Array, gains: Array, floor: float, estimated: float) -> Array:
+        """What is added to the frame `lookahead_frames` before `spectrum` (2, channels, bins): (2, channels, bins).
+
+        `gains` are complex: two planes, (2, rows, bins). `floor` is the least amplitude of a bin that is turned up,
+        against the level of its frame; `estimated`, 0 to 1, how much of the phase of what gain changes is estimated.
+        """
+        if self.estimator is None:
+            self.estimator = Estimator(self.frames, self.channels, METHOD, self.lookahead_frames)
+        own = self.state
+        newest, oldest = (own.frames % own.spectra.shape[0], (own.frames + 1) % own.spectra.shape[0])
+        known, weight = own.knowns[newest], own.weights[newest]
+        own.spectra[newest] = spectrum
+        want(spectrum, gains, self.level, floor * self.wider, estimated, self.makeup, known, own.magnitude, weight)
+        own.frames += 1
+        played = self.estimator.push(own.magnitude, known, weight)
+        difference(played, own.spectra, own.knowns, own.weights, oldest, own.added)
+        return own.added
