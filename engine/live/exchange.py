@@ -244,13 +244,13 @@ def exchange(  # type: ignore[no-untyped-def]
         counts[CEILING_BLOCKS] += 1
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def dry_before(inputs, channel, position):  # type: ignore[no-untyped-def]
     """The dry sample before `position` of the input, 0 before its start."""
     return inputs[channel, (position - 1) % inputs.shape[1]] if position >= 1 else np.float32(0)
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def note(counts, events, kind, block):  # type: ignore[no-untyped-def]
     """Write one event into its ring."""
     at = counts[NOTED] % events.shape[0]
