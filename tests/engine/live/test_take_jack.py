@@ -17,6 +17,7 @@ from dreampedal import LiveStream, load_preset
 from dreampedal.engine.live.player import Player
 from dreampedal.engine.live.rendering import Rendering
 from dreampedal.engine.live.take_reading import read_take
+from dreampedal.presets.loader import read_preset
 
 from .performance import build
 
@@ -79,13 +80,13 @@ def turn_knobs(live, until, chance):
             live.resume()
 
 
-@pytest.mark.parametrize("block_size, buffer_blocks", [(128, 1), (128, 3), (512, 1)])
-def test_what_a_client_recorded_is_what_is_rendered(rig, clip, tmp_path, stalls, block_size, buffer_blocks):
+@pytest.mark.parametrize("block_size, buffer_blocks, mode", [(128, 1, "live"), (128, 3, "studio"), (512, 1, "instant")])
+def test_what_a_client_recorded_is_what_is_rendered(rig, clip, tmp_path, stalls, block_size, buffer_blocks, mode):
     sound = excerpt(clip, "solo_egtr_em9", 8)
     ended = threading.Event()
     live = LiveStream(
-        load_preset("hall_of_flutes"), input=rig.DEVICE, output=rig.DEVICE, block_size=block_size,
-        buffer_blocks=buffer_blocks, latency=4096, record=tmp_path, presets=PRESETS,
+        read_preset("hall_of_flutes", [f"mode={mode}"]).board, input=rig.DEVICE, output=rig.DEVICE,
+        block_size=block_size, buffer_blocks=buffer_blocks, latency=4096, record=tmp_path, presets=PRESETS,
     )  # fmt: skip
     with live:
         player = threading.Thread(target=turn_knobs, args=(live, ended, random.Random(block_size)))
