@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -138,6 +139,33 @@ def test_the_server_comes_back_within_a_take(rig, clip, tmp_path):
     np.testing.assert_array_equal(
         found[:, places[0] : places[0] + samples], recorded[:, heard : heard + samples]
     )
+
+
+def test_the_disk_is_full_and_the_sound_goes_on(rig, clip, tmp_path):
+    """A limit on the size of files fails as a full disk does; the take is what was written before."""
+    sound = excerpt(clip, "solo_egtr_em9", 6)
+    command = [
+        sys.executable, "-m", "dreampedal", "live", "--preset", "hall_of_flutes", "--input", rig.DEVICE,
+        "--output", rig.DEVICE, "--record", tmp_path, "--seconds", "10", "--json",
+    ]  # fmt: skip
+    live = subprocess.Popen(
+        [*map(str, command)], stdout=subprocess.PIPE, text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000)),
+    )  # fmt: skip
+    waits_until = time.monotonic() + 60
+    while not any("whole" in log.read_text() for log in tmp_path.glob("*/changes.jsonl")):
+        assert live.poll() is None and time.monotonic() < waits_until
+        time.sleep(0.1)
+    recorded = rig.play(sound)
+    said = json.loads(live.communicate(timeout=60)[0])
+    assert live.returncode == 0 and "recording stopped after" in json.dumps(said)
+    assert recorded[:, -48_000:].any(0).mean() > 0.9
+    found, rendering = rendered(tmp_path)
+    assert rendering.as_heard and "was cut off" in rendering.take.cut
+    first, begin = np.flatnonzero(recorded.any(0))[0], np.flatnonzero(found.any(0))[0]
+    samples = found.shape[1] - begin
+    assert 48_000 < samples < recorded.shape[1] - 48_000
+    np.testing.assert_array_equal(found[:, begin:], recorded[:, first : first + samples])
 
 
 def test_killed_while_it_is_recorded(rig, clip, tmp_path):
