@@ -105,14 +105,22 @@ class Session:
             presets=self.setlist.names,
             name=self.setlist.names[0],
         )
+        self.live.midi.mappings = preset.midi
+        try:
+            self._begin(opening)
+        except BaseException:
+            self.live.midi.close()
+            raise
+        self.take = str(self.live.take or "")
+        self._wanted = 0
+
+    def _begin(self, opening: Opening) -> None:
+        """MIDI first: to open it keeps the interpreter from a stream that plays."""
         midi = self.live.midi
-        midi.mappings = preset.midi
         midi.open(opening.midi, virtual=opening.midi_virtual)
         if opening.learn:
             midi.learn(*place_of(opening.learn))
         self.live.start()
-        self.take = str(self.live.take or "")
-        self._wanted = 0
 
     def _read_all(self, tell: Callable[[str], None]) -> None:
         """Read every preset once: to parse a model while a stream plays would keep the interpreter from it.
