@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .effect import Block
 from .fft import FASTMATH, irfft_add, plan, rfft, scratch
-from .guard import RATIO, judge, k_gain, swell, weigh
+from .guard import MOVE_SECONDS, RATIO, judge, k_gain, swell, weigh
 from .playing import Place, mean_decay
 from .playing_phase import Phase
 from .rates import at_rate, dividing_hop, live_latency
@@ -92,6 +92,7 @@ class Live:
         self.analysis, self.synthesis = analysis.astype(np.float32), synthesis.astype(np.float32)
         self.glide_hops = min(GLIDE_HOPS, place.frames.hop_samples // self.hop)
         self.keep = mean_decay(self.hop, place.sample_rate)
+        self.most = self.hop / place.sample_rate / MOVE_SECONDS
         self.work = scratch(self.size)
         self.reset()
 
@@ -148,8 +149,8 @@ class Live:
             state.line, self.place.frames.window_samples, self.analysis, self.synthesis, self.plan.twiddle,
             self.plan.untangle, self.work, own.response, own.adds, own.newest, own.age / self.glide_hops, self.range,
             self.loudness, own.spectrum, own.overlap, own.dry, own.added, own.hops * self.hop - self.latency,
-            guarded.sections, guarded.pole, self.keep, guarded.filters, guarded.dc, guarded.powers, guarded.energy,
-            guarded.gain, guarded.muted_samples, guarded.held_hops,
+            guarded.sections, guarded.pole, self.keep, self.most, guarded.filters, guarded.dc, guarded.powers,
+            guarded.energy, guarded.gain, guarded.muted_samples, guarded.held_hops,
         )  # fmt: skip
 
 
@@ -183,7 +184,7 @@ def respond(spectrum, old, new, weight, within, loudness):  # type: ignore[no-un
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
 def play(  # type: ignore[no-untyped-def]
     line, end, analysis, synthesis, twiddle, untangle, work, response, adds, newest, weight, within, loudness,
-    spectrum, overlap, dry, added, played, sections, pole, keep, filters, dc, powers, energy, gain, muted_samples,
+    spectrum, overlap, dry, added, played, sections, pole, keep, most, filters, dc, powers, energy, gain, muted_samples,
     held_hops,
 ):  # fmt: skip
     """Play the frame that ends at `line[:, end]`: the next hop of dry sound, and of what is added, behind the guard.
@@ -220,5 +221,5 @@ def play(  # type: ignore[no-untyped-def]
     for channel in range(line.shape[0]):
         weigh(dry[channel], added[channel], sections, pole, filters[channel], dc[channel], powers[0], muted_samples)
     start = gain[0]
-    judge(powers[0], hop, keep, filters, dc, energy, gain, held_hops)
+    judge(powers[0], hop, keep, most, filters, dc, energy, gain, held_hops)
     swell(added, start, gain[0], hop)
