@@ -199,6 +199,7 @@ class Input:
 
 
 def give_up(held: list[Any]) -> None:
-    """Delete clients, each once."""
-    while held:
-        held.pop().delete()
+    """Delete clients, each once; JACK has words for each port that goes."""
+    with silence():
+        while held:
+            held.pop(0).delete()
