@@ -184,7 +184,7 @@ def test_parts_that_add_nothing_go_first_where_room_is_short():
 def test_a_large_screen_tells_what_happened():
     lines, _ = drawn(scene(), 120, 40)
     assert len(lines) == 40
-    assert "0:02" in line_with(lines, "the device lost samples")
+    assert "0:03" in line_with(lines, "the device lost samples")
     line_with(lines, "late block, played dry"), line_with(lines, "ceiling reached")
 
 
