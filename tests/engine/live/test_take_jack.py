@@ -15,6 +15,7 @@ import pedalboard
 import pytest
 
 from dreampedal import LiveStream, load_preset
+from dreampedal.engine.live import exchange
 from dreampedal.engine.live.player import Player
 from dreampedal.engine.live.rendering import Rendering
 from dreampedal.engine.live.take_reading import read_take
@@ -104,6 +105,30 @@ def test_what_a_client_recorded_is_what_is_rendered(rig, clip, tmp_path, stalls,
     assert counts.late_blocks >= report.late_blocks and counts.held_hops >= report.held_hops
     assert counts.changes > 10 and counts.swaps >= 1
     assert read_take(folder).header.total_latency == live.latency
+
+
+def test_a_worker_that_fell_behind_by_the_whole_ring(rig, clip, tmp_path, monkeypatch):
+    """It leaves blocks out, which are in the take as such."""
+    monkeypatch.setattr(exchange, "RING_SECONDS", 0.4)
+    sound, played, left = excerpt(clip, "mix_rock", 5), Player.process_cut, [0.7, 1.1]
+    began = time.monotonic()
+
+    def stalling(player, block, changes):
+        if left and time.monotonic() > began + 6 - 2 * len(left):
+            block = block.copy()
+            time.sleep(left.pop())
+        return played(player, block, changes)
+
+    board = read_preset("hall_of_flutes", ["mode=live"]).board
+    with LiveStream(board, input=rig.DEVICE, output=rig.DEVICE, record=tmp_path) as live:
+        began = time.monotonic()
+        monkeypatch.setattr(Player, "process_cut", stalling)
+        recorded = rig.play(sound)
+        report, folder = live.report(), live.take
+    monkeypatch.undo()
+    found, rendering = rendered(folder)
+    assert rendering.as_heard and rendering.counts.skipped_blocks == report.skipped_blocks > 50
+    require_equal(found, recorded)
 
 
 def test_input_of_a_take_is_what_a_client_played(rig, clip, tmp_path):
