@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 import time
 from collections.abc import Iterator
@@ -42,6 +43,8 @@ def run(opening: Opening, seconds: float | None = None, as_json: bool = False) -
     """Play until a key, a signal or the end of `seconds`; the status to exit with."""
     if seconds is not None and not seconds > 0:
         raise ValueError(f"seconds = {seconds:g}: expected more than 0")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # names of devices have letters that a terminal may not have
     with sound(opening) as link:
         try:
             opened, first = _opened(link, as_json)

@@ -10,8 +10,8 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, replace
 from multiprocessing.connection import Connection
+from typing import Any
 
 from dreampedal.engine.effect import require_rate
 from dreampedal.engine.live import devices
@@ -113,6 +113,8 @@ class Session:
             raise
         self.take = str(self.live.take or "")
         self._wanted = 0
+        self._ledger_of: tuple[Any, int] | None = None
+        self._rows: tuple[LedgerRow, ...] = ()
 
     def _begin(self, opening: Opening) -> None:
         """MIDI first: to open it keeps the interpreter from a stream that plays."""
@@ -143,17 +145,24 @@ class Session:
     def snapshot(self, whole: bool = False) -> Snapshot:
         """How it goes; `whole` with every event."""
         live, report = self.live, self.live.report()
-        if not whole:
-            report = replace(report, events=report.events[-EVENTS_SHOWN:])
-        rows = tuple(LedgerRow(row.name, row.samples, row.seconds, row.note) for row in live.ledger.rows)
+        events = [vars(event) for event in (report.events if whole else report.events[-EVENTS_SHOWN:])]
         learning = live.midi.learning
         return Snapshot(
-            asdict(report),
-            rows,
+            vars(report) | {"events": events},
+            self._ledger(),
             knobs_of(live.board, live.midi.knobs),
             self._number(report.preset),
             ".".join(learning.target) if learning else "",
         )
+
+    def _ledger(self) -> tuple[LedgerRow, ...]:
+        """What the latency is made of; it changes with the board and with the device alone."""
+        key = (self.live.board, self.live.restarts)
+        if key != self._ledger_of:
+            rows = self.live.ledger.rows
+            self._ledger_of = key
+            self._rows = tuple(LedgerRow(row.name, row.samples, row.seconds, row.note) for row in rows)
+        return self._rows
 
     def obey(self, command: Command) -> None:
         """Do what a key asks for."""

@@ -5,6 +5,7 @@ Colour only underlines what a word or a sign says too, so that it reads as well 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import groupby
@@ -48,6 +49,8 @@ EVENTS = {
     "restart": "the device came back",
 }
 """What the kinds of events are called; others by their own name."""
+
+LATELY_SECONDS = 10.0
 
 SIDE = 32
 """Columns of the right-hand side."""
@@ -226,8 +229,18 @@ def _counter(scene: Scene, name: str) -> Text:
 
 
 def _standing(scene: Scene) -> str:
-    """What to say while there is nothing to say."""
-    return f"recording to {scene.opened.take}" if scene.opened.take else "all is well"
+    """What to say while there is no trouble."""
+    report, memory = scene.report, scene.memory
+    if report["loading"]:
+        return f"getting {report['loading']} ready; the sound goes on until then"
+    if report["panicked"]:
+        return "silent: r brings the sound back"
+    late = report["seconds"] - memory.moved_at.get("late_blocks", -math.inf)
+    if late < LATELY_SECONDS:
+        return "late blocks were played dry: close other programs, or take a larger --block"
+    if scene.opened.take:
+        return f"recording to {scene.opened.take}"
+    return "all is well" if not memory.counts.get("late_blocks") else ""
 
 
 def _log(scene: Scene, lines: int) -> Panel:

@@ -19,7 +19,7 @@ from .live_scene import KNOBS, LEDGER, PRESETS, REPORT, scene, with_names
 
 def drawn(view, width=80, height=24, encoding="utf-8", **console):
     """The screen as lines, and the raw text with its escapes."""
-    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace")
     made = Console(file=file, width=width, height=height, force_terminal=True, **console)
     made.print(draw(view, width, height), height=height)
     file.flush()
@@ -123,7 +123,13 @@ def test_a_counter_tells_when_it_last_moved():
 
 
 def test_the_last_trouble_is_told():
-    assert drawn(scene())[0][-2].strip() == "all is well"
+    assert drawn(scene(late_blocks=0))[0][-2].strip() == "all is well"
+    assert drawn(scene())[0][-2].startswith("late blocks were played dry: close other programs")
+    assert drawn(scene({"seconds": 1.0}, seconds=60.0))[0][-2].strip() == ""
+    assert drawn(scene(loading="bowed"))[0][-2].startswith("getting bowed ready")
+    assert drawn(scene(panicked=True))[0][-2].startswith("silent: r brings")
+    recording = scene(late_blocks=0, opened=with_names("a", "b", take="takes/one"))
+    assert drawn(recording)[0][-2].strip() == "recording to takes/one"
     assert drawn(scene(message="Scarlett is gone: waiting until it comes back"))[0][-2].startswith("Scarlett is gone")
 
 
