@@ -4,14 +4,13 @@ For every preset and recording, the change in the objective on the audio that co
 afresh: as a share of the ideal change (the offset added to the features), and as a share of what `studio` delivers.
 Look-ahead is 0 in every mode, so that all dream the same. The times are those of the demo recording, mono and stereo.
 Run with `python bench/modes.py FOLDER` (a folder of recordings); without one, the demo recording is used.
-`--only gain` or `--only time` makes half of it, and keeps the other half of the file.
+`--only gain` or `--only time` makes half of it: `results/modes.json`, or `results/modes_time.json`.
 """
 
 from __future__ import annotations
 
 import argparse
 import gc
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,7 @@ from dreams import ideal_change
 from numpy.typing import NDArray
 from pedalboard.io import AudioFile
 from render import RATE, mono_at_48k
-from report import RESULTS, report
+from report import report
 
 from dreampedal import load_preset
 from dreampedal.engine import measure
@@ -124,14 +123,10 @@ def main() -> None:
     parser.add_argument("folder", nargs="?")
     parser.add_argument("--only", choices=("gain", "time"))
     chosen = parser.parse_args()
-    known = RESULTS / "modes.json"
-    before = json.loads(known.read_text()) if known.exists() else {}
-    gain = before.get("gain", []) if chosen.only == "time" else gain_rows(recordings_in(chosen.folder))
-    times = before.get("rows", []) if chosen.only == "gain" else time_rows()
-    if gain:
-        report("modes_gain", gain)
-        (RESULTS / "modes_gain.json").unlink()
-    report("modes", times or [{"mode": "not timed"}], gain=gain, timed_preset=TIMED_PRESET, block=BLOCK, rate=RATE)
+    if chosen.only != "time":
+        report("modes", gain_rows(recordings_in(chosen.folder)), seconds=SECONDS)
+    if chosen.only != "gain":
+        report("modes_time", time_rows(), preset=TIMED_PRESET, block=BLOCK, rate=RATE)
 
 
 if __name__ == "__main__":
