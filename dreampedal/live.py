@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -51,8 +52,6 @@ def run(opening: Opening, seconds: float | None = None, as_json: bool = False) -
         except KeyboardInterrupt:
             link.stop()
             return 130
-        if isinstance(opened, Refused):
-            return fail(opened.reason)
         status = 0
         with _front(opened, first, as_json) as (front, keys):
             try:
@@ -68,8 +67,8 @@ def run(opening: Opening, seconds: float | None = None, as_json: bool = False) -
         return status
 
 
-def _opened(link: Link, as_json: bool) -> tuple[Opened | Refused, Snapshot | None]:
-    """What the sound says first, and its first snapshot."""
+def _opened(link: Link, as_json: bool) -> tuple[Opened, Snapshot]:
+    """What the sound says first, and its first snapshot; a ValueError with its reason if it cannot play."""
     from rich.console import Console
 
     console = Console(stderr=True)
@@ -80,7 +79,7 @@ def _opened(link: Link, as_json: bool) -> tuple[Opened | Refused, Snapshot | Non
         while time.monotonic() < until:
             for message in link.messages(1.0):
                 if isinstance(message, Refused):
-                    return message, None
+                    raise ValueError(message.reason)
                 if isinstance(message, Preparing) and status:
                     status.update(f"getting ready: {message.what}")
                 if isinstance(message, Opened):
@@ -97,7 +96,7 @@ def _front(opened: Opened, first: Snapshot, as_json: bool) -> Iterator[tuple[Fro
 
     if as_json:
         yield Silent(opened), NoKeys()
-    elif not sys.stdout.isatty():
+    elif not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
         yield Lines(opened, first), NoKeys()
     else:
         from .live_screen import screen

@@ -52,14 +52,15 @@ def serve(pipe: Connection, opening: Opening) -> None:
         traceback.print_exc()
         pipe.send(Refused(one_line(error)))
         return
+    silent = False
     try:
         pipe.send(session.opened())
         _answer(pipe, session)
+        silent = session.live.panicked
     except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # nobody is there to tell
+    finally:
         session.live.stop()
-        return
-    silent = session.live.panicked
-    session.live.stop()
     # A stream fades out by its own panic; what is told is whether a user had called for it.
     last = session.snapshot(whole=True)
     last.report["panicked"] = silent
@@ -113,6 +114,7 @@ class Session:
             raise
         self.take = str(self.live.take or "")
         self._wanted = 0
+        self._trouble = ""
         self._ledger_of: tuple[Any, int] | None = None
         self._rows: tuple[LedgerRow, ...] = ()
 
@@ -148,7 +150,7 @@ class Session:
         events = [vars(event) for event in (report.events if whole else report.events[-EVENTS_SHOWN:])]
         learning = live.midi.learning
         return Snapshot(
-            vars(report) | {"events": events},
+            vars(report) | {"events": events, "message": report.message or self._trouble},
             self._ledger(),
             knobs_of(live.board, live.midi.knobs),
             self._number(report.preset),
@@ -165,7 +167,14 @@ class Session:
         return self._rows
 
     def obey(self, command: Command) -> None:
-        """Do what a key asks for."""
+        """Do what a key asks for; if it cannot be done, the next snapshots tell why."""
+        self._trouble = ""
+        try:
+            self._do(command)
+        except ValueError as error:
+            self._trouble = one_line(error)
+
+    def _do(self, command: Command) -> None:
         live = self.live
         match command:
             case ToggleBypass():

@@ -148,11 +148,15 @@ def _ledger(scene: Scene, lines: int) -> Panel:
     rows = scene.snapshot.ledger
     for row in rows if len(rows) < lines else [row for row in rows if row.samples]:
         style = "" if row.samples else "dim"
-        samples, milliseconds = f"{row.samples:,.0f}", f"{1000 * row.seconds:.1f} ms"
-        grid.add_row(Text(row.name, style), Text(samples, style), Text(milliseconds, style))
-    samples, seconds = sum(row.samples for row in rows), sum(row.seconds for row in rows)
-    grid.add_row(Text("total", "bold"), Text(f"{samples:,.0f}", "bold"), Text(f"{1000 * seconds:.1f} ms", "bold"))
+        grid.add_row(*_ledger_row(row.name, row.samples, row.seconds, style))
+    total = sum(row.samples for row in rows), sum(row.seconds for row in rows)
+    grid.add_row(*_ledger_row("total", *total, "bold"))
     return _panel(grid, "latency in samples")
+
+
+def _ledger_row(name: str, samples: float, seconds: float, style: str) -> tuple[Text, Text, Text]:
+    """One part of the latency."""
+    return Text(name, style), Text(f"{samples:,.0f}", style), Text(f"{1000 * seconds:.1f} ms", style)
 
 
 def _knobs(scene: Scene, lines: int) -> Panel:

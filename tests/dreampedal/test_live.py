@@ -153,6 +153,16 @@ def test_a_program_change_brings_the_next_preset(live, rig, clip):
     assert run.json["report"]["preset"] == "organ_loft"
 
 
+def test_a_knob_is_learned_and_turns_what_it_was_learned_for(live, rig, clip):
+    session = live("--preset", "bowed", "--midi", "knobs", "--learn", "output_db", "--json")
+    session.is_heard()
+    turns = [(4800 * at, bytes([0xB0, 21, value])) for at, value in enumerate([0, 30, 64, 90, 127])]
+    rig.play(played(clip, 1.0), messages=turns)
+    run = session.end(signal.SIGINT)
+    (knob,) = [knob for knob in run.json["knobs"] if knob["name"] == "output_db"]
+    assert knob["source"] == "CC 21 ch 1" and knob["share"] == 1.0 and knob["shown"] == "24 dB"
+
+
 def test_one_preset_brings_all_others_behind_it(live):
     session = live("--preset", "organ_loft", "--seconds", 1, "--json")
     names = session.end().json["presets"]
