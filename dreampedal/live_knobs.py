@@ -31,7 +31,8 @@ def knobs_of(board: Any, controls: Iterable[Any] = ()) -> tuple[Knob, ...]:
     for path, item in paths(board):
         known = parameters_of(type(item))
         names = [name for name, each in known.items() if not each.fixed and not isinstance(each, Text)]
-        names += [name for place, name in by_target if place == path and name not in known]
+        # While one board follows another, the map of the first may still be there.
+        names += [name for place, name in by_target if place == path and name not in known and hasattr(item, name)]
         found += [_knob(path, item, name, known.get(name), by_target.get((path, name))) for name in names]
     return tuple(sorted(found, key=lambda knob: not knob.source))
 

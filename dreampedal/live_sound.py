@@ -77,7 +77,12 @@ def _answer(pipe: Connection, session: Session) -> None:
                 return
             session.obey(command)
         due = time.monotonic() + SNAPSHOT_SECONDS
-        pipe.send(session.snapshot())
+        try:
+            now = session.snapshot()
+        except Exception:  # what cannot be shown must not stop the sound; the log has it
+            traceback.print_exc()
+        else:
+            pipe.send(now)
 
 
 class Session:
