@@ -115,7 +115,6 @@ def test_a_worker_that_fell_behind_by_the_whole_ring(rig, clip, tmp_path, monkey
 
     def stalling(player, block, changes):
         if left and time.monotonic() > began + 6 - 2 * len(left):
-            block = block.copy()
             time.sleep(left.pop())
         return played(player, block, changes)
 
