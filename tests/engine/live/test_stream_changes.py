@@ -118,7 +118,7 @@ def test_ten_thousand_changes_make_no_click_and_keep_no_memory(rig, clip):
             until(lambda: not live.loading)
             live.bypass = False
             live.replace(hands.boards[0], "measured")
-            until(lambda: live.name == "measured" and not live.loading and live._player.coming is None)
+            until(lambda: live.name == "measured" and not live.loading and live._player.coming is None, 120)
             gc.collect()
             traced.append(bytes_of("*/engine/*"))
             resident.append(resident_bytes())
