@@ -11,6 +11,7 @@ import pytest
 from dreampedal.presets import shipped_presets
 
 from .conftest import Finished, command
+from .test_front_door import loaded_by
 
 pytestmark = pytest.mark.xdist_group("jack")
 
@@ -208,3 +209,11 @@ def test_no_device(dreampedal, monkeypatch):
 
 def test_no_library(dreampedal, without_portaudio):
     assert dreampedal("live").refused("no PortAudio library", "libportaudio2")
+
+
+@pytest.mark.parametrize("verb", ["live", "devices", "doctor"])
+def test_help_teaches_and_is_there_at_once(dreampedal, verb):
+    run = dreampedal(verb, "--help")
+    assert run.status == 0 and f"dreampedal {verb}" in run.out.partition("Example")[2]
+    begin = f"from dreampedal.cli import main\ntry: main([{verb!r}, '--help'])\nexcept SystemExit: pass\n"
+    assert loaded_by(f"exec({begin!r})") == []
