@@ -1,6 +1,7 @@
 """The times of blocks are those of the blocks."""
 
 import gc
+import sys
 import time
 
 import numpy as np
@@ -54,11 +55,20 @@ def test_the_audio_goes_round_without_a_gap(clip):
     np.testing.assert_array_equal(played, audio[:, np.arange(played.shape[1]) % 1000])
 
 
-def test_garbage_is_collected_as_before_even_if_a_board_fails(clip):
+def test_the_interpreter_is_as_before_even_if_a_board_fails(clip):
     audio, rate = clip("solo_cello")
-    with pytest.raises(ValueError, match="seconds = 0"):
-        list(block_times(Board(), audio, rate, (64,), seconds=0))
-    assert gc.isenabled()
+    heard, before = [], sys.getswitchinterval()
+    slow = Slow(0.0, heard)
+    slow.process = lambda block: block if heard.append(0) or len(heard) < 300 else 1 / 0
+    with pytest.raises(ZeroDivisionError):
+        list(block_times(Board([slow]), audio, rate, (64,), seconds=1))
+    assert len(heard) == 300 and sys.getswitchinterval() == before and gc.get_freeze_count() == 0
+
+
+@pytest.mark.parametrize("seconds", [0, -1, float("nan"), 1e9])
+def test_seconds_that_are_no_time(clip, seconds):
+    with pytest.raises(ValueError, match="seconds = "):
+        list(block_times(Board(), *clip("solo_cello"), (64,), seconds=seconds))
 
 
 def test_quantiles_never_flatter():
