@@ -69,7 +69,7 @@ def listing() -> Listing:
         found.default_output = find(None, "output").number
     try:
         found.midi_inputs, found.midi_outputs = _midi()
-    except (ValueError, ImportError) as error:
+    except ValueError as error:
         found.midi_trouble = str(error)
     return found
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -42,14 +44,14 @@ def run(opening: Opening, seconds: float | None = None, as_json: bool = False) -
     """Play until a key, a signal or the end of `seconds`; the status to exit with."""
     if seconds is not None and not seconds > 0:
         raise ValueError(f"seconds = {seconds:g}: expected more than 0")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # names of devices have letters that a terminal may not have
     with sound(opening) as link:
         try:
             opened, first = _opened(link, as_json)
         except KeyboardInterrupt:
             link.stop()
             return 130
-        if isinstance(opened, Refused):
-            return fail(opened.reason)
         status = 0
         with _front(opened, first, as_json) as (front, keys):
             try:
@@ -65,8 +67,8 @@ def run(opening: Opening, seconds: float | None = None, as_json: bool = False) -
         return status
 
 
-def _opened(link: Link, as_json: bool) -> tuple[Opened | Refused, Snapshot | None]:
-    """What the sound says first, and its first snapshot."""
+def _opened(link: Link, as_json: bool) -> tuple[Opened, Snapshot]:
+    """What the sound says first, and its first snapshot; a ValueError with its reason if it cannot play."""
     from rich.console import Console
 
     console = Console(stderr=True)
@@ -77,7 +79,7 @@ def _opened(link: Link, as_json: bool) -> tuple[Opened | Refused, Snapshot | Non
         while time.monotonic() < until:
             for message in link.messages(1.0):
                 if isinstance(message, Refused):
-                    return message, None
+                    raise ValueError(message.reason)
                 if isinstance(message, Preparing) and status:
                     status.update(f"getting ready: {message.what}")
                 if isinstance(message, Opened):
@@ -94,7 +96,7 @@ def _front(opened: Opened, first: Snapshot, as_json: bool) -> Iterator[tuple[Fro
 
     if as_json:
         yield Silent(opened), NoKeys()
-    elif not sys.stdout.isatty():
+    elif not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
         yield Lines(opened, first), NoKeys()
     else:
         from .live_screen import screen

@@ -142,7 +142,7 @@ def clock(seconds: float) -> str:
     >>> clock(75.4), clock(3675)
     ('1:15', '1:01:15')
     """
-    hours, rest = divmod(int(max(seconds, 0.0)), 3600)
+    hours, rest = divmod(round(max(seconds, 0.0)), 3600)
     return f"{hours}:{rest // 60:02}:{rest % 60:02}" if hours else f"{rest // 60}:{rest % 60:02}"
 
 

@@ -31,8 +31,9 @@ def knobs_of(board: Any, controls: Iterable[Any] = ()) -> tuple[Knob, ...]:
     for path, item in paths(board):
         known = parameters_of(type(item))
         names = [name for name, each in known.items() if not each.fixed and not isinstance(each, Text)]
-        names += [name for place, name in by_target if place == path and name not in known]
-        found += [_knob(path, item, name, by_target.get((path, name))) for name in names]
+        # While one board follows another, the map of the first may still be there.
+        names += [name for place, name in by_target if place == path and name not in known and hasattr(item, name)]
+        found += [_knob(path, item, name, known.get(name), by_target.get((path, name))) for name in names]
     return tuple(sorted(found, key=lambda knob: not knob.source))
 
 
@@ -79,10 +80,9 @@ def place_of(text: str) -> tuple[str, str]:
     return path or "0", name
 
 
-def _knob(path: str, item: Any, name: str, control: Any) -> Knob:
-    """One parameter as it stands."""
+def _knob(path: str, item: Any, name: str, parameter: Parameter[Any] | None, control: Any) -> Knob:
+    """One parameter as it stands; None is one of a native plugin."""
     value = getattr(item, name)
-    parameter = parameters_of(type(item)).get(name)
     shown = number_text(value, getattr(parameter, "unit", ""))
     kind = type(item).__name__
     if control is None:

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from typing import TextIO
 
 from .live_talk import Command, Ended, Message, Opening, Stop
 
@@ -26,9 +27,8 @@ class SoundDiedError(ValueError):
 class Link:
     """A running process of the sound."""
 
-    def __init__(self, process: SpawnProcess, pipe: Connection, log: Path) -> None:
+    def __init__(self, process: SpawnProcess, pipe: Connection, log: TextIO) -> None:
         self.process, self._pipe, self._log = process, pipe, log
-        self.ended: Ended | None = None
 
     def messages(self, seconds: float, handles: Sequence[int] = ()) -> list[Message]:
         """What came, after at most `seconds`, or as soon as one of `handles` can be read.
@@ -71,15 +71,13 @@ class Link:
         if self.process.is_alive():
             self.process.kill()
             self.process.join()
-        self._log.unlink(missing_ok=True)
 
     def _last_words(self) -> str:
         """Why the process ended, as far as it can be known."""
         self.process.join(PATIENCE_SECONDS)
         code = self.process.exitcode
         how = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"ended with status {code}"
-        lines = self._log.read_text(errors="replace").split("\n") if self._log.exists() else []
-        said = next((line.strip() for line in reversed(lines) if line.strip()), "")
+        said = next((line.strip() for line in reversed(self._log.readlines()) if line.strip()), "")
         return f"the sound's process {how}{': ' + said if said else ''}"
 
 
@@ -87,23 +85,24 @@ class Link:
 def sound(opening: Opening) -> Iterator[Link]:
     """A process that plays for as long as the context lasts, if it can: its first message tells."""
     handle, name = tempfile.mkstemp(prefix="dreampedal-", suffix=".log")
-    os.close(handle)
-    log = Path(name)
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_begin, args=(there, opening, log), daemon=True)
-    # A Ctrl-C that comes while the process starts is meant for this one; what is ignored now it ignores from its birth.
-    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        process.start()
-    finally:
-        signal.signal(signal.SIGINT, before)
-    there.close()
-    link = Link(process, here, log)
-    try:
-        yield link
-    finally:
-        link.close()
+    process = context.Process(target=_begin, args=(there, opening, Path(name)), daemon=True)
+    with open(handle, errors="replace") as log:
+        # A Ctrl-C that comes while it starts is meant for this process; what is ignored now, the new one ignores from
+        # its birth.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            process.start()
+        finally:
+            signal.signal(signal.SIGINT, before)
+        there.close()
+        link = Link(process, here, log)
+        try:
+            yield link
+        finally:
+            link.close()
+            Path(name).unlink(missing_ok=True)
 
 
 def _begin(pipe: Connection, opening: Opening, log: Path) -> None:
@@ -116,6 +115,8 @@ def _begin(pipe: Connection, opening: Opening, log: Path) -> None:
         stream.flush()
         os.dup2(handle, stream.fileno())
     os.close(handle)
+    if os.name != "nt":
+        log.unlink()  # both processes have it open; if both are killed, nothing is left
     from .live_sound import serve
 
     serve(pipe, opening)

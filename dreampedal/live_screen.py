@@ -13,7 +13,7 @@ from .live_talk import Choose, Command, Ended, Learn, Opened, Silence, Snapshot,
 from .live_text import summary_text
 from .live_view import Scene, draw
 
-_ONE = {
+_ONE: dict[str, Command] = {
     "b": ToggleBypass(), "p": Silence(), "r": Sound(), "n": Step(1), "right": Step(1), "N": Step(-1), "left": Step(-1),
     "q": Stop(),
 }  # fmt: skip
@@ -43,7 +43,7 @@ class Screen:
     def pressed(self, key: str) -> Command | None:
         """What a key asks of the sound; what it asks of the screen is done here."""
         scene, knobs = self.scene, self.scene.snapshot.knobs
-        command: Command | None = _ONE.get(key)
+        command = _ONE.get(key)
         if key in ("?", "h") or (key == "escape" and scene.help):
             scene.help = not scene.help
         elif key in _MOVES and knobs:

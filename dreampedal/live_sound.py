@@ -10,8 +10,8 @@ from __future__ import annotations
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import asdict, replace
 from multiprocessing.connection import Connection
+from typing import Any
 
 from dreampedal.engine.effect import require_rate
 from dreampedal.engine.live import devices
@@ -52,14 +52,15 @@ def serve(pipe: Connection, opening: Opening) -> None:
         traceback.print_exc()
         pipe.send(Refused(one_line(error)))
         return
+    silent = False
     try:
         pipe.send(session.opened())
         _answer(pipe, session)
+        silent = session.live.panicked
     except (EOFError, BrokenPipeError, ConnectionResetError):
+        return  # nobody is there to tell
+    finally:
         session.live.stop()
-        return
-    silent = session.live.panicked
-    session.live.stop()
     # A stream fades out by its own panic; what is told is whether a user had called for it.
     last = session.snapshot(whole=True)
     last.report["panicked"] = silent
@@ -76,7 +77,12 @@ def _answer(pipe: Connection, session: Session) -> None:
                 return
             session.obey(command)
         due = time.monotonic() + SNAPSHOT_SECONDS
-        pipe.send(session.snapshot())
+        try:
+            now = session.snapshot()
+        except Exception:  # what cannot be shown must not stop the sound; the log has it
+            traceback.print_exc()
+        else:
+            pipe.send(now)
 
 
 class Session:
@@ -105,14 +111,25 @@ class Session:
             presets=self.setlist.names,
             name=self.setlist.names[0],
         )
+        self.live.midi.mappings = preset.midi
+        try:
+            self._begin(opening)
+        except BaseException:
+            self.live.midi.close()
+            raise
+        self.take = str(self.live.take or "")
+        self._wanted = 0
+        self._trouble = ""
+        self._ledger_of: tuple[Any, int] | None = None
+        self._rows: tuple[LedgerRow, ...] = ()
+
+    def _begin(self, opening: Opening) -> None:
+        """MIDI first: to open it keeps the interpreter from a stream that plays."""
         midi = self.live.midi
-        midi.mappings = preset.midi
         midi.open(opening.midi, virtual=opening.midi_virtual)
         if opening.learn:
             midi.learn(*place_of(opening.learn))
         self.live.start()
-        self.take = str(self.live.take or "")
-        self._wanted = 0
 
     def _read_all(self, tell: Callable[[str], None]) -> None:
         """Read every preset once: to parse a model while a stream plays would keep the interpreter from it.
@@ -135,20 +152,34 @@ class Session:
     def snapshot(self, whole: bool = False) -> Snapshot:
         """How it goes; `whole` with every event."""
         live, report = self.live, self.live.report()
-        if not whole:
-            report = replace(report, events=report.events[-EVENTS_SHOWN:])
-        rows = tuple(LedgerRow(row.name, row.samples, row.seconds, row.note) for row in live.ledger.rows)
+        events = [vars(event) for event in (report.events if whole else report.events[-EVENTS_SHOWN:])]
         learning = live.midi.learning
         return Snapshot(
-            asdict(report),
-            rows,
+            vars(report) | {"events": events, "message": report.message or self._trouble},
+            self._ledger(),
             knobs_of(live.board, live.midi.knobs),
             self._number(report.preset),
             ".".join(learning.target) if learning else "",
         )
 
+    def _ledger(self) -> tuple[LedgerRow, ...]:
+        """What the latency is made of; it changes with the board and with the device alone."""
+        key = (self.live.board, self.live.restarts)
+        if key != self._ledger_of:
+            rows = self.live.ledger.rows
+            self._ledger_of = key
+            self._rows = tuple(LedgerRow(row.name, row.samples, row.seconds, row.note) for row in rows)
+        return self._rows
+
     def obey(self, command: Command) -> None:
-        """Do what a key asks for."""
+        """Do what a key asks for; if it cannot be done, the next snapshots tell why."""
+        self._trouble = ""
+        try:
+            self._do(command)
+        except ValueError as error:
+            self._trouble = one_line(error)
+
+    def _do(self, command: Command) -> None:
         live = self.live
         match command:
             case ToggleBypass():

@@ -71,6 +71,7 @@ def document(opened: Opened, ended: Ended) -> dict[str, Any]:
             "seconds": sum(row.seconds for row in rows),
             "rows": [vars(row) for row in rows],
         },
+        "knobs": [vars(knob) for knob in ended.last.knobs],
         "report": ended.last.report,
     }
 

@@ -5,9 +5,8 @@ Colour only underlines what a word or a sign says too, so that it reads as well 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
 from dataclasses import dataclass, field
-from itertools import groupby
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -17,6 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .live_bars import Bar, clock, level_bar, level_text, load_style, load_text, shortened, since
+from .live_events import happened
 from .live_meters import COUNTERS, Level, Memory
 from .live_talk import Knob, Opened, Snapshot
 
@@ -38,16 +38,7 @@ HELP = (
     ("q  ctrl-c", "fade out and quit"),
 )
 
-EVENTS = {
-    "late": "late block, played dry",
-    "held": "held hop, the last dream goes on",
-    "skipped": "skipped",
-    "input_xrun": "the device lost samples",
-    "output_xrun": "the device lost output",
-    "ceiling": "ceiling reached",
-    "restart": "the device came back",
-}
-"""What the kinds of events are called; others by their own name."""
+LATELY_SECONDS = 10.0
 
 SIDE = 32
 """Columns of the right-hand side."""
@@ -145,11 +136,15 @@ def _ledger(scene: Scene, lines: int) -> Panel:
     rows = scene.snapshot.ledger
     for row in rows if len(rows) < lines else [row for row in rows if row.samples]:
         style = "" if row.samples else "dim"
-        samples, milliseconds = f"{row.samples:,.0f}", f"{1000 * row.seconds:.1f} ms"
-        grid.add_row(Text(row.name, style), Text(samples, style), Text(milliseconds, style))
-    samples, seconds = sum(row.samples for row in rows), sum(row.seconds for row in rows)
-    grid.add_row(Text("total", "bold"), Text(f"{samples:,.0f}", "bold"), Text(f"{1000 * seconds:.1f} ms", "bold"))
+        grid.add_row(*_ledger_row(row.name, row.samples, row.seconds, style))
+    total = sum(row.samples for row in rows), sum(row.seconds for row in rows)
+    grid.add_row(*_ledger_row("total", *total, "bold"))
     return _panel(grid, "latency in samples")
+
+
+def _ledger_row(name: str, samples: float, seconds: float, style: str) -> tuple[Text, Text, Text]:
+    """One part of the latency."""
+    return Text(name, style), Text(f"{samples:,.0f}", style), Text(f"{1000 * seconds:.1f} ms", style)
 
 
 def _knobs(scene: Scene, lines: int) -> Panel:
@@ -226,8 +221,18 @@ def _counter(scene: Scene, name: str) -> Text:
 
 
 def _standing(scene: Scene) -> str:
-    """What to say while there is nothing to say."""
-    return f"recording to {scene.opened.take}" if scene.opened.take else "all is well"
+    """What to say while there is no trouble."""
+    report, memory = scene.report, scene.memory
+    if report["loading"]:
+        return f"getting {report['loading']} ready; the sound goes on until then"
+    if report["panicked"]:
+        return "silent: r brings the sound back"
+    late = report["seconds"] - memory.moved_at.get("late_blocks", -math.inf)
+    if late < LATELY_SECONDS:
+        return "late blocks were played dry: close other programs, or take a larger --block"
+    if scene.opened.take:
+        return f"recording to {scene.opened.take}"
+    return "all is well" if not memory.counts.get("late_blocks") else ""
 
 
 def _log(scene: Scene, lines: int) -> Panel:
@@ -238,25 +243,6 @@ def _log(scene: Scene, lines: int) -> Panel:
     text.rstrip()
     text = Text("\n", no_wrap=True, overflow="ellipsis").join(text.split("\n")[-lines:])
     return _panel(text, "what happened")
-
-
-def happened(events: Iterable[Mapping[str, Any]]) -> list[tuple[float, str]]:
-    """Events as lines with the time of the last of each row of equal ones.
-
-    >>> late = {"kind": "late", "sample": 48_000, "seconds": 1.0, "text": ""}
-    >>> happened([late, late | {"seconds": 2.0}, {"kind": "preset", "sample": 0, "seconds": 3.0, "text": "bowed"}])
-    [(2.0, 'late block, played dry (2 times)'), (3.0, 'preset bowed')]
-    """
-    lines = []
-    events = list(events)
-    lost = {event["sample"] for event in events if event["kind"] == "input_xrun"}
-    # Where a device loses both at once, as JACK says of every overrun, one line is enough.
-    told = [event for event in events if event["kind"] != "output_xrun" or (event["sample"] not in lost)]
-    for (kind, text), run in groupby(told, lambda event: (event["kind"], event["text"])):
-        same = list(run)
-        times = f" ({len(same)} times)" if len(same) > 1 else ""
-        lines.append((float(same[-1]["seconds"]), f"{EVENTS.get(kind, kind)}{' ' if text else ''}{text}{times}"))
-    return lines
 
 
 def _help(height: int) -> RenderableType:

@@ -16,6 +16,8 @@ from .fft import FASTMATH
 
 MARGIN_DB = 3.0
 MEMORY_SECONDS = 0.1
+MOVE_SECONDS = 0.03
+"""Time in which a gain moves between 0 and 1 where nothing is too loud."""
 RATIO = 10.0 ** (MARGIN_DB / 10.0)
 DC_HZ = 5.0
 SILENCE = 1e-10
@@ -103,6 +105,14 @@ def largest_gain(dry: float, cross: float, added: float, ratio: float) -> float:
 
 
 @njit(cache=True, nogil=True, forceinline=True)
+def loudest_gain(dry: float, cross: float, added: float, ratio: float) -> float:
+    """The largest gain s from 0 to 1 at which dry + s·added has a mean square up to dry · ratio."""
+    if added <= 0.0:
+        return 1.0
+    return float(min(1.0, (np.sqrt(cross * cross + added * (ratio - 1.0) * dry) - cross) / added))
+
+
+@njit(cache=True, nogil=True, forceinline=True)
 def farthest_gain(dry: float, cross: float, added: float, ratio: float) -> float:
     """As `largest_gain`, where what is added has a phase of its own: half of it may be too quiet, and all of it not.
 
@@ -113,7 +123,7 @@ def farthest_gain(dry: float, cross: float, added: float, ratio: float) -> float
     """
     if added <= 0.0:
         return 1.0
-    gain = min(1.0, (np.sqrt(cross * cross + added * (ratio - 1.0) * dry) - cross) / added)
+    gain = loudest_gain(dry, cross, added, ratio)
     if dry + 2.0 * gain * cross + gain * gain * added >= dry / ratio * 0.9999:
         return float(max(0.0, gain))
     return float(largest_gain(dry, cross, added, ratio))
@@ -192,11 +202,17 @@ def swell(added, start, end, fall):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
-def judge(powers, samples, keep, filters, dc, energy, gain, held_hops):  # type: ignore[no-untyped-def]
-    """The gain after a hop whose added sound has a phase of its own; `powers` (3,) are those of all channels."""
+def judge(powers, samples, keep, most, filters, dc, energy, gain, held_hops):  # type: ignore[no-untyped-def]
+    """The gain after a hop whose added sound has a phase of its own; `powers` (3,) are those of all channels.
+
+    What is too loud is held back at once. Otherwise the gain moves by at most `most`: where the whole becomes too
+    quiet, the farthest gain jumps.
+    """
     settle_means(powers, samples, keep, filters, dc, energy)
     if energy[2] > SILENCE:
-        gain[0] = farthest_gain(energy[0], energy[1], energy[2], RATIO)
+        farthest = farthest_gain(energy[0], energy[1], energy[2], RATIO)
+        now = min(gain[0] + most, max(gain[0] - most, farthest))
+        gain[0] = min(now, loudest_gain(energy[0], energy[1], energy[2], RATIO))
         held_hops[0] += gain[0] < 1.0
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from .effect import Block
 from .fft import FASTMATH, irfft_add
-from .guard import SILENCE, judge, k_weighted, ramped
+from .guard import MOVE_SECONDS, SILENCE, judge, k_weighted, ramped
 from .playing import Place, mean_decay
 from .playing_phase import Phase
 from .rates import at_rate, dividing_hop
@@ -79,6 +79,7 @@ class Instant:
         self.taper[: self.taps] = 1
         self.taper[self.taps - tapered : self.taps] = np.cos(np.pi / 2 * (np.arange(tapered) + 0.5) / tapered) ** 2
         self.keep = mean_decay(self.hop, place.sample_rate)
+        self.most = self.hop / place.sample_rate / MOVE_SECONDS
         self.quick = 1 - float(np.exp(-1 / QUICK_SECONDS / place.sample_rate))
         self.reset()
 
@@ -128,8 +129,8 @@ class Instant:
         own, guarded = self.state, state.guard
         own.age += self.hop
         judge_rows(
-            guarded.powers, self.hop, self.keep, guarded.filters, guarded.dc, guarded.energy, guarded.gain, own.start,
-            guarded.held_hops,
+            guarded.powers, self.hop, self.keep, self.most, guarded.filters, guarded.dc, guarded.energy, guarded.gain,
+            own.start, guarded.held_hops,
         )  # fmt: skip
 
 
@@ -145,13 +146,13 @@ def write_taps(response, adds, taper, twiddle, untangle, work, impulse, taps):  
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def judge_rows(powers, samples, keep, filters, dc, energy, gain, start, held_hops):  # type: ignore[no-untyped-def]
+def judge_rows(powers, samples, keep, most, filters, dc, energy, gain, start, held_hops):  # type: ignore[no-untyped-def]
     """The guard's judgement on a hop whose powers (channels, 3) were added up row by row."""
     for row in range(1, powers.shape[0]):
         for n in range(3):
             powers[0, n] += powers[row, n]
     start[0] = gain[0]
-    judge(powers[0], samples, keep, filters, dc, energy, gain, held_hops)
+    judge(powers[0], samples, keep, most, filters, dc, energy, gain, held_hops)
     powers[:] = 0.0
 
 

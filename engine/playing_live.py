@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .effect import Block
 from .fft import FASTMATH, irfft_add, plan, rfft, scratch
-from .guard import RATIO, judge, k_gain, swell, weigh
+from .guard import MOVE_SECONDS, RATIO, judge, k_gain, swell, weigh
 from .playing import Place, mean_decay
 from .playing_estimated import Estimated
 from .playing_phase import Phase
@@ -83,6 +83,7 @@ class Live:
         self.analysis, self.synthesis = analysis.astype(np.float32), synthesis.astype(np.float32)
         self.glide_hops = min(GLIDE_HOPS, place.frames.hop_samples // self.hop)
         self.keep = mean_decay(self.hop, place.sample_rate)
+        self.most = self.hop / place.sample_rate / MOVE_SECONDS
         self.work = scratch(self.size)
         self.end = place.frames.window_samples + place.phase_lookahead_frames * self.hop
         self.estimated = Estimated(
@@ -156,8 +157,8 @@ class Live:
             )  # fmt: skip
         play(
             state.line, self.place.frames.window_samples, own.overlap, own.dry, own.added,
-            own.hops * self.hop - self.latency, guarded.sections, guarded.pole, self.keep, guarded.filters, guarded.dc,
-            guarded.powers, guarded.energy, guarded.gain, guarded.muted_samples, guarded.held_hops,
+            own.hops * self.hop - self.latency, guarded.sections, guarded.pole, self.keep, self.most, guarded.filters,
+            guarded.dc, guarded.powers, guarded.energy, guarded.gain, guarded.muted_samples, guarded.held_hops,
         )  # fmt: skip
 
 
@@ -250,8 +251,8 @@ def add_by_gain(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
 def play(  # type: ignore[no-untyped-def]
-    line, end, overlap, dry, added, played, sections, pole, keep, filters, dc, powers, energy, gain, muted_samples,
-    held_hops,
+    line, end, overlap, dry, added, played, sections, pole, keep, most, filters, dc, powers, energy, gain,
+    muted_samples, held_hops,
 ):  # fmt: skip
     """The next hop of the dry sound, from the frame that ends at `line[:, end]`, and of what is added, guarded.
 
@@ -271,5 +272,5 @@ def play(  # type: ignore[no-untyped-def]
     for channel in range(line.shape[0]):
         weigh(dry[channel], added[channel], sections, pole, filters[channel], dc[channel], powers[0], muted_samples)
     start = gain[0]
-    judge(powers[0], hop, keep, filters, dc, energy, gain, held_hops)
+    judge(powers[0], hop, keep, most, filters, dc, energy, gain, held_hops)
     swell(added, start, gain[0], hop)

@@ -4,7 +4,8 @@
 
 Everything happens a hop at a time with fixed shapes, so that no partition of the signal into blocks changes a sample.
 The stream synthesises only what it *adds*, frame · (gain - 1): where the offset is 0 the output is the dry sound
-itself, and `mix`, `listen` and the guard are weights on two aligned signals.
+itself, and `mix`, `listen` and the guard are weights on two aligned signals. `mode` says how the gains are played, and
+so what latency they have (see `playing`); the model listens in the same way in each.
 
 What a frame's offset does is heard for a while: later outputs of a causal layer see the frame through their older taps.
 `lookahead_frames` waits for those outputs. `foresight_frames` reckons with them at no latency: the ascent also moves

@@ -1,14 +1,14 @@
 """How long a block takes on this machine, at each block size, played at the pace of a device.
 
 A loop without pauses would flatter: caches stay warm and the processor's clock stays high. So each block waits for its
-time, as it does live.
+time, in a thread of the priority that the worker of a live stream has.
 """
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from ..board import Rack
 from ..effect import Block
+from .interpreter import ask_for_real_time, be_live, be_usual
 from .player import Player
 
 BLOCK_SIZES = (32, 64, 128, 256, 512, 1024)
@@ -68,12 +69,12 @@ def block_times(
     for size in block_sizes:
         player = Player(board, sample_rate, audio.shape[0], size)
         blocks = max(1, round(seconds * sample_rate / size))
-        gc.collect()
-        gc.disable()
+        be_live()
         try:
-            times = _played(player, audio, size / sample_rate, blocks)
+            with ThreadPoolExecutor(1, initializer=ask_for_real_time) as worker:
+                times = worker.submit(_played, player, audio, size / sample_rate, blocks).result()
         finally:
-            gc.enable()
+            be_usual()
         yield summary(times, size, size / sample_rate)
 
 

@@ -22,7 +22,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
+from numba import carray, njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
 from numpy.typing import NDArray
 
 from ..ceiling import RELEASE_SECONDS
@@ -103,6 +105,13 @@ class Exchange:
         self._join = join_curve(sample_rate)
         release = math.exp(-1 / (RELEASE_SECONDS * sample_rate))
         self._limits = np.array([10 ** (ceiling_db / 20), release, 1 / (PANIC_SECONDS * sample_rate)])
+        arrays = (
+            self.inputs, self.outputs, self.heard, self.ready, self.counts, self.events, self.peaks, self.panic,
+            self._memory, self._place, self._gains, self._join, self._limits,
+        )  # fmt: skip
+        sizes = [channels, self.inputs.shape[1], self.slots, self._join.size, buffer_blocks, self.latency]
+        self._table = np.array([*sizes, *(array.ctypes.data for array in arrays)], np.int64)
+        """Sizes, and where each array is: the callback hands one array over, not one each."""
 
     @staticmethod
     def warm() -> None:
@@ -115,11 +124,7 @@ class Exchange:
         """One callback: take a block in and give one out, both (samples, channels of the device), C-contiguous."""
         block = self.captured
         self.arrivals[block % self.slots] = now
-        exchange(
-            indata, outdata, block, self.buffer_blocks, self.latency, self.inputs, self.outputs, self.heard,
-            self.ready, self.counts, self.events, self.peaks, self.panic, self._memory, self._place, self._gains,
-            self._join, self._limits,
-        )  # fmt: skip
+        swap(indata, outdata, block, self._table)
         self.captured = block + 1
 
     def xrun(self, kind: int) -> None:
@@ -162,8 +167,40 @@ def join_curve(sample_rate: float) -> NDArray[np.float32]:
     return np.asarray(0.5 + 0.5 * np.cos(np.pi * np.arange(1, size + 1) / size), np.float32)
 
 
+@intrinsic
+def pointer(typing_context, address):  # type: ignore[no-untyped-def]
+    """The pointer that an integer is."""
+
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
+        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
+
+    return types.voidptr(types.int64), generate
+
+
 # It keeps the interpreter's lock: to give it up and to wait for it again would cost more than these few microseconds.
 @njit(cache=True)
+def swap(indata, outdata, block, table):  # type: ignore[no-untyped-def]
+    """`exchange` on the arrays of a table: to unpack so many arguments takes longer than to play a block."""
+    channels, ring, slots, fade, buffer_blocks, latency = table[0], table[1], table[2], table[3], table[4], table[5]
+    exchange(
+        indata, outdata, block, buffer_blocks, latency,
+        carray(pointer(table[6]), (channels, ring), np.float32),
+        carray(pointer(table[7]), (channels, ring), np.float32),
+        carray(pointer(table[8]), (channels, ring), np.float32),
+        carray(pointer(table[9]), (slots,), np.int64),
+        carray(pointer(table[10]), (6,), np.int64),
+        carray(pointer(table[11]), (EVENTS, 2), np.int64),
+        carray(pointer(table[12]), (2, channels), np.float32),
+        carray(pointer(table[13]), (1,), np.int64),
+        carray(pointer(table[14]), (2, channels), np.float32),
+        carray(pointer(table[15]), (5,), np.int64),
+        carray(pointer(table[16]), (2,), np.float64),
+        carray(pointer(table[17]), (fade,), np.float32),
+        carray(pointer(table[18]), (3,), np.float64),
+    )  # fmt: skip
+
+
+@njit(cache=True, forceinline=True)
 def exchange(  # type: ignore[no-untyped-def]
     indata, outdata, block, buffer_blocks, latency, inputs, outputs, heard, ready, counts, events, peaks, panic,
     memory, place, gains, join, limits,
@@ -244,13 +281,13 @@ def exchange(  # type: ignore[no-untyped-def]
         counts[CEILING_BLOCKS] += 1
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def dry_before(inputs, channel, position):  # type: ignore[no-untyped-def]
     """The dry sample before `position` of the input, 0 before its start."""
     return inputs[channel, (position - 1) % inputs.shape[1]] if position >= 1 else np.float32(0)
 
 
-@njit(cache=True)
+@njit(cache=True, forceinline=True)
 def note(counts, events, kind, block):  # type: ignore[no-untyped-def]
     """Write one event into its ring."""
     at = counts[NOTED] % events.shape[0]

@@ -10,16 +10,22 @@ hold up that thread, and a client that is closed while its thread waits there ta
 from __future__ import annotations
 
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import suppress
+from itertools import accumulate
 from threading import Lock
 from typing import Any
 
 from .midi_messages import END_OF_SYSEX
 from .midi_ports import MENDER, NO_MIDI, QUEUE, Port, apis, awaited, chosen, clients, ports
+from .silence import silence
 
 Packet = tuple[float, list[int]]
 """When a message came, in seconds of `time.perf_counter`, and its bytes."""
+
+SETTLING_SECONDS = 0.01
+"""JACK's first cycles with a new port complain of it on the terminal."""
 
 
 class Clock:
@@ -29,21 +35,20 @@ class Clock:
     more messages there were.
 
     >>> clock = Clock()
-    >>> clock.time(0.0, before=10.2, now=10.3), clock.time(1.0, before=11.0, now=11.1)
-    (10.3, 11.1)
-    >>> round(clock.time(0.5, before=11.5, now=11.8), 3)
-    11.6
+    >>> clock.times([0.0], before=10.2, now=10.3), clock.times([1.0, 0.5], before=10.3, now=11.7)
+    ([10.3], [11.2, 11.7])
     """
 
     def __init__(self) -> None:
         self._sum = 0.0
         self._began = float("inf")
 
-    def time(self, delta: float, before: float, now: float) -> float:
-        """The time of a message that came `delta` seconds after the last; reads at `before` and `now` enclose it."""
-        self._sum += delta
-        self._began = min(max(self._began, before - self._sum), now - self._sum)
-        return self._began + self._sum
+    def times(self, deltas: list[float], before: float, now: float) -> list[float]:
+        """When messages came, one or more, `deltas` seconds after one another; two reads enclose them."""
+        sums = list(accumulate(deltas, initial=self._sum))[1:]
+        self._sum = sums[-1]
+        self._began = min(max(self._began, before - sums[0]), now - sums[-1])
+        return [self._began + each for each in sums]
 
 
 class Input:
@@ -55,6 +60,9 @@ class Input:
         self._lock = Lock()
         self._api: str | None = None
         self._clients: dict[int, Any] = {}
+        # A program that ends with a client still open can hold up the whole JACK server: they go before the end.
+        self._held: list[Any] = []
+        weakref.finalize(self, give_up, self._held)
         self._open: Any = None
         self._mender: Any = None
         self._clock, self._looked = Clock(), time.perf_counter()
@@ -68,7 +76,7 @@ class Input:
         self.close()
         with self._lock:
             self._api = api
-            self._clients = clients(apis(api))
+            self._hold(clients(apis(api)))
             if not self._clients and (virtual or port is not None):
                 raise ValueError(f"MIDI input {port or 'midi in'!r}: {NO_MIDI}")
             self._virtual = str(port or "midi in") if virtual else ""
@@ -93,11 +101,14 @@ class Input:
         if self._open is None or not self._lock.acquire(blocking=False):
             return []
         try:
-            found: list[Packet] = []
+            events: list[tuple[list[int], float]] = []
             before, self._looked = self._looked, time.perf_counter()
-            while self._open is not None and len(found) < QUEUE and (event := self._open.get_message()):
-                found.append((self._clock.time(event[1], before, time.perf_counter()), event[0]))
-            return found
+            while self._open is not None and len(events) < QUEUE and (event := self._open.get_message()):
+                events.append(event)
+            if not events:
+                return []
+            times = self._clock.times([delta for _, delta in events], before, time.perf_counter())
+            return [(at, data) for at, (data, _) in zip(times, events, strict=True)]
         finally:
             self._lock.release()
 
@@ -127,7 +138,7 @@ class Input:
         with self._lock:
             if self._is_wanted:
                 self._release()
-                self._clients = clients(apis(self._api))
+                self._hold(clients(apis(self._api)))
         return self.check()
 
     def _find(self) -> None:
@@ -148,26 +159,47 @@ class Input:
         import rtmidi
 
         try:
-            if self._mender is None and api == rtmidi.API_UNIX_JACK:
-                self._mender = rtmidi.MidiOut(api, name=MENDER)
-            before = self._mender.get_ports() if self._mender is not None else []
-            connect()
-            if self._mender is not None:
-                ours = [at for at, port in enumerate(self._mender.get_ports()) if port not in before]
-                if len(ours) == 1:
-                    self._mender.open_port(ours[0], "end")
+            with silence():
+                self._connect(api == rtmidi.API_UNIX_JACK, connect)
         except rtmidi.RtMidiError as error:
             raise ValueError(f"MIDI input {name!r} cannot be opened: {error}") from error
         self._open, self.name, self._clock = client, name, Clock()
 
+    def _connect(self, mends: bool, connect: Callable[[], Any]) -> None:
+        """Connect, and let our own end of sysex have a way to the same port, which is the one that was not there."""
+        import rtmidi
+
+        if not mends:
+            connect()
+            return
+        if self._mender is None:
+            self._mender = rtmidi.MidiOut(rtmidi.API_UNIX_JACK, name=MENDER)
+            self._held.append(self._mender)
+        before = self._mender.get_ports()
+        connect()
+        ours = [at for at, port in enumerate(self._mender.get_ports()) if port not in before]
+        with suppress(rtmidi.RtMidiError):  # the input plays without
+            if len(ours) == 1:
+                self._mender.open_port(ours[0], "end")
+        time.sleep(SETTLING_SECONDS)
+
+    def _hold(self, found: dict[int, Any]) -> None:
+        self._clients = found
+        self._held.extend(found.values())
+
     def _release(self) -> None:
         """Let go of every client."""
-        for client in (*self._clients.values(), self._mender):
-            if client is not None:
-                client.delete()
+        give_up(self._held)
         self._clients, self._mender, self._open, self.name = {}, None, None, ""
 
     def _drop(self) -> None:
         """Let go, and want nothing."""
         self._release()
         self._wanted, self._virtual, self._is_wanted = None, "", False
+
+
+def give_up(held: list[Any]) -> None:
+    """Delete clients, each once; JACK has words for each port that goes."""
+    with silence():
+        while held:
+            held.pop(0).delete()

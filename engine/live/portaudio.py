@@ -75,7 +75,7 @@ def is_alive() -> bool:
 def _jack_device() -> dict[str, Any] | None:
     """A device of the JACK server, as it was when PortAudio was initialised."""
     sounddevice = portaudio()
-    numbers = next((api["devices"] for api in sounddevice.query_hostapis() if api["name"] == JACK), [])
+    numbers: list[int] = next((api["devices"] for api in sounddevice.query_hostapis() if api["name"] == JACK), [])
     return dict(sounddevice.query_devices(numbers[0])) if numbers else None
 
 

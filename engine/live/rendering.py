@@ -170,7 +170,7 @@ class Rendering:
         cuts = [(each.at - start, partial(self._change, waiting, each.change)) for each in changes]
         if waiting:
             cuts.insert(0, (0, partial(self._change, waiting)))
-        return self._player.process_cut(self._exchange.captured_block(number), cuts)
+        return self._player.process_cut(self._exchange.captured_block(number).copy(), cuts)
 
     def _change(self, waiting: deque[Change], *changes: Change) -> None:
         """Let everything that can change do so; a board waits until the one before it has faded in."""

@@ -171,8 +171,9 @@ def board_delay(board: Rack, sample_rate: float, block_size: int = 128) -> int |
     """
     silent = twin_of(board)
     for _, item in paths(silent):
-        if "amount" in parameters_of(type(item)):
-            item.amount = 0.0
+        dreaming: Any = item
+        if "amount" in parameters_of(type(dreaming)):
+            dreaming.amount = 0.0
     stream = silent.stream(sample_rate, 1, block_size)
     wanted = sweep(sample_rate)
     length = wanted.size + round(EVERY_SECONDS * sample_rate) + stream.latency

@@ -83,7 +83,7 @@ Entry = Changed | Held | Late | Skipped | Restarted
 class Begun:
     """Another file of sound begins with this sample."""
 
-    file: str
+    file: Annotated[str, Field(pattern=r"^input-\d{4,9}\.wav$")]
     at: Place
 
 
@@ -105,6 +105,9 @@ CHANGES: dict[str, type[Any]] = {"set": Set, "swap": Swap, "bypass": Bypass, "pa
 KINDS: dict[str, type[Any]] = {
     "held": Held, "late": Late, "skipped": Skipped, "restarted": Restarted, "file": Begun, "whole": Stretch,
 }  # fmt: skip
+MOST_LATENCY_SECONDS = 60
+"""No take that can be right has more, and no damaged one shall take all memory."""
+
 _KIND_OF = {cls: kind for kind, cls in (CHANGES | KINDS).items()}
 
 

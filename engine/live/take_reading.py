@@ -14,7 +14,21 @@ import numpy as np
 from pydantic import TypeAdapter, ValidationError
 
 from ..effect import Block
-from .take import CHANGES, FORMAT, HEADER, KINDS, LOG, VERSION, Begun, Changed, Entry, Header, Restarted, Stretch
+from .take import (
+    CHANGES,
+    FORMAT,
+    HEADER,
+    KINDS,
+    LOG,
+    MOST_LATENCY_SECONDS,
+    VERSION,
+    Begun,
+    Changed,
+    Entry,
+    Header,
+    Restarted,
+    Stretch,
+)
 from .take_files import SoundFile, frames_of
 
 
@@ -127,6 +141,11 @@ def _read_header(path: Path) -> Header:
     if table.get("version") != VERSION:
         raise ValueError(f"{path}: version is {table.get('version')!r}: this DreamPedal reads version {VERSION}")
     header: Header = _made(Header, table, str(path))
+    if header.total_latency > MOST_LATENCY_SECONDS * header.sample_rate:
+        raise ValueError(
+            f"{path}: latency and buffers make {header.total_latency} samples: expected at most "
+            f"{MOST_LATENCY_SECONDS * header.sample_rate}"
+        )
     return header
 
 

@@ -70,6 +70,7 @@ class Worker:
         """What stopped the worker, if something did."""
         self._allowed = exchange.buffer_blocks * exchange.block_size / exchange.sample_rate
         self._block = 0
+        self._samples = np.zeros((exchange.channels, exchange.block_size), np.float32)
         self._edited = False
         self._ascent_seconds = player.current.ascent_seconds
         player.pace(self._is_late)
@@ -101,7 +102,9 @@ class Worker:
         begin = time.perf_counter()
         self._block = block
         start = block * exchange.block_size
-        samples = exchange.captured_block(block)
+        # A copy: a worker that is stopped for longer than the ring would find other samples there.
+        samples = self._samples
+        samples[:] = exchange.captured_block(block)
         cuts = self._cuts(block, start)
         changes = [(place - start, partial(self._change, place, change)) for place, change in cuts]
         exchange.publish(block, player.process_cut(samples, changes))

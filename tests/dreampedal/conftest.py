@@ -65,6 +65,17 @@ def dreampedal(tmp_path):
 
 
 @pytest.fixture
+def without_portaudio(tmp_path, monkeypatch):
+    """A machine where the library is not: the one who looks for it finds nothing, in every process of the test."""
+    folder = tmp_path / "nothing here"
+    folder.mkdir()
+    hidden = "import ctypes.util\nfind = ctypes.util.find_library\n"
+    hidden += "ctypes.util.find_library = lambda name: None if 'portaudio' in name else find(name)\n"
+    (folder / "sitecustomize.py").write_text(hidden)
+    monkeypatch.setenv("PYTHONPATH", str(folder))
+
+
+@pytest.fixture
 def hall(tmp_path):
     """A preset of natives alone, which needs no model."""
     path = tmp_path / "hall.toml"

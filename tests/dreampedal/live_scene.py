@@ -38,7 +38,8 @@ KNOBS = (
 )
 
 PRESETS = (
-    "hall_of_flutes", "bowed", "brass_edge", "deep_layer", "ghost_choir", "inner_contours", "organ_loft", "struck_glass",
+    "hall_of_flutes", "bowed", "brass_edge", "deep_layer", "ghost_choir", "inner_contours", "organ_loft",
+    "struck_glass",
 )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from .live_scene import KNOBS, LEDGER, PRESETS, REPORT, scene, with_names
 
 def drawn(view, width=80, height=24, encoding="utf-8", **console):
     """The screen as lines, and the raw text with its escapes."""
-    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding)
+    file = io.TextIOWrapper(io.BytesIO(), encoding=encoding, errors="replace")
     made = Console(file=file, width=width, height=height, force_terminal=True, **console)
     made.print(draw(view, width, height), height=height)
     file.flush()
@@ -123,7 +123,13 @@ def test_a_counter_tells_when_it_last_moved():
 
 
 def test_the_last_trouble_is_told():
-    assert drawn(scene())[0][-2].strip() == "all is well"
+    assert drawn(scene(late_blocks=0))[0][-2].strip() == "all is well"
+    assert drawn(scene())[0][-2].startswith("late blocks were played dry: close other programs")
+    assert drawn(scene({"seconds": 1.0}, seconds=60.0))[0][-2].strip() == ""
+    assert drawn(scene(loading="bowed"))[0][-2].startswith("getting bowed ready")
+    assert drawn(scene(panicked=True))[0][-2].startswith("silent: r brings")
+    recording = scene(late_blocks=0, opened=with_names("a", "b", take="takes/one"))
+    assert drawn(recording)[0][-2].strip() == "recording to takes/one"
     assert drawn(scene(message="Scarlett is gone: waiting until it comes back"))[0][-2].startswith("Scarlett is gone")
 
 
@@ -184,7 +190,7 @@ def test_parts_that_add_nothing_go_first_where_room_is_short():
 def test_a_large_screen_tells_what_happened():
     lines, _ = drawn(scene(), 120, 40)
     assert len(lines) == 40
-    assert "0:02" in line_with(lines, "the device lost samples")
+    assert "0:03" in line_with(lines, "the device lost samples")
     line_with(lines, "late block, played dry"), line_with(lines, "ceiling reached")
 
 

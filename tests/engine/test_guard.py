@@ -6,7 +6,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import sosfilt
 
-from dreampedal.engine.guard import MARGIN_DB, MEMORY_SECONDS, GuardState, guard, k_weighting, largest_gain
+from dreampedal.engine.guard import (
+    MARGIN_DB,
+    MEMORY_SECONDS,
+    GuardState,
+    farthest_gain,
+    guard,
+    k_weighting,
+    largest_gain,
+)
 
 HOP, RATE = 512, 48_000
 
@@ -88,7 +96,7 @@ def test_dc_is_removed(clip):
     assert np.abs(out[:, RATE:].mean()) < 1e-6
 
 
-@settings(max_examples=300)
+@settings(deadline=None, max_examples=300)
 @given(st.floats(1e-9, 10), st.floats(-1, 1), st.floats(1e-9, 1e4), st.floats(1.05, 4))
 def test_largest_gain_is_the_largest(dry, correlation, added, ratio):
     cross = correlation * np.sqrt(dry * added)
@@ -103,3 +111,18 @@ def test_largest_gain_is_the_largest(dry, correlation, added, ratio):
     if gain < 0.999:
         beyond = change(gain * 1.01)
         assert beyond > ratio * 0.999 or beyond < 1.001 / ratio
+
+
+@settings(deadline=None, max_examples=300)
+@given(st.floats(1e-3, 10), st.floats(-1, 1), st.floats(1e-3, 1e3), st.floats(1.05, 4))
+def test_farthest_gain_is_the_whole_wherever_the_whole_is_as_loud_as_the_dry_sound(dry, correlation, added, ratio):
+    cross = correlation * np.sqrt(dry * added)
+    gain = farthest_gain(dry, cross, added, ratio)
+
+    def change(s):
+        return (dry + 2 * s * cross + s * s * added) / dry
+
+    assert 0 <= gain <= 1 and 1 / ratio / 1.001 <= change(gain) <= ratio * 1.001
+    if 1 / ratio < change(1) < ratio:
+        assert gain == 1
+    assert gain >= largest_gain(dry, cross, added, ratio) - 1e-9

@@ -4,6 +4,7 @@ It does what `LiveStream` does, step by step in one thread, so that a test decid
 """
 
 import random
+import time
 from functools import partial
 
 import numpy as np
@@ -40,6 +41,7 @@ class Performance:
         self.journal = Journal(self.exchange)
         self.player.pace(self._ask)
         self.waiting_boards = []
+        self.read = 0
 
     def recorded(self, parent):
         """The folder of the take, and what was heard."""
@@ -49,7 +51,14 @@ class Performance:
         )  # fmt: skip
         recorder = Recorder(parent, header)
         self.journal.keeps_entries = True
-        recorder.start(Tape(self.exchange, self.journal).read)
+        tape = Tape(self.exchange, self.journal)
+
+        def read():
+            captured = tape.read()
+            self.read += captured.input.shape[1]
+            return captured
+
+        recorder.start(read)
         heard = self._play()
         recorder.stop()
         assert recorder.trouble == ""
@@ -73,6 +82,8 @@ class Performance:
                 self._work(done)
                 done += 1
             self.journal.collect()
+            while self.read < (block + 1) * self.size - self.rate // 2:
+                time.sleep(0.005)  # a recorder is never further behind than it is in real time
         return np.concatenate(heard, axis=1)
 
     def _work(self, block):

@@ -131,6 +131,9 @@ def test_a_file_that_is_missing(take, name):
     ({"format": "a score"}, ["format is 'a score'", "expected 'dreampedal take'"]),
     ({"channels": 9}, ["channels = 9", "expected less than or equal to 8"]),
     ({"sample_rate": "48000"}, ["sample_rate = '48000'", "expected a valid integer"]),
+    ({"latency": 10**15}, ["latency and buffers make 1000000000000128 samples", "at most 2880000"]),
+    ({"block_size": 10**12}, ["latency and buffers make"]),
+    ({"ceiling_db": 3}, ["ceiling_db = 3", "expected less than or equal to 0"]),
     ({"colour": 1}, ["unknown key 'colour'", "expected sample_rate, channels"]),
 ])  # fmt: skip
 def test_a_header_that_says_something_else(take, table, words):
@@ -190,6 +193,7 @@ def test_any_damaged_byte_of_the_log_is_found(made, tmp_path, data):
 @pytest.mark.parametrize("kind, words", [
     ('{"kind": "dance", "at": 1}', ["kind = 'dance'", "expected one of set"]),
     ('{"kind": "set", "at": -1, "path": "0", "name": "x", "value": 1}', ["at = -1"]),
+    ('{"kind": "file", "file": "../input-0001.wav", "at": 0}', ["file = '../input-0001.wav'"]),
     ('{"kind": "bypass", "at": 3, "on": "yes"}', ["on = 'yes'", "expected a valid boolean"]),
 ])  # fmt: skip
 def test_a_whole_log_that_says_what_is_unknown(take, kind, words):
@@ -247,7 +251,8 @@ def test_cut_off_anywhere(made, sound, tmp_path, sound_left, log_left):
         assert log_left < 0.5 and "holds no whole second" in str(error)
         return
     np.testing.assert_array_equal(whole_input(take), sound[:, : take.samples])
-    assert "was cut off" in take.cut and "s of it are whole" in take.cut
+    if sound_left < 1 or log_left < 1:
+        assert "was cut off" in take.cut and "s of it are whole" in take.cut
     good = read_take(made)
     assert set(take.entries) <= set(good.entries)
     told = {entry for entry in good.entries if isinstance(entry, Changed) and entry.at < take.samples}

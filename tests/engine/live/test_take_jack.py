@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import resource
 import signal
 import subprocess
 import sys
@@ -14,9 +15,11 @@ import pedalboard
 import pytest
 
 from dreampedal import LiveStream, load_preset
+from dreampedal.engine.live import exchange
 from dreampedal.engine.live.player import Player
 from dreampedal.engine.live.rendering import Rendering
 from dreampedal.engine.live.take_reading import read_take
+from dreampedal.presets.loader import read_preset
 
 from .performance import build
 
@@ -79,13 +82,13 @@ def turn_knobs(live, until, chance):
             live.resume()
 
 
-@pytest.mark.parametrize("block_size, buffer_blocks", [(128, 1), (128, 3), (512, 1)])
-def test_what_a_client_recorded_is_what_is_rendered(rig, clip, tmp_path, stalls, block_size, buffer_blocks):
+@pytest.mark.parametrize("block_size, buffer_blocks, mode", [(128, 1, "live"), (128, 3, "studio"), (512, 1, "instant")])
+def test_what_a_client_recorded_is_what_is_rendered(rig, clip, tmp_path, stalls, block_size, buffer_blocks, mode):
     sound = excerpt(clip, "solo_egtr_em9", 8)
     ended = threading.Event()
     live = LiveStream(
-        load_preset("hall_of_flutes"), input=rig.DEVICE, output=rig.DEVICE, block_size=block_size,
-        buffer_blocks=buffer_blocks, latency=4096, record=tmp_path, presets=PRESETS,
+        read_preset("hall_of_flutes", [f"mode={mode}"]).board, input=rig.DEVICE, output=rig.DEVICE,
+        block_size=block_size, buffer_blocks=buffer_blocks, latency=4096, record=tmp_path, presets=PRESETS,
     )  # fmt: skip
     with live:
         player = threading.Thread(target=turn_knobs, args=(live, ended, random.Random(block_size)))
@@ -102,6 +105,29 @@ def test_what_a_client_recorded_is_what_is_rendered(rig, clip, tmp_path, stalls,
     assert counts.late_blocks >= report.late_blocks and counts.held_hops >= report.held_hops
     assert counts.changes > 10 and counts.swaps >= 1
     assert read_take(folder).header.total_latency == live.latency
+
+
+def test_a_worker_that_fell_behind_by_the_whole_ring(rig, clip, tmp_path, monkeypatch):
+    """It leaves blocks out, which are in the take as such."""
+    monkeypatch.setattr(exchange, "RING_SECONDS", 0.4)
+    sound, played, left = excerpt(clip, "mix_rock", 5), Player.process_cut, [0.7, 1.1]
+    began = time.monotonic()
+
+    def stalling(player, block, changes):
+        if left and time.monotonic() > began + 6 - 2 * len(left):
+            time.sleep(left.pop())
+        return played(player, block, changes)
+
+    board = read_preset("hall_of_flutes", ["mode=live"]).board
+    with LiveStream(board, input=rig.DEVICE, output=rig.DEVICE, record=tmp_path) as live:
+        began = time.monotonic()
+        monkeypatch.setattr(Player, "process_cut", stalling)
+        recorded = rig.play(sound)
+        report, folder = live.report(), live.take
+    monkeypatch.undo()
+    found, rendering = rendered(folder)
+    assert rendering.as_heard and rendering.counts.skipped_blocks == report.skipped_blocks > 50
+    require_equal(found, recorded)
 
 
 def test_input_of_a_take_is_what_a_client_played(rig, clip, tmp_path):
@@ -137,6 +163,33 @@ def test_the_server_comes_back_within_a_take(rig, clip, tmp_path):
     np.testing.assert_array_equal(
         found[:, places[0] : places[0] + samples], recorded[:, heard : heard + samples]
     )
+
+
+def test_the_disk_is_full_and_the_sound_goes_on(rig, clip, tmp_path):
+    """A limit on the size of files fails as a full disk does; the take is what was written before."""
+    sound = excerpt(clip, "solo_egtr_em9", 6)
+    command = [
+        sys.executable, "-m", "dreampedal", "live", "--preset", "hall_of_flutes", "--input", rig.DEVICE,
+        "--output", rig.DEVICE, "--record", tmp_path, "--seconds", "10", "--json",
+    ]  # fmt: skip
+    live = subprocess.Popen(
+        [*map(str, command)], stdout=subprocess.PIPE, text=True,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, 1_500_000)),
+    )  # fmt: skip
+    waits_until = time.monotonic() + 60
+    while not any("whole" in log.read_text() for log in tmp_path.glob("*/changes.jsonl")):
+        assert live.poll() is None and time.monotonic() < waits_until
+        time.sleep(0.1)
+    recorded = rig.play(sound)
+    said = json.loads(live.communicate(timeout=60)[0])
+    assert live.returncode == 0 and "recording stopped after" in json.dumps(said)
+    assert recorded[:, -48_000:].any(0).mean() > 0.9
+    found, rendering = rendered(tmp_path)
+    assert rendering.as_heard and "was cut off" in rendering.take.cut
+    first, begin = np.flatnonzero(recorded.any(0))[0], np.flatnonzero(found.any(0))[0]
+    samples = found.shape[1] - begin
+    assert 48_000 < samples < recorded.shape[1] - 48_000
+    np.testing.assert_array_equal(found[:, begin:], recorded[:, first : first + samples])
 
 
 def test_killed_while_it_is_recorded(rig, clip, tmp_path):

@@ -155,7 +155,7 @@ def test_from_where_it_differs_is_told(clip, tmp_path):
     audio, rate = excerpt(clip, "solo_egtr_em9", 3)
     folder, _ = Performance(dream(), audio, rate, {100_000: ("b", room())}).recorded(tmp_path)
     _, rendering = rendered(folder, build=lambda text: build(text.replace("depth = 0.25", "depth = 0.26")))
-    assert 1.5 <= rendering.differs_at <= 100_000 / rate
+    assert 1.0 <= rendering.differs_at <= 100_000 / rate
 
 
 def test_a_master_is_the_performance_without_what_was_late(clip, tmp_path):

@@ -1,0 +1,198 @@
+"""Playing live: a preset on a LiveStream against a bare stream that copies its input, in turn, through a JACK server.
+
+The server is a jackd of its own without a sound card, as a musician runs it: it waits for nobody, and a client that is
+late makes an xrun. A client in another process plays the demo recording all the while. Each turn opens a stream anew;
+its first second, in which JACK rearranges its clients, is counted for neither.
+Run with `python bench/live.py --minutes 10`; nothing else should run on the machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from report import report
+
+from dreampedal import LiveStream
+from dreampedal.engine.live import devices, stream
+from dreampedal.engine.live.connection import Connection
+from dreampedal.engine.live.portaudio import close, portaudio
+from dreampedal.live_presets import Setlist
+from dreampedal.presets import demo_recording
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from tests.rig import Rig
+
+RATE = 48_000
+SETTLE_SECONDS = 1.0
+MOST_CALLBACKS = 1 << 21
+
+
+class Watch:
+    """How long callbacks took, and the xruns that the device told of, on one side or on both at once."""
+
+    def __init__(self) -> None:
+        self.seconds = np.zeros(MOST_CALLBACKS)
+        self.calls = self.xruns = 0
+
+    def note(self, begin: float, status: Any) -> None:
+        self.seconds[self.calls % MOST_CALLBACKS] = time.perf_counter() - begin
+        self.calls += 1
+        if status:
+            self.xruns += 1
+
+
+class WatchedConnection(Connection):
+    """A connection of ours whose callbacks are watched."""
+
+    watch = Watch()
+
+    def _callback(self, indata: Any, outdata: Any, frames: int, times: Any, status: Any) -> None:
+        begin = time.perf_counter()
+        super()._callback(indata, outdata, frames, times, status)
+        self.watch.note(begin, status)
+
+
+class Side:
+    """What one of the two collected over its turns."""
+
+    def __init__(self) -> None:
+        self.seconds = 0.0
+        self.xruns = self.late_blocks = self.held_hops = self.skipped_blocks = 0
+        self.callbacks: list[NDArray[np.float64]] = []
+        self.blocks: list[NDArray[np.float64]] = []
+        self.responses: list[NDArray[np.float64]] = []
+
+    def add_callbacks(self, watch: Watch, first: int, xruns: int) -> None:
+        self.callbacks.append(watch.seconds[first : watch.calls].copy())
+        self.xruns += watch.xruns - xruns
+
+
+def ours(side: Side, preset: str, mode: str | None, block_size: int, seconds: float) -> None:
+    """A turn of the preset."""
+    watch = WatchedConnection.watch = Watch()
+    board = Setlist([preset], mode=mode).first().board
+    with LiveStream(board, input=Rig.DEVICE, output=Rig.DEVICE, block_size=block_size) as live:
+        time.sleep(SETTLE_SECONDS)
+        before, first, xruns, begin = live.report(), watch.calls, watch.xruns, live.worker.done
+        time.sleep(seconds)
+        after, end = live.report(), live.worker.done
+        side.add_callbacks(watch, first, xruns)
+        side.blocks.append(live.worker.loads[begin:end].copy())
+        side.responses.append(live.worker.responses[begin:end].copy())
+    side.late_blocks += after.late_blocks - before.late_blocks
+    side.held_hops += after.held_hops - before.held_hops
+    side.skipped_blocks += after.skipped_blocks - before.skipped_blocks
+    side.seconds += seconds
+
+
+def bare(side: Side, block_size: int, seconds: float) -> None:
+    """A turn of a stream that copies its input."""
+    watch = Watch()
+
+    def through(indata: Any, outdata: Any, frames: int, times: Any, status: Any) -> None:
+        begin = time.perf_counter()
+        outdata[:] = indata
+        watch.note(begin, status)
+
+    device = devices.find(Rig.DEVICE, "output").number
+    bare_stream = portaudio().Stream(
+        device=(device, device), samplerate=RATE, blocksize=0, channels=(2, 2), dtype="float32", callback=through,
+        clip_off=True, dither_off=True,
+    )  # fmt: skip
+    bare_stream.start()
+    time.sleep(SETTLE_SECONDS)
+    first, xruns = watch.calls, watch.xruns
+    time.sleep(seconds)
+    side.add_callbacks(watch, first, xruns)
+    close(bare_stream)
+    side.seconds += seconds
+
+
+def playing(rig: Rig, ended: threading.Event) -> threading.Thread:
+    """The demo recording, again and again, until `ended`."""
+    audio = 0.5 * np.resize(demo_recording()[0], (2, 5 * RATE))
+
+    def play() -> None:
+        while not ended.is_set():
+            rig.play(audio)
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    return thread
+
+
+def row(figure: str, ours: float, theirs: float | str = "") -> dict[str, Any]:
+    ratio = ours / theirs if isinstance(theirs, (int, float)) and theirs else ""
+    return {"figure": figure, "ours": ours, "bare stream": theirs, "ratio": ratio}
+
+
+def quantiles(name: str, ours: list[NDArray[np.float64]], theirs: list[NDArray[np.float64]]) -> list[dict[str, Any]]:
+    """Rows in µs."""
+    parts = [("median", 0.5), ("p99", 0.99), ("p99.9", 0.999), ("longest", 1.0)]
+    return [
+        row(
+            f"{name}, {part} µs",
+            1e6 * float(np.quantile(np.concatenate(ours), share)),
+            1e6 * float(np.quantile(np.concatenate(theirs), share)) if theirs else "",
+        )
+        for part, share in parts
+    ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--minutes", type=float, default=1.0, help="of each of the two")
+    parser.add_argument("--turn", type=float, default=60.0, help="seconds before the other one plays")
+    parser.add_argument("--preset", default="hall_of_flutes")
+    parser.add_argument("--mode", default=None, help="live unless the preset says so")
+    parser.add_argument("--block", type=int, default=128)
+    asked = parser.parse_args()
+    turns = max(1, round(60 * asked.minutes / asked.turn))
+    seconds = 60 * asked.minutes / turns
+    rig = Rig(channels=2)
+    rig.restart(rate=RATE, block_size=asked.block, waits=False)
+    devices.refresh()
+    stream.Connection = WatchedConnection  # type: ignore[misc]
+    ended, dream, copy = threading.Event(), Side(), Side()
+    player = playing(rig, ended)
+    try:
+        for _ in range(turns):
+            ours(dream, asked.preset, asked.mode, asked.block, seconds)
+            bare(copy, asked.block, seconds)
+    finally:
+        ended.set()
+        player.join()
+        rig.close()
+        devices.refresh()
+    period = asked.block / RATE
+    report(
+        "live",
+        [
+            row("xruns", dream.xruns, copy.xruns),
+            row("late blocks", dream.late_blocks),
+            row("held hops", dream.held_hops),
+            row("skipped blocks", dream.skipped_blocks),
+            *quantiles("block", dream.blocks, []),
+            row("block, p99.9 of its period", float(np.quantile(np.concatenate(dream.blocks), 0.999)) / period),
+            *quantiles("from callback to result", dream.responses, []),
+            *quantiles("callback", dream.callbacks, copy.callbacks),
+        ],
+        command=f"python bench/live.py --minutes {asked.minutes:g} --turn {asked.turn:g} --preset {asked.preset}"
+        f"{f' --mode {asked.mode}' if asked.mode else ''} --block {asked.block}",
+        preset=asked.preset,
+        mode=asked.mode or "live",
+        sample_rate=RATE,
+        block_size=asked.block,
+        minutes_of_each=round(dream.seconds / 60, 3),
+    )
+
+
+if __name__ == "__main__":
+    main()

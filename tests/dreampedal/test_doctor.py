@@ -1,0 +1,109 @@
+"""`dreampedal doctor`: what a machine is told about itself is measured, and adds up."""
+
+import os
+import threading
+import time
+
+import pytest
+
+from dreampedal.doctor import Compared, sentence
+from dreampedal.engine.live.blocktimes import BLOCK_SIZES, BlockTimes
+from dreampedal.machine import advice, machine
+
+pytestmark = pytest.mark.xdist_group("jack")
+
+
+def test_a_machine_without_devices_is_measured_all_the_same(dreampedal, monkeypatch):
+    monkeypatch.setenv("JACK_DEFAULT_SERVER", "nobody")
+    run = dreampedal("doctor", "--preset", "bowed", "--rate", "48000", "--seconds", "0.3", "--json")
+    assert (run.status, run.err) == (0, "")
+    found = run.json
+    assert [each["block_size"] for each in found["block_times"]] == list(BLOCK_SIZES)
+    for each in found["block_times"]:
+        assert each["period"] == pytest.approx(each["block_size"] / 48_000)
+        assert each["blocks"] == max(1, round(0.3 / each["period"]))
+        assert 0 < each["median"] <= each["p99"] <= each["p999"] <= each["longest"]
+        assert each["is_safe"] == (each["p999"] < each["period"] / 2)
+    assert found["recommended_block"] in (None, *BLOCK_SIZES)
+    assert found["machine"]["packages"]["numpy"] and "CPUExecutionProvider" in found["machine"]["providers"]
+    assert found["round_trip"] == [] and found["sample_rate"] == 48_000
+
+
+def test_it_says_what_to_choose(dreampedal, without_portaudio):
+    run = dreampedal("doctor", "--preset", "bowed", "--seconds", "0.2")
+    assert (run.status, run.err) == (0, "")
+    for words in ("machine", "onnxruntime", "real time", "no PortAudio", "p99.9 of the period", "advice: no PortAudio"):
+        assert words in run.out
+    assert "Recommended: --block" in run.out or "too much for this machine" in run.out
+
+
+def test_the_recommended_block_is_the_first_of_all_that_are_safe():
+    def times(size, p999):
+        return BlockTimes(size, size / 48_000, 100, p999 / 3, p999 / 2, p999, p999)
+
+    good = times(256, 0.001)
+    assert sentence(good, [good], "bowed", 48_000).startswith("Recommended: --block 256.")
+    bad = times(1024, 0.02)
+    said = sentence(None, [good, bad], "bowed", 48_000)
+    assert "too much for this machine" in said and "1024 samples" in said and "94 %" in said
+
+
+def test_the_round_trip_is_measured_through_a_cable(rig, dreampedal):
+    """A client of the server connects the output to the input, as a cable does."""
+    import jack
+
+    cable, ends = jack.Client("cable", no_start_server=True, servername=os.environ["JACK_DEFAULT_SERVER"]), []
+
+    def connect():
+        while not ends:
+            outs = cable.get_ports("PortAudio.*", is_audio=True, is_output=True)
+            ins = cable.get_ports("PortAudio.*", is_audio=True, is_input=True)
+            for first, last in zip(outs, ins, strict=False):
+                if last not in cable.get_all_connections(first):
+                    cable.connect(first, last)
+            time.sleep(0.05)
+
+    with cable:
+        hand = threading.Thread(target=connect)
+        hand.start()
+        try:
+            through = ["--input", rig.DEVICE, "--output", rig.DEVICE]
+            run = dreampedal("doctor", "--loopback", *through, "--seconds", "0.05", "--json", "--preset", "bowed")
+        finally:
+            ends.append(True)
+            hand.join()
+    assert (run.status, run.err) == (0, "")
+    outside, board, total = run.json["round_trip"]
+    assert board["measured"] == board["ledger"] == 256
+    assert outside["measured"] >= 128 and outside["measured"] % 128 == 0
+    assert total["measured"] == outside["measured"] + board["measured"]
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["--preset", "none"], ["no preset named 'none'"]),
+    (["--mode", "fast"], ["mode = 'fast'"]),
+    (["--seconds", "0"], ["seconds = 0"]),
+    (["--seconds", "nan"], ["seconds = nan"]),
+    (["--rate", "12"], ["12", "8000 to 384000"]),
+    (["--output", "Scarlett"], ["no audio output named 'Scarlett'"]),
+    (["--loopback", "--input", "Scarlett", "--rate", "48000", "--seconds", "0.01"], ["no audio input", "Scarlett"]),
+])  # fmt: skip
+def test_bad_input(rig, dreampedal, arguments, words):
+    assert rig.runs()
+    run = dreampedal("doctor", *arguments)
+    assert run.status == 2 and len(run.err.splitlines()) == 1
+    assert all(word in run.err for word in words), run.err
+
+
+def test_rows_are_compared_in_words():
+    assert Compared("total", 1230, 1234).sentence == "measured 1,234 samples, ledger says 1,230: 4 more"
+    assert Compared("total", 1230, 1230).sentence.endswith("the same")
+    assert "could not be measured" in Compared("board", 12, None).sentence
+
+
+def test_facts_about_this_machine():
+    facts = machine()
+    assert facts["cores"] == os.cpu_count() and facts["dreampedal"] and facts["kernels"]
+    assert isinstance(advice(facts), list)
+    bad = {"real_time": False, "governor": "powersave", "portaudio": None, "kernels": "compiled at every start: x"}
+    assert len(advice(facts | bad)) >= 3
