@@ -14,14 +14,20 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..fft import scratch
 from ..stft import Frames, Planes
 from .arithmetic import SMALLEST, Bits
 from .frame_kernels import LOUDEST, Rows
 from .gradient import push_gradient
 from .integration import WORK_ROWS
+from .peaks import push_peaks
+from .refinement import partial_windows, push_refined
 from .shape import gaussian_fit
 
-METHODS = ("rtpghi",)
+METHODS = ("spsi", "rtpghi", "rtisi", "gsrtisi", "hybrid")
+_LONGEST = {"spsi": 0, "rtpghi": 1}
+_PREDICTED = {"hybrid": 0.3}
+"""Share of the predicted frame where a new one starts; elsewhere only enough to start in silence."""
 TOLERANCE_DB = 120.0
 """Bins this far below the loudest of two frames hand no phase on."""
 
@@ -39,18 +45,26 @@ class State:
     turn: Planes
     """Directions (of length 1) of the frame handed out last."""
     out: Planes
+    line: NDArray[np.float32]
+    """The sound of the frames that may change, over that of those played, (channels, window + (slots - 1)·hop)."""
+    frames: NDArray[np.float32]
+    found: NDArray[np.float32]
     leans: bool = False
     """Whether a known frame was ever pushed."""
 
     @classmethod
-    def silent(cls, channels: int, bins: int, lookahead_frames: int) -> State:
+    def silent(cls, channels: int, frames: Frames, lookahead_frames: int, slots: int) -> State:
         """The state after endless silence."""
+        bins = frames.bins
         state = cls(
             logs=np.full((channels, 3, bins), np.log(SMALLEST), np.float32),
             held=np.zeros((channels, 1 + lookahead_frames, bins), np.float32),
             knowns=np.zeros((3, channels, 1 + lookahead_frames, bins), np.float32),
             turn=np.zeros((2, channels, bins), np.float32),
             out=np.zeros((2, channels, bins), np.float32),
+            line=np.zeros((channels, frames.window_samples + (slots - 1) * frames.hop_samples), np.float32),
+            frames=np.zeros((3, channels, slots, bins), np.float32),
+            found=np.zeros((3, channels, slots, bins), np.float32),
         )
         state.turn[0] = 1
         return state
@@ -63,17 +77,22 @@ class Estimator:
         self,
         frames: Frames,
         channels: int,
-        method: str = "rtpghi",
+        method: str = "hybrid",
         lookahead_frames: int = 0,
         iterations: int = 8,
-        momentum: float = 0.5,
+        momentum: float = 0.7,
     ) -> None:
         if method not in METHODS:
             raise ValueError(f"phase method {method!r}: expected one of {', '.join(METHODS)}")
         if channels < 1:
             raise ValueError(f"{channels} channels: expected at least 1")
-        if not 0 <= lookahead_frames <= 1:
-            raise ValueError(f"look-ahead of {lookahead_frames} frames: expected 0 or 1 for {method}")
+        longest = _LONGEST.get(method, frames.window_samples // frames.hop_samples)
+        if not 0 <= lookahead_frames <= longest:
+            raise ValueError(f"look-ahead of {lookahead_frames} frames: expected 0 to {longest} for {method}")
+        if iterations < 1:
+            raise ValueError(f"{iterations} iterations: expected at least 1")
+        if not 0 <= momentum < 1:
+            raise ValueError(f"momentum of {momentum}: expected 0 to below 1")
         self.frames = frames
         self.channels = channels
         self.method = method
@@ -82,8 +101,13 @@ class Estimator:
         centre, gamma = gaussian_fit(frames.window)
         self._advance = (np.arange(bins) * hop % size / size).astype(np.float32)
         along_time, along_frequency = hop * size / gamma / (8 * np.pi), -gamma / (hop * size) / (8 * np.pi)
-        self._factors = np.array([along_time, along_frequency, centre, TOLERANCE_DB * np.log(10) / 20], np.float32)
-        self._work = np.zeros((WORK_ROWS + 1, bins), np.float32)
+        tolerance, share = TOLERANCE_DB * np.log(10) / 20, _PREDICTED.get(method, 1e-4)
+        self._factors = np.array([along_time, along_frequency, centre, tolerance, momentum, share], np.float32)
+        self._iterations = iterations
+        self._slots = max(1, lookahead_frames) if method == "hybrid" else 1 + lookahead_frames
+        self._windows = partial_windows(frames.window, frames.dual, hop, self._slots)
+        self._fft_work = scratch(size)
+        self._work = np.zeros((WORK_ROWS + 3, bins), np.float32)
         self._origin: Bits = np.zeros((2, bins), np.int32)
         self._nothing = np.zeros((3, channels, bins), np.float32)
         self._nothing[2] = 1
@@ -91,7 +115,7 @@ class Estimator:
 
     def reset(self) -> None:
         """Forget all sound."""
-        self.state = State.silent(self.channels, self.frames.bins, self.latency_frames)
+        self.state = State.silent(self.channels, self.frames, self.latency_frames, self._slots)
 
     def push(
         self, magnitude: NDArray[np.float32], known: Planes | None = None, weight: NDArray[np.float32] | None = None
@@ -123,12 +147,36 @@ class Estimator:
             state.leans = True
         else:
             known, weight = self._nothing[:2], self._nothing[2]
-        if not push_gradient(
-            magnitude, known, weight, state.leans, state.logs, state.held, state.knowns, state.turn, state.out,
-            self._advance, self._factors, self._work, self._origin,
-        ):  # fmt: skip
+        if not self._step(magnitude, known, weight):
             raise ValueError(
                 f"magnitudes: expected numbers from 0 to {LOUDEST:g}"
                 + (", a finite known frame and weights from 0 to 1" if leaning else "")
             )
         return state.out
+
+    def _step(self, magnitude: NDArray[np.float32], known: Planes, weight: NDArray[np.float32]) -> bool:
+        """One hop of the method, into `state.out`; False if the numbers are invalid."""
+        state = self.state
+        if self.method == "spsi":
+            return bool(
+                push_peaks(
+                    magnitude, known, weight, state.leans, state.turn, state.out, self._advance,
+                    self.frames.hop_samples, int(self._factors[2]), self._work, self._origin,
+                )
+            )  # fmt: skip
+        if self.method == "rtpghi":
+            return bool(
+                push_gradient(
+                    magnitude, known, weight, state.leans, state.logs, state.held, state.knowns, state.turn, state.out,
+                    self._advance, self._factors, self._work, self._origin,
+                )
+            )  # fmt: skip
+        plan = self.frames.plan
+        return bool(
+            push_refined(
+                magnitude, known, weight, state.leans, state.logs, state.held, state.knowns, state.turn, state.line,
+                state.frames, state.found, state.out, self._advance, self._factors, self.frames.hop_samples,
+                self._iterations, self.method == "rtisi", self._windows, self.frames.dual, self._work, self._origin,
+                plan.twiddle, plan.untangle, self._fft_work,
+            )
+        )  # fmt: skip
