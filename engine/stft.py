@@ -155,13 +155,13 @@ def synthesise(
     `window` is 0 before its sample `first`: that is where the samples that go out are.
     """
     hop = played.shape[1]
-    kept = overlap.shape[1] - hop
     for channel in range(overlap.shape[0]):
-        row = overlap[channel]
-        irfft_add(spectrum[0, channel], spectrum[1, channel], window, row, twiddle, untangle, work)
+        irfft_add(spectrum[0, channel], spectrum[1, channel], window, overlap[channel], twiddle, untangle, work)
+        row = overlap[channel, first:]
+        kept = row.size - hop
         for n in range(hop):
-            played[channel, n] = row[first + n]
-        for n in range(first, kept):
+            played[channel, n] = row[n]
+        for n in range(kept):
             row[n] = row[n + hop]
-        for n in range(kept, overlap.shape[1]):
+        for n in range(kept, row.size):
             row[n] = np.float32(0)
