@@ -3,11 +3,13 @@
 | module | what it is |
 | --- | --- |
 | streaming | `Estimator`: a magnitude frame in, a complex frame out after the look-ahead |
+| peaks | SPSI: every peak turns at its own frequency |
 | gradient, integration | RTPGHI without a heap |
+| refinement | RTISI-LA, GSRTISI-LA and the hybrid: frames made consistent before they are played |
 | frame_kernels | taking in, holding, leaning on a known phase, handing out |
-| shape | the Gaussian that stands for a window |
-| convergence | spectral convergence in dB |
 | arithmetic | logarithm, sine and cosine that become vector code |
+| convergence | spectral convergence in dB |
+| offline, offline_pghi, offline_stream | whole spectrograms |
 """
 
 from .convergence import convergence_db

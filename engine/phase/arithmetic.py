@@ -23,7 +23,7 @@ _TWO_THIRDS = 0x3F2AAAAB  # the bits of 2/3 in float32
 _EXPONENT = ~0x7FFFFF
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def logarithms(values: Row, out: Row, work: Row) -> None:
     """Write the natural logarithm of `values` (0 to 1e15) to `out`, within 4e-6.
 
@@ -51,7 +51,7 @@ def logarithms(values: Row, out: Row, work: Row) -> None:
         out[m] = f * p + np.float32(bits[m]) * np.float32(np.log(2.0) / 2**23)
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def cosine(turns: np.float32) -> np.float32:
     """Cosine of an angle in turns within ±0.5, to 2e-7."""
     z = turns * turns
@@ -64,7 +64,7 @@ def cosine(turns: np.float32) -> np.float32:
     return p * z + np.float32(1)
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def sine(turns: np.float32) -> np.float32:
     """Sine of an angle in turns within ±0.5, to 4e-7."""
     z = turns * turns

@@ -7,6 +7,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 from ..fft import FASTMATH
+from ..stft import Planes
 from .arithmetic import Row
 
 Rows = NDArray[np.float32]
@@ -16,7 +17,7 @@ LOUDEST = 1e15
 """The largest magnitude accepted: squares and products of two stay finite in float32."""
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def within(values: NDArray[np.float32], low: float, high: float) -> bool:
     """Whether every value of a matrix is a number from `low` to `high`."""
     good = 0
@@ -39,7 +40,7 @@ def shift(rows: Rows, newest: NDArray[np.float32]) -> None:
             rows[channel, last, m] = newest[channel, m]
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def lean(re: Row, im: Row, known_re: Row, known_im: Row, weight: Row) -> None:
     """Turn the directions in `re` and `im` towards those of a known frame, wholly at weight 0 and not at all at 1.
 
@@ -57,7 +58,25 @@ def lean(re: Row, im: Row, known_re: Row, known_im: Row, weight: Row) -> None:
         im[m] = y * scale if usable else im[m]
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
+def acceptable(magnitude: NDArray[np.float32], known: Planes, weight: NDArray[np.float32], leans: bool) -> bool:
+    """Whether magnitudes, and with `leans` a known frame and its weights, are finite and in their ranges."""
+    if not within(magnitude, 0, LOUDEST):
+        return False
+    if not leans:
+        return True
+    return within(weight, 0, 1) and within(known[0], -LOUDEST, LOUDEST) and within(known[1], -LOUDEST, LOUDEST)
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def give_back(re: Row, im: Row, known_re: Row, known_im: Row, weight: Row) -> None:
+    """The known frame itself, to the bit, where its weight is 0."""
+    for m in range(re.size):
+        re[m] = known_re[m] if weight[m] == 0 else re[m]
+        im[m] = known_im[m] if weight[m] == 0 else im[m]
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def hand_out(re: Row, im: Row, magnitude: Row, turn_re: Row, turn_im: Row) -> None:
     """Keep the directions in `turn`, at length 1 whatever rounding did, and scale them to the magnitudes."""
     for m in range(re.size):

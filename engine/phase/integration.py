@@ -26,7 +26,7 @@ SEED = -5e29
 WORK_ROWS = 8
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def turn_by_gradient(
     before: Row,
     now: Row,
@@ -57,20 +57,16 @@ def turn_by_gradient(
         work[0], work[1], work[2], work[3], work[4], work[5], work[6], work[7],
     )  # fmt: skip
 
-    loudest, peak = now[0], 0
+    loudest, loudest_before, peak = now[0], before[0], 0
     for m in range(bins):
-        loudest = max(loudest, now[m], before[m])
-    floor = loudest - tolerance
+        loudest = max(loudest, now[m])
+        loudest_before = max(loudest_before, before[m])
+    floor = max(loudest, loudest_before) - tolerance
     for m in range(bins):
         reached[m] = now[m] if now[m] > floor else quiet
         past[m] = before[m] if before[m] > floor else quiet
-    loudest = now[0]
-    for m in range(bins):
-        loudest = max(loudest, now[m])
-    for m in range(bins):
-        if now[m] == loudest:
-            peak = m
-            break
+    while peak < last and now[peak] != loudest:
+        peak += 1
     past[peak] = max(past[peak], np.float32(SEED))
 
     base[0], base[last] = advance[0], advance[last]
@@ -98,7 +94,7 @@ def turn_by_gradient(
         side = np.float32(1) if below >= above else np.float32(-1)
         reached[m] = side if max(below, above) > own else np.float32(0)
 
-    # Where now[m] itself is absent, nothing is passed through it and its own past is as good as any.
+    # A bin that no path reaches has its own past as parent, which is as good as any.
     low_angle, high_angle = np.float32(0), np.float32(0)
     low, high = 0, last
     climbs, descends = origin[0], origin[1]

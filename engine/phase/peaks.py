@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from ..fft import FASTMATH
 from ..stft import Planes
 from .arithmetic import Bits, Row, cosine, sine
-from .frame_kernels import LOUDEST, hand_out, lean, within
+from .frame_kernels import acceptable, give_back, hand_out, lean
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def owners(magnitude: Row, origin: Bits) -> None:
     """Write to `origin[0]` the peak that each bin belongs to: uphill, and at a valley the louder side."""
     bins = magnitude.size
@@ -39,7 +39,7 @@ def owners(magnitude: Row, origin: Bits) -> None:
         below[m] = low if magnitude[low] >= magnitude[high] else high
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
 def push_peaks(
     magnitude: NDArray[np.float32],
     known: Planes,
@@ -57,11 +57,7 @@ def push_peaks(
 
     Arguments are as in `push_gradient`.
     """
-    if not within(magnitude, 0, LOUDEST):
-        return False
-    if leans and not (
-        within(weight, 0, 1) and within(known[0], -LOUDEST, LOUDEST) and within(known[1], -LOUDEST, LOUDEST)
-    ):
+    if not acceptable(magnitude, known, weight, leans):
         return False
     bins = advance.size
     last = bins - 1
@@ -89,4 +85,6 @@ def push_peaks(
         if leans:
             lean(re, im, known[0, channel], known[1, channel], weight[channel])
         hand_out(re, im, values, turn[0, channel], turn[1, channel])
+        if leans:
+            give_back(re, im, known[0, channel], known[1, channel], weight[channel])
     return True
