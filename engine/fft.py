@@ -19,7 +19,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .fft_passes import FASTMATH, INLINED, Plane, eight, four, middle, radix_of, spread
+from .fft_passes import FASTMATH, INLINED, Plane, eight, eight_apart, four, four_apart, middle, radix_of, spread
 from .lanes import WIDTH, add_pairs, backwards, conjugate, load, load_pairs, store, store_first, turned
 
 __all__ = ["FASTMATH", "Plan", "Plane", "irfft_add", "plan", "rfft", "scratch"]
@@ -111,9 +111,7 @@ def _untangle(z_re: Plane, z_im: Plane, re: Plane, im: Plane, factors: Plane) ->
     size = z_re.size
     step = size // 4
     t_re, t_im = factors[0], factors[1]
-    z = four(
-        load(z_re, z_im, 0), load(z_re, z_im, step), load(z_re, z_im, 2 * step), load(z_re, z_im, 3 * step)
-    )  # fmt: skip
+    z = four_apart(z_re, z_im, 0, step)
     even, odd = _even_odd(z[0], conjugate(z[0]), t_re, t_im, 0)
     store_first(re, im, 0, even + odd)
     store_first(re, im, size, even - odd)
@@ -123,10 +121,7 @@ def _untangle(z_re: Plane, z_im: Plane, re: Plane, im: Plane, factors: Plane) ->
     store_first(re, im, 2 * step, conjugate(z[2]))
     for q in range(1, step // 2, WIDTH):
         m = step - q - 7
-        z = four(
-            load(z_re, z_im, q), load(z_re, z_im, q + step), load(z_re, z_im, q + 2 * step),
-            load(z_re, z_im, q + 3 * step),
-        )  # fmt: skip
+        z = four_apart(z_re, z_im, q, step)
         y = four(
             _mirrored(z_re, z_im, m), _mirrored(z_re, z_im, m + step), _mirrored(z_re, z_im, m + 2 * step),
             _mirrored(z_re, z_im, m + 3 * step),
@@ -169,25 +164,12 @@ def irfft_add(re: Plane, im: Plane, window: Plane, onto: Plane, twiddle: Plane, 
     _tangle(re, im, work[1], work[0], untangle)
     step = work.shape[1] // 8
     for p in range(0, step, WIDTH):
-        y = eight(
-            load(work[0], work[1], p),
-            load(work[0], work[1], p + step),
-            load(work[0], work[1], p + 2 * step),
-            load(work[0], work[1], p + 3 * step),
-            load(work[0], work[1], p + 4 * step),
-            load(work[0], work[1], p + 5 * step),
-            load(work[0], work[1], p + 6 * step),
-            load(work[0], work[1], p + 7 * step),
-        )
-        spread(y, twiddle, p, work[2], work[3])
+        spread(eight_apart(work[0], work[1], p, step), twiddle, p, work[2], work[3])
     row = middle(work, twiddle)
     z_re, z_im = work[row], work[row + 1]
     step = z_re.size // 4
     for q in range(0, step, WIDTH):
-        z = four(
-            load(z_re, z_im, q), load(z_re, z_im, q + step), load(z_re, z_im, q + 2 * step),
-            load(z_re, z_im, q + 3 * step),
-        )  # fmt: skip
+        z = four_apart(z_re, z_im, q, step)
         add_pairs(onto, window, 2 * q, conjugate(turned(z[0])))
         add_pairs(onto, window, 2 * (q + step), conjugate(turned(z[1])))
         add_pairs(onto, window, 2 * (q + 2 * step), conjugate(turned(z[2])))
@@ -228,6 +210,7 @@ def _by_definition(samples: Plane, window: Plane, re: Plane, im: Plane, factors:
             total_re += samples[n] * window[n] * cosine
             total_im += samples[n] * window[n] * sine
         re[k], im[k] = total_re, total_im
+    im[0] = im[samples.size // 2] = 0
 
 
 @njit(**EXACT)

@@ -38,6 +38,12 @@ def four(a, b, c, d):  # type: ignore[no-untyped-def]
 
 
 @njit(**INLINED)
+def four_apart(re, im, at, step):  # type: ignore[no-untyped-def]
+    """The DFT of the four numbers that begin with `at` and are `step` apart."""
+    return four(load(re, im, at), load(re, im, at + step), load(re, im, at + 2 * step), load(re, im, at + 3 * step))
+
+
+@njit(**INLINED)
 def eight(a, b, c, d, e, f, g, h):  # type: ignore[no-untyped-def]
     """The DFT of eight numbers."""
     eighth = np.float32(0.7071067811865476)
@@ -46,6 +52,16 @@ def eight(a, b, c, d, e, f, g, h):  # type: ignore[no-untyped-def]
     y = four(a + e, b + f, c + g, d + h)
     z = four(q, r, s, t)
     return y[0], z[0], y[1], z[1], y[2], z[2], y[3], z[3]
+
+
+@njit(**INLINED)
+def eight_apart(re, im, at, step):  # type: ignore[no-untyped-def]
+    """The DFT of the eight numbers that begin with `at` and are `step` apart."""
+    return eight(
+        load(re, im, at), load(re, im, at + step), load(re, im, at + 2 * step), load(re, im, at + 3 * step),
+        load(re, im, at + 4 * step), load(re, im, at + 5 * step), load(re, im, at + 6 * step),
+        load(re, im, at + 7 * step),
+    )  # fmt: skip
 
 
 @njit(**INLINED)
@@ -80,11 +96,7 @@ def _pass_8(re, im, to_re, to_im, twiddle, at, stride):  # type: ignore[no-untyp
         )  # fmt: skip
         w5, w6, w7 = load_one(twiddle, w + 8), load_one(twiddle, w + 10), load_one(twiddle, w + 12)
         for q in range(p * stride, (p + 1) * stride, WIDTH):
-            y = eight(
-                load(re, im, q), load(re, im, q + step), load(re, im, q + 2 * step), load(re, im, q + 3 * step),
-                load(re, im, q + 4 * step), load(re, im, q + 5 * step), load(re, im, q + 6 * step),
-                load(re, im, q + 7 * step),
-            )  # fmt: skip
+            y = eight_apart(re, im, q, step)
             to = q + 7 * p * stride
             store(to_re, to_im, to, y[0])
             store(to_re, to_im, to + stride, y[1] * w1)
@@ -105,7 +117,7 @@ def _pass_4(re, im, to_re, to_im, twiddle, at, stride):  # type: ignore[no-untyp
         w = at + 6 * p
         w1, w2, w3 = load_one(twiddle, w), load_one(twiddle, w + 2), load_one(twiddle, w + 4)
         for q in range(p * stride, (p + 1) * stride, WIDTH):
-            y = four(load(re, im, q), load(re, im, q + step), load(re, im, q + 2 * step), load(re, im, q + 3 * step))
+            y = four_apart(re, im, q, step)
             to = q + 3 * p * stride
             store(to_re, to_im, to, y[0])
             store(to_re, to_im, to + stride, y[1] * w1)

@@ -82,8 +82,9 @@ def test_nothing_outside_the_arrays_is_touched(size):
     assert (planes == guard).all() and (line == guard).all()
 
 
-def test_the_first_and_last_bin_are_real():
-    samples, window = np.random.default_rng(0).standard_normal((2, 2048)).astype(np.float32)
+@pytest.mark.parametrize("size", SIZES)
+def test_the_first_and_last_bin_are_real(size):
+    samples, window = np.random.default_rng(0).standard_normal((2, size)).astype(np.float32)
     assert spectrum_of(samples, window)[[0, -1]].imag.tolist() == [0, 0]
 
 

@@ -12,12 +12,13 @@ from dreampedal.engine.bands import BandLayout, lay
 from dreampedal.engine.guard import k_weighting
 from dreampedal.engine.playing import Place
 from dreampedal.engine.playing_instant import QUICK_RATIO, QUICK_SECONDS, Instant, filtered
-from dreampedal.engine.playing_live import Live, window_pair
+from dreampedal.engine.playing_live import Live
 from dreampedal.engine.playing_phase import Phase
 from dreampedal.engine.rates import dividing_hop
 from dreampedal.engine.spectral_kernels import shift
 from dreampedal.engine.spectral_state import State
 from dreampedal.engine.stft import Frames
+from dreampedal.engine.windows import asymmetric_pair
 
 from ..conftest import read
 
@@ -91,7 +92,7 @@ def twin(offset, sample_rate, size):
 
 @pytest.mark.parametrize("size, support", [(1024, 256), (2048, 512), (512, 128), (1024, 240), (16, 8), (4096, 1024)])
 def test_the_windows_of_live_give_back_the_signal(size, support):
-    analysis, synthesis = window_pair(size, support)
+    analysis, synthesis = asymmetric_pair(size, support // 4, overlap=4)
     product = (analysis * synthesis)[-support:]
     assert not synthesis[:-support].any() and (analysis > 0).all()
     assert np.abs(product.reshape(4, support // 4).sum(axis=0) - 1).max() < 1e-12
