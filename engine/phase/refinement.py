@@ -34,8 +34,8 @@ def partial_windows(window: Row, dual: Row, hop_samples: int, slots: int) -> NDA
     """The windows to analyse frame 0 (the oldest) to `slots` - 1 with, and last the one that a new frame starts with.
 
     Shape (slots + 1, window). Frame j is overlapped by all earlier frames and by `slots` - 1 - j later ones. A new
-    frame is overlapped by earlier ones only, and the division is by the square root of their sum: what few of them left
-    is not trusted as far as what many agree on (by measurement 0.7 dB better than the whole or no division).
+    frame is overlapped by earlier ones only, and the division is by their sum to the power of ¾: what few of them left
+    is not trusted as far as what many agree on. By measurement ¾ is the best of ½, ¾ and 1 for most settings.
     """
     size = window.size
     share = window.astype(np.float64) * dual
@@ -48,7 +48,7 @@ def partial_windows(window: Row, dual: Row, hop_samples: int, slots: int) -> NDA
         for start in range(hop_samples, min(hop_samples * (slots - slot), size), hop_samples):
             there[start:] += share[: size - start]
         windows.append(window / np.maximum(there, 1e-3))
-    windows.append(window / np.sqrt(np.maximum(earlier, 0.05)))
+    windows.append(window / np.maximum(earlier, 0.05) ** 0.75)
     return np.array(windows, np.float32)
 
 

@@ -25,8 +25,9 @@ from .refinement import partial_windows, push_refined
 
 METHODS = ("spsi", "rtpghi", "rtisi", "gsrtisi", "hybrid")
 _LONGEST = {"spsi": 0, "rtpghi": 1}
-_PREDICTED = {"hybrid": 0.3}
-"""Share of the predicted frame where a new one starts; elsewhere only enough to start in silence."""
+_SOME, _MORE, _HARDLY = 0.05, 0.3, 1e-4
+"""Share of the predicted frame where a new one starts: in the hybrid without and with look-ahead; and just enough to
+start in silence."""
 TOLERANCE_DB = 120.0
 """Bins this far below the loudest of two frames hand no phase on."""
 
@@ -115,7 +116,9 @@ class Estimator:
         self._advance = (np.arange(bins) * hop % size / size).astype(np.float32)
         along_time = hop * size / frames.gamma / (8 * np.pi)
         along_frequency = -frames.gamma / (hop * size) / (8 * np.pi)
-        tolerance, share = TOLERANCE_DB * np.log(10) / 20, _PREDICTED.get(method, 1e-4)
+        tolerance, share = TOLERANCE_DB * np.log(10) / 20, _HARDLY
+        if method == "hybrid":
+            share = _MORE if lookahead_frames else _SOME
         self._factors = np.array(
             [along_time, along_frequency, round(frames.centre), tolerance, momentum, share], np.float32
         )

@@ -80,7 +80,7 @@ def refined_by_twin(magnitude, frames, method, ahead, iterations, momentum):
         return heap_step(before, now, rise, last / np.maximum(np.abs(last), 1e-15), frames, 6 * np.log(10))[0]
 
     windows = partial_windows(frames.window, frames.dual, frames.hop_samples, slots)
-    share = 0.3 if method == "hybrid" else 1e-4
+    share = 1e-4 if method != "hybrid" else 0.3 if ahead else 0.05
     twin = Refinement(frames, windows, slots - 1, iterations, momentum, method == "rtisi", beginning, share)
     return np.array([twin.push(row) for row in np.concatenate([magnitude, silence[: slots - 1]])])[slots - 1 :]
 
