@@ -54,7 +54,7 @@ def played(player, signal, offset_of, block=64):
     out, hop = [], where.frames.hop_samples
     player.choose(np.ones(LAYOUT.count, np.bool_))
     for only in ([0.0, 1.0], [1.0, 0.0]):
-        state = State.silent(where)
+        state = State.silent(where, player.waited_samples)
         state.guard.pole = 1.0
         state.ramp[:4] = only * 2
         player.reset()
@@ -156,7 +156,7 @@ def test_no_filter_of_the_same_magnitude_has_its_energy_sooner(frame, dreamed):
 def test_the_taps_of_instant_have_the_gains_that_were_wanted(frame, dreamed):
     """Half a window of taps resolves two bins: below 200 Hz, where bands lie closer than that, gains run together."""
     offset, rate = dreamed
-    player, state = Instant(place(rate)), State.silent(place(rate))
+    player, state = Instant(place(rate)), State.silent(place(rate), 0)
     state.offset[:] = offset[frame]
     player.follow(state)
     taps = player.state.taps[player.state.newest, 0, ::-1].astype(float)
