@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dreampedal import phase
     from dreampedal.effects.amplify import Amplify
     from dreampedal.effects.dream import Dream
     from dreampedal.engine.board import Board
@@ -26,7 +27,7 @@ from dreampedal.engine.library import library
 
 __version__ = "0.1.0"
 
-__all__ = ["Amplify", "Board", "Dream", "LiveStream", "Mix", "library", "load_preset", "save_preset"]
+__all__ = ["Amplify", "Board", "Dream", "LiveStream", "Mix", "library", "load_preset", "phase", "save_preset"]
 
 _HOME = {
     "Amplify": "dreampedal.effects.amplify",
@@ -41,6 +42,8 @@ _HOME = {
 
 def __getattr__(name: str) -> Any:
     """Load a public name from the module that holds it (PEP 562)."""
+    if name == "phase":
+        return importlib.import_module("dreampedal.phase")
     if name not in _HOME:
         raise AttributeError(f"module 'dreampedal' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME[name]), name)

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 
 from ..fft import FASTMATH
 from ..stft import Frames
-from .shape import gaussian_fit
 
 Array = NDArray[np.float32]
 
@@ -37,8 +36,7 @@ def pghi(magnitude: Array, frames: Frames, seed: int = 0) -> Array:
     >>> pghi(np.ones((4, 129), np.float32), Frames(256, 64)).shape
     (2, 4, 129)
     """
-    window_samples, hop_samples = frames.window_samples, frames.hop_samples
-    gamma = gaussian_fit(frames.window)[1]
+    window_samples, hop_samples, gamma = frames.window_samples, frames.hop_samples, frames.gamma
     peak = float(magnitude.max(initial=0.0))
     phase = np.random.default_rng(seed).uniform(0, 2 * np.pi, magnitude.shape).astype(np.float32)
     if peak > 0:

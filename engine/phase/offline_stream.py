@@ -19,7 +19,7 @@ def streamed(magnitude: Array, frames: Frames, method: str, lookahead_frames: in
     The last frames look ahead into silence.
     """
     channels, count, bins = magnitude.shape
-    estimator = Estimator(frames, channels, method, lookahead_frames, iterations)
+    estimator = Estimator(frames, channels, method, lookahead_frames, max(1, iterations))
     spectra, silence = np.zeros((channels, 2, count, bins), np.float32), np.zeros((channels, bins), np.float32)
     for t in range(count + lookahead_frames):
         estimated = estimator.push(np.ascontiguousarray(magnitude[:, t]) if t < count else silence)
