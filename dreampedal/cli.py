@@ -74,6 +74,7 @@ def options(
     short_help="Play recordings through a preset.",
     epilog="\b\nExamples:\n  dreampedal process guitar.wav -o dream.wav --preset hall_of_flutes\n"
     "  dreampedal process guitar.wav -o dream.flac --preset hall_of_flutes --set amount=0.5 --ceiling -1\n"
+    "  dreampedal process bass.wav -o flute.wav --preset hall_of_flutes --phase estimate --set fill=0.5\n"
     "  dreampedal process takes/*.wav -o dreamed/ --preset ./mine.toml --set 1.room_size=0.8 --jobs 4\n"
     "  dreampedal process --take takes/2026-11-21_20-15-03 -o again.wav\n"
     "  dreampedal process --take takes/2026-11-21_20-15-03 -o master.wav --set steps=8",
@@ -88,6 +89,9 @@ def process(
     settings: Annotated[
         list[str] | None,
         typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter: amount=0.5, or 1.mix=0.3 for effect 1."),
+    ] = None,
+    phase: Annotated[
+        str | None, typer.Option(metavar="PHASE", help="input or estimate: whose phase what is turned up has.")
     ] = None,
     ceiling: Annotated[float | None, typer.Option(metavar="DB", help="Keep sample peaks under this, in dBFS.")] = None,
     ending: Annotated[str | None, typer.Option("--format", help="wav, flac, aiff, ogg or mp3; else as named.")] = None,
@@ -105,13 +109,16 @@ def process(
 
     Or render a take of `dreampedal live` again.
     """
+    if phase not in (None, "input", "estimate"):
+        raise UsageError(f"--phase {phase}: expected input or estimate.", context)
+    settings = [*([f"phase={phase}"] if phase else []), *(settings or [])]
     if take is not None:
         if recordings or preset is not None:
             given = f"--preset {preset}" if preset is not None else str((recordings or [""])[0])
             raise UsageError(f"--take brings its own sound and boards: {given} cannot go with it.", context)
         from .takes import process as render_take
 
-        raise typer.Exit(render_take(take, out, settings or [], ceiling, ending, bits, master, as_json))
+        raise typer.Exit(render_take(take, out, settings, ceiling, ending, bits, master, as_json))
     if master:
         raise UsageError("--master is for a take: --take DIR is missing.", context)
     if not recordings:
@@ -120,7 +127,7 @@ def process(
         raise UsageError("Missing option '--preset'.", context)
     from .reports import process as run
 
-    raise typer.Exit(run(recordings, out, preset, settings or [], ceiling, ending, bits, jobs, as_json))
+    raise typer.Exit(run(recordings, out, preset, settings, ceiling, ending, bits, jobs, as_json))
 
 
 @app.command(

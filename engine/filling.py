@@ -12,6 +12,7 @@ from .fft import FASTMATH
 OPEN = 0.5
 """Nepers of gain, up or down, from which on the floor is open and the phase is the estimated one."""
 
+
 def level_of(window: NDArray[np.float32]) -> float:
     """What the root of a frame's summed |X|² is multiplied by to be |X| of a sine as loud as the frame (Parseval).
 
@@ -70,30 +71,16 @@ def want(spectrum, gains, level, floor, estimated, makeup, known, magnitude, wei
             missing = lacks / max(wanted, np.float32(1e-30))
             kept = np.float32(1) - np.float32(estimated) * min(abs(opened), np.float32(1))
             share = np.float32(1) - kept * (np.float32(1) - missing)
-            sound = wanted < np.float32(1e12)  # a response that is not finite is no business of an estimator
+            sane = wanted < np.float32(1e12)  # a response that is not finite is no business of an estimator
             known[0, channel, k], known[1, channel, k] = re * a - im * b, re * b + im * a
-            magnitude[channel, k] = wanted if sound else np.float32(0)
-            weight[channel, k] = min(max(share, np.float32(0)), np.float32(1)) if sound else np.float32(0)
-            if not sound:
-                known[0, channel, k], known[1, channel, k] = np.float32(0), np.float32(0)
+            magnitude[channel, k] = wanted if sane else np.float32(0)
+            weight[channel, k] = min(max(share, np.float32(0)), np.float32(1)) if sane else np.float32(0)
+            if not sane:
+                known[0, channel, k], known[1, channel, k] = re, im
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
-def difference(played, spectra, knowns, weights, at, added):  # type: ignore[no-untyped-def]
-    """Write what was added to the frame `at` of the rings: `played` where its weight is not 0, its own gain elsewhere.
-
-    What an estimator hands out where it keeps a phase is right but for rounding; what adds nothing is to be exact.
-    """
-    for part in range(2):
-        for channel in range(added.shape[1]):
-            for k in range(added.shape[2]):
-                estimated = weights[at, channel, k] > np.float32(0)
-                new = played[part, channel, k] if estimated else knowns[at, part, channel, k]
-                added[part, channel, k] = new - spectra[at, part, channel, k]
-
-
-ROUNDS = 3
-"""How often the loudness of a frame is settled: a floor opens with the gain that it then has."""
+ROUNDS = 6
+"""Halvings of the way on which the loudness of a frame is settled: a floor opens with the gain that it then has."""
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
@@ -103,19 +90,32 @@ def settle_filled(  # type: ignore[no-untyped-def]
     """As `settle` ends, with what `floor` fills in: lower the offset until the frame is as loud as it was.
 
     A fill may be louder than all else; this way it takes its place in the balance that is wanted, within the loudness
-    of the dry sound, and the guard has nothing to hold back.
+    of the dry sound, and the guard has nothing to hold back. Lowering by as much as the frame is too loud is enough,
+    and too much where it closes the floor: how far is found by halving.
     """
     rows, bands = scaled.shape
     per_row = spectrum.shape[1] // rows
-    for _ in range(ROUNDS):
-        for row in range(rows):
-            begin, end = row * per_row, (row + 1) * per_row
-            louder = louder_when_filled(spectrum, begin, end, gains[row], floor, level, loudness)
-            louder -= np.float32(amount * lift[0]) * gate[row]
+    for row in range(rows):
+        if not np.any(scaled[row]):
+            continue  # nothing is turned up, and stays exactly so
+        begin, end, wanted = row * per_row, (row + 1) * per_row, np.float32(amount * lift[0]) * gate[row]
+        own, own_gains = scaled[row : row + 1], gains[row : row + 1]
+        louder = louder_when_filled(spectrum, begin, end, gains[row], floor, level, loudness) - wanted
+        low, high, lowered = min(louder, np.float32(0)), max(louder, np.float32(0)), np.float32(0)
+        for _ in range(ROUNDS):
+            middle = np.float32(0.5) * (low + high)
             for band in range(bands):
-                scaled[row, band] -= mask[band] * louder
-                scaled[row, band] = min(max(scaled[row, band], np.float32(-most)), np.float32(most))
-        write_gains(scaled, below, toward, reach, gains)
+                own[0, band] -= mask[band] * (middle - lowered)
+            lowered = middle
+            write_gains(own, below, toward, reach, own_gains)
+            louder = louder_when_filled(spectrum, begin, end, gains[row], floor, level, loudness) - wanted
+            if louder > np.float32(0):
+                low = middle
+            else:
+                high = middle
+        for band in range(bands):
+            own[0, band] = min(max(own[0, band], np.float32(-most)), np.float32(most))
+        write_gains(own, below, toward, reach, own_gains)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
@@ -138,4 +138,3 @@ def louder_when_filled(spectrum, begin, end, gains, floor, level, loudness):  # 
             before += loudness[k] * there
             after += loudness[k] * (there * smooth * smooth + missing * gain * gain)
     return np.float32(0.5) * np.log(after / before)
-

@@ -20,26 +20,28 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .filling import bandwidth_of, difference, level_of, makeup_of, want
+from .filling import bandwidth_of, level_of, makeup_of, want
 from .phase.streaming import Estimator
 from .stft import Frames
 
 Array = NDArray[np.float32]
 
-METHOD = "rtpghi"
+METHOD = "hybrid"
+"""Iterations on the newest frames, begun from the gradient of the magnitudes; at any look-ahead, none too."""
+
 
 @dataclass
 class Wanted:
-    """The frames that the estimator holds, rings of 1 + lookahead, and what came of the oldest."""
+    """What is asked of the estimator in a frame, and what came of it."""
 
-    spectra: Array
-    """As they came in, (frames, 2, channels, bins)."""
-    knowns: Array
-    """With their gains, and the phase that these give."""
-    weights: Array
-    """How much of the phase is estimated, (frames, channels, bins)."""
+    known: Array
+    """The frame with its gains, and the phase that these give, (2, channels, bins)."""
     magnitude: Array
-    """What is wanted of the newest, (channels, bins)."""
+    """(channels, bins)."""
+    weight: Array
+    """How much of the phase is estimated, (channels, bins)."""
+    waiting: Array
+    """The input's frames that the estimator holds, a ring: (1 + lookahead, 2, channels, bins)."""
     added: Array
     """The estimated frame less the input's, (2, channels, bins)."""
     frames: int = 0
@@ -76,21 +78,25 @@ class Estimated:
         self.level = level_of(frames.window)
         self.wider = bandwidth_of(frames.window) / bandwidth_of(heard.window)
         self.makeup = makeup_of(frames.window, frames.dual, frames.hop_samples)
+        angle = np.random.default_rng(0).uniform(0, 2 * np.pi, (channels, frames.bins))
+        self.scattered = np.stack([np.cos(angle), np.sin(angle)]).astype(np.float32)
+        """Phases to begin with, the same each time: bins that all began at the same one would be a click."""
         self.estimator: Estimator | None = None
         self.reset()
 
     def reset(self) -> None:
         """Back to endless silence."""
-        shape, held = (self.channels, self.frames.bins), 1 + self.lookahead_frames
+        shape = (self.channels, self.frames.bins)
         self.state = Wanted(
-            spectra=np.zeros((held, 2, *shape), np.float32),
-            knowns=np.zeros((held, 2, *shape), np.float32),
-            weights=np.zeros((held, *shape), np.float32),
+            known=np.zeros((2, *shape), np.float32),
             magnitude=np.zeros(shape, np.float32),
+            weight=np.zeros(shape, np.float32),
+            waiting=np.zeros((1 + self.lookahead_frames, 2, *shape), np.float32),
             added=np.zeros((2, *shape), np.float32),
         )
         if self.estimator is not None:
             self.estimator.reset()
+            self.estimator.state.turn[:] = self.scattered
 
     def asked(self, floor: float, estimated: float) -> bool:
         """Whether anything is to be done; what rested long ago begins in silence."""
@@ -108,12 +114,14 @@ class Estimated:
         """
         if self.estimator is None:
             self.estimator = Estimator(self.frames, self.channels, METHOD, self.lookahead_frames)
+            self.estimator.state.turn[:] = self.scattered
         own = self.state
-        newest, oldest = (own.frames % own.spectra.shape[0], (own.frames + 1) % own.spectra.shape[0])
-        known, weight = own.knowns[newest], own.weights[newest]
-        own.spectra[newest] = spectrum
-        want(spectrum, gains, self.level, floor * self.wider, estimated, self.makeup, known, own.magnitude, weight)
+        want(
+            spectrum, gains, self.level, floor * self.wider, estimated, self.makeup, own.known, own.magnitude,
+            own.weight,
+        )  # fmt: skip
+        own.waiting[own.frames % own.waiting.shape[0]] = spectrum
         own.frames += 1
-        played = self.estimator.push(own.magnitude, known, weight)
-        difference(played, own.spectra, own.knowns, own.weights, oldest, own.added)
+        played = self.estimator.push(own.magnitude, own.known, own.weight)
+        np.subtract(played, own.waiting[own.frames % own.waiting.shape[0]], out=own.added)
         return own.added

@@ -57,6 +57,8 @@ class Synthesis:
     added: Array
     gains: Array
     """The gains of a frame whose phase is estimated, complex: (2, rows, bins)."""
+    floors: list[float]
+    """The floors under which the two offsets were settled: an offset is as loud as it should be with its own alone."""
     newest: int = 0
     """Which of the two responses is the newest."""
     age: int = 0
@@ -87,7 +89,10 @@ class Live:
         self.work = scratch(self.size)
         self.end = place.frames.window_samples + place.phase_lookahead_frames * self.hop
         self.estimated = Estimated(
-            Frames(self.size, self.hop, "asymmetric"), place.frames, place.channels, place.phase_lookahead_frames
+            Frames(self.size, self.hop, "asymmetric"),
+            place.frames,
+            place.channels,
+            place.phase_lookahead_frames,
         )
         self.reset()
 
@@ -98,7 +103,7 @@ class Live:
 
     @staticmethod
     def latency_of(frames: Frames, lookahead_frames: int, phase_lookahead_frames: int, sample_rate: float) -> int:
-        """The synthesis window, one of the model's hops for each frame of look-ahead, and the player's own for phase."""
+        """The synthesis window, a hop of the model's for each frame of look-ahead, and the player's own for phase."""
         hop = Live.hop_of(frames, sample_rate)
         return live_latency(OVERLAP * hop + phase_lookahead_frames * hop, frames.hop_samples, lookahead_frames)
 
@@ -120,6 +125,7 @@ class Live:
             dry=np.zeros((channels, self.hop), np.float32),
             added=np.zeros((channels, self.hop), np.float32),
             gains=np.zeros((2, self.place.rows, bins), np.float32),
+            floors=[0.0, 0.0],
         )
         self.estimated.reset()
 
@@ -135,6 +141,7 @@ class Live:
         """Glide to the gains of the new offset."""
         own = self.state
         own.newest, own.age = 1 - own.newest, 0
+        own.floors[own.newest] = state.floor.now
         own.adds[own.newest] = self.phase.respond(state.offset, own.response[own.newest])
 
     def play(self, state: State) -> None:
@@ -143,12 +150,13 @@ class Live:
         own.hops += 1
         own.age = min(own.age + 1, self.glide_hops)
         weight, end = own.age / self.glide_hops, self.end
-        if self.estimated.asked(state.floor.now, state.estimated.now):
+        floor = own.floors[1 - own.newest] + weight * (own.floors[own.newest] - own.floors[1 - own.newest])
+        if self.estimated.asked(floor, state.estimated.now):
             hear(
                 state.line, end, self.analysis, self.plan.twiddle, self.plan.untangle, self.work, own.response,
                 own.newest, weight, self.range, self.loudness, own.spectrum, own.gains,
             )  # fmt: skip
-            added = self.estimated.add(own.spectrum, own.gains, state.floor.now, state.estimated.now)
+            added = self.estimated.add(own.spectrum, own.gains, floor, state.estimated.now)
             overlap_add(added, self.synthesis, self.plan.twiddle, self.plan.untangle, self.work, own.overlap)
         else:
             add_by_gain(

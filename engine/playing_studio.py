@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .effect import Block
 from .fft import FASTMATH
-from .guard import guard
+from .guard import MOVE_SECONDS, guard, judge, swell, weigh
 from .playing import Place, mean_decay
 from .playing_estimated import Estimated
 from .rates import studio_latency
@@ -48,6 +48,7 @@ class Studio:
         self.waited_samples = (place.lookahead_frames + place.phase_lookahead_frames) * self.hop
         self.estimated = Estimated(self.frames, self.frames, place.channels, place.phase_lookahead_frames)
         self.keep = mean_decay(self.hop, place.sample_rate)
+        self.most = self.hop / place.sample_rate / MOVE_SECONDS
         self.reset()
 
     @staticmethod
@@ -87,9 +88,15 @@ class Studio:
         oldest = state.spectra[state.hops % state.spectra.shape[0]]
         if self.estimated.asked(state.floor.now, state.estimated.now):
             own.response[0] = state.gains
-            own.wet[:] = self.estimated.add(oldest, own.response, state.floor.now, state.estimated.now)
-        else:
-            add_by_gain(oldest, state.gains, own.wet)
+            play_turned(
+                self.estimated.add(oldest, own.response, state.floor.now, state.estimated.now), own.overlap,
+                self.frames.dual, plan.twiddle, plan.untangle, state.work, state.line, own.dry, own.added,
+                state.hops * self.hop - self.latency, guarded.sections, guarded.pole, self.keep, self.most,
+                guarded.filters, guarded.dc, guarded.powers, guarded.energy, guarded.gain, guarded.muted_samples,
+                guarded.held_hops,
+            )  # fmt: skip
+            return
+        add_by_gain(oldest, state.gains, own.wet)
         play(
             own.wet, own.overlap, self.frames.dual, plan.twiddle, plan.untangle, state.work, state.line, own.dry,
             own.added, state.hops * self.hop - self.latency, guarded.sections, guarded.pole, self.keep,
@@ -110,6 +117,32 @@ def add_by_gain(spectrum, gains, wet):  # type: ignore[no-untyped-def]
             wet[1, channel, k] = spectrum[1, channel, k] * extra
 
 
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+def hand_over(wet, overlap, dual, twiddle, untangle, work, line, dry, added, played):  # type: ignore[no-untyped-def]
+    """Add the frame `wet`; write the next hop of dry sound, and of what is added."""
+    synthesise(wet, overlap, added, dual, twiddle, untangle, work)
+    for channel in range(line.shape[0]):
+        for n in range(dry.shape[1]):
+            dry[channel, n] = line[channel, n]
+            if played + n < 0:
+                added[channel, n] = np.float32(0)
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def play_turned(  # type: ignore[no-untyped-def]
+    wet, overlap, dual, twiddle, untangle, work, line, dry, added, played, sections, pole, keep, most, filters, dc,
+    powers, energy, gain, muted_samples, held_hops,
+):  # fmt: skip
+    """As `play`, where what is added has a phase of its own: half of it may be too quiet, and all of it not."""
+    hand_over(wet, overlap, dual, twiddle, untangle, work, line, dry, added, played)
+    powers[0] = 0.0
+    for channel in range(line.shape[0]):
+        weigh(dry[channel], added[channel], sections, pole, filters[channel], dc[channel], powers[0], muted_samples)
+    start = gain[0]
+    judge(powers[0], dry.shape[1], keep, most, filters, dc, energy, gain, held_hops)
+    swell(added, start, gain[0], max(1, dry.shape[1] // 8))
+
+
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
 def play(  # type: ignore[no-untyped-def]
     wet, overlap, dual, twiddle, untangle, work, line, dry, added, played, sections, pole, keep, filters, dc, powers,
@@ -119,10 +152,5 @@ def play(  # type: ignore[no-untyped-def]
 
     `played` is the place in the signal of the first sample of that hop: nothing sounds before sample 0.
     """
-    synthesise(wet, overlap, added, dual, twiddle, untangle, work)
-    for channel in range(line.shape[0]):
-        for n in range(dry.shape[1]):
-            dry[channel, n] = line[channel, n]
-            if played + n < 0:
-                added[channel, n] = np.float32(0)
+    hand_over(wet, overlap, dual, twiddle, untangle, work, line, dry, added, played)
     guard(dry, added, sections, pole, keep, filters, dc, powers, energy, guard_gain, muted_samples, held_hops)

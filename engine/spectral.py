@@ -104,7 +104,7 @@ class SpectralEffect(Effect, family=True):
     fill = Fill(0.0, 0.0, 1.0, doc="Scale of a floor under what is turned up: what gain cannot reach is filled in.")
     fill_floor_db = Number(40.0, 0.0, 96.0, unit="dB", doc="That floor, so far under the level of the frame.")
     phase_lookahead_frames = Count(
-        0, low=0, high=8, fixed=True, doc="Later frames that an estimated phase waits for; adds latency."
+        0, low=0, high=4, fixed=True, doc="Later frames that an estimated phase waits for; adds latency."
     )
     link = Switch(True, fixed=True, doc="All channels share one offset; else each has its own, at one loudness.")
     freeze = Switch(False, doc="Hold the offset as it is now.")

@@ -70,7 +70,9 @@ class SpectralStream:
         self.seen_target: str | None = None
         self.seen_bands: tuple[float, ...] | None = None
         self.reset()
-        # One hop before the first makes sure that every kernel is compiled and every page of memory is there.
+        # One hop before the first makes sure that every kernel is compiled and every page of memory is there; those of
+        # fill and phase too, which may be turned on in the middle of a performance.
+        self.state.floor.now = self.state.estimated.now = 1.0
         self.process(np.zeros((channels, 1), np.float32))
         for _ in range(self.plays_per_hop):
             self._play()

@@ -1,0 +1,98 @@
+"""What `fill` gives that gain cannot, on recordings, analysed afresh.
+
+Of the energy that is wanted of the bands that gain alone leaves under half of it: what gain gives, what is there with
+fill, and what that does to the loudness and to the target. Run with `python bench/fill.py FOLDER` (a folder of
+recordings); without one, the demo recording is used. With `--pictures FOLDER`, before and after are drawn (matplotlib).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from pedalboard.io import AudioFile
+from report import report
+
+from dreampedal import Dream
+from dreampedal.engine import measure
+from dreampedal.engine.measure_fill import filled, magnitudes
+from dreampedal.presets import demo_recording
+
+SECONDS = 4
+TARGETS = ("class:flute", "conv3")
+
+Recording = tuple[NDArray[np.float32], float]
+
+
+def measured(name: str, audio: NDArray[np.float32], rate: float, mode: str, target: str) -> dict[str, object]:
+    """One row: a recording and a target, with and without fill."""
+    effect, plain = Dream(mode=mode, target=target, fill=1.0), Dream(mode=mode, target=target)
+    found = filled(effect, audio, rate)
+
+    def heard(wet: NDArray[np.float32]) -> float:
+        return measure.heard(effect, measure.matched(wet, audio, rate), rate)
+
+    return {
+        "recording": name,
+        "target": target,
+        "mode": mode,
+        "short %": 100 * found.short,
+        "by gain %": 100 * found.by_gain,
+        "there %": 100 * found.there,
+        "loudness dB": measure.loudness_db(found.wet, rate) - measure.loudness_db(audio, rate),
+        "heard dry": heard(audio),
+        "by gain": heard(plain(audio, rate)),
+        "filled": heard(found.wet),
+    }
+
+
+def draw(folder: Path, name: str, audio: NDArray[np.float32], rate: float) -> None:
+    """The recording, the dream by gain alone, and the dream with fill, as spectrograms side by side."""
+    from matplotlib.figure import Figure
+
+    effect = Dream(target=TARGETS[0])
+    sounds = {
+        "dry": audio,
+        "by gain alone": effect(audio, rate),
+        "fill = 1": Dream(target=TARGETS[0], fill=1.0)(audio, rate),
+    }
+    figure = Figure(figsize=(16, 5), layout="constrained")
+    for axes, (title, sound) in zip(figure.subplots(1, 3, sharey=True), sounds.items(), strict=True):
+        level = 20 * np.log10(np.maximum(magnitudes(effect.frames_at(rate), sound), 1e-6)).T
+        extent = (0, audio.shape[1] / rate, 0, rate / 2000)
+        image = axes.imshow(level, origin="lower", aspect="auto", extent=extent, vmin=-60, vmax=40, cmap="magma")
+        axes.set(title=f"{name}: {title}", xlabel="s", ylabel="kHz", ylim=(0, 12))
+    figure.colorbar(image, label="dB")
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / f"fill_{name}.png", dpi=80)
+
+
+def recordings(folder: Path | None) -> dict[str, Recording]:
+    """The first seconds of each, one channel."""
+    if folder is None:
+        audio, rate = demo_recording()
+        return {"demo": (np.ascontiguousarray(audio[:1, : SECONDS * int(rate)]), rate)}
+    found = {}
+    for path in sorted(folder.glob("*.flac")):
+        with AudioFile(str(path)) as file:
+            found[path.stem] = (np.ascontiguousarray(file.read(SECONDS * int(file.samplerate))[:1]), file.samplerate)
+    return found
+
+
+def main() -> None:
+    words = sys.argv[1:]
+    pictures = Path(words.pop(words.index("--pictures") + 1)) if "--pictures" in words else None
+    folders = [Path(word) for word in words if not word.startswith("--")]
+    heard = recordings(folders[0] if folders else None)
+    cases = [(name, mode, target) for mode in ("studio", "live") for target in TARGETS for name in heard]
+    rows = [measured(name, *heard[name], mode, target) for name, mode, target in cases]
+    report("fill", rows)
+    if pictures:
+        for name, (audio, rate) in heard.items():
+            draw(pictures, name, audio, rate)
+
+
+if __name__ == "__main__":
+    main()
