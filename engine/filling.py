@@ -19,7 +19,7 @@ def level_of(window: NDArray[np.float32]) -> float:
     >>> n = np.arange(2048)
     >>> window = 0.5 - 0.5 * np.cos(2 * np.pi * n / 2048)
     >>> magnitude = abs(np.fft.rfft(window * np.sin(2 * np.pi * n / 32)))
-    >>> round(level_of(window) * np.sqrt(np.sum(magnitude**2)) / magnitude.max(), 3)
+    >>> round(float(level_of(window) * np.sqrt(np.sum(magnitude**2)) / magnitude.max()), 3)
     1.0
     """
     squares = float(np.sum(np.square(window, dtype=np.float64)))
