@@ -20,11 +20,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
-from numba import carray, njit, types
+from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
 from ..ceiling import RELEASE_SECONDS
@@ -167,7 +169,7 @@ def join_curve(sample_rate: float) -> NDArray[np.float32]:
     return np.asarray(0.5 + 0.5 * np.cos(np.pi * np.arange(1, size + 1) / size), np.float32)
 
 
-@intrinsic
+@cast(Any, intrinsic)
 def pointer(typing_context, address):  # type: ignore[no-untyped-def]
     """The pointer that an integer is."""
 
