@@ -29,6 +29,9 @@ from .rates import at_rate
 from .spectral_stream import PLAYERS, SMOOTHING_SECONDS, SpectralStream
 from .stft import Frames
 
+PLAYED_BY = {"studio": "window", "live": "synthesis window", "instant": "filter"}
+"""What of each mode takes its time."""
+
 
 class TargetText(Text):
     """A target, refused where the effect's model does not have what it names."""
@@ -143,6 +146,12 @@ class SpectralEffect(Effect, family=True):
         return PLAYERS[self.mode].latency_of(
             self.frames_at(sample_rate), self.lookahead_frames, self.phase_lookahead_frames, sample_rate
         )
+
+    def latency_parts(self, sample_rate: float) -> list[tuple[str, int]]:
+        """What `latency_at` is made of, as names and samples: how the mode plays, and what it looks ahead."""
+        waited = self.lookahead_frames * self.frames_at(sample_rate).hop_samples
+        own = PLAYED_BY[self.mode], self.latency_at(sample_rate) - waited
+        return [own, ("look-ahead", waited)] if waited else [own]
 
     def frames_at(self, sample_rate: float) -> Frames:
         """The model's frames at `sample_rate` Hz."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from typing import Any
 
@@ -21,7 +20,7 @@ UNBELIEVABLE_SECONDS = 10.0
 
 
 class Connection:
-    """Opened on an input and an output device. `wake` is a locked lock that each callback releases.
+    """Opened on an input and an output device.
 
     With `adapted`, PortAudio makes blocks of the size that we want of those that the device has, at one block more.
     """
@@ -29,14 +28,13 @@ class Connection:
     def __init__(
         self,
         exchange: Exchange,
-        wake: threading.Lock,
         devices: tuple[Device, Device],
         columns: tuple[int, int],
         adapted: bool = False,
     ) -> None:
         sounddevice = portaudio.portaudio()
         exchange.warm()
-        self._exchange, self._wake = exchange, wake
+        self._exchange = exchange
         self._ended = False
         self.resized = False
         """Whether it ended because blocks of another size came: then it has to be opened as `adapted`."""
@@ -89,8 +87,6 @@ class Connection:
         self._exchange.swap(indata, outdata, time.perf_counter())
         if status:
             self._xrun(status)
-        if self._wake.locked():
-            self._wake.release()
 
     def _xrun(self, status: Any) -> None:
         if status.input_overflow or status.input_underflow:

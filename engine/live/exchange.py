@@ -20,11 +20,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Any, cast
 
 import numpy as np
-from numba import carray, njit, types
+from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
+from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
 from ..ceiling import RELEASE_SECONDS
@@ -39,7 +41,7 @@ EVENTS = 4096
 LATE, PANICKED, RESUMED, HELD_BACK, INPUT_LOST, OUTPUT_LOST = range(6)
 """What is noted, each with its block: a late block, panic, its end, the ceiling, xruns of the device on each side."""
 
-MUTED, LATE_BLOCKS, CEILING_BLOCKS, INPUT_XRUNS, OUTPUT_XRUNS, NOTED = range(6)
+MUTED, LATE_BLOCKS, CEILING_BLOCKS, INPUT_XRUNS, OUTPUT_XRUNS, NOTED, CAPTURED = range(7)
 """Places in `counts`."""
 
 
@@ -90,9 +92,7 @@ class Exchange:
         self.ready = np.full(self.slots, -1, np.int64)
         self.arrivals = np.zeros(self.slots)
         """When each block came, as the caller of `swap` tells, in seconds."""
-        self.captured = 0
-        """Blocks that came in."""
-        self.counts = np.zeros(6, np.int64)
+        self.counts = np.zeros(7, np.int64)
         self.events = np.zeros((EVENTS, 2), np.int64)
         self.peaks = np.zeros((2, channels), np.float32)
         """Largest input and output sample of each channel since someone set them to 0."""
@@ -107,11 +107,16 @@ class Exchange:
         self._limits = np.array([10 ** (ceiling_db / 20), release, 1 / (PANIC_SECONDS * sample_rate)])
         arrays = (
             self.inputs, self.outputs, self.heard, self.ready, self.counts, self.events, self.peaks, self.panic,
-            self._memory, self._place, self._gains, self._join, self._limits,
+            self._memory, self._place, self._gains, self._join, self._limits, self.arrivals,
         )  # fmt: skip
         sizes = [channels, self.inputs.shape[1], self.slots, self._join.size, buffer_blocks, self.latency]
         self._table = np.array([*sizes, *(array.ctypes.data for array in arrays)], np.int64)
         """Sizes, and where each array is: the callback hands one array over, not one each."""
+
+    @property
+    def captured(self) -> int:
+        """Blocks that came in."""
+        return int(self.counts[CAPTURED])
 
     @staticmethod
     def warm() -> None:
@@ -122,10 +127,7 @@ class Exchange:
 
     def swap(self, indata: NDArray[np.float32], outdata: NDArray[np.float32], now: float = 0.0) -> None:
         """One callback: take a block in and give one out, both (samples, channels of the device), C-contiguous."""
-        block = self.captured
-        self.arrivals[block % self.slots] = now
-        swap(indata, outdata, block, self._table)
-        self.captured = block + 1
+        swap(indata, outdata, now, self._table)
 
     def xrun(self, kind: int) -> None:
         """The device lost samples: `INPUT_LOST` or `OUTPUT_LOST`, before the block that comes next."""
@@ -167,7 +169,7 @@ def join_curve(sample_rate: float) -> NDArray[np.float32]:
     return np.asarray(0.5 + 0.5 * np.cos(np.pi * np.arange(1, size + 1) / size), np.float32)
 
 
-@intrinsic
+@cast(Any, intrinsic)
 def pointer(typing_context, address):  # type: ignore[no-untyped-def]
     """The pointer that an integer is."""
 
@@ -179,8 +181,11 @@ def pointer(typing_context, address):  # type: ignore[no-untyped-def]
 
 # It keeps the interpreter's lock: to give it up and to wait for it again would cost more than these few microseconds.
 @njit(cache=True)
-def swap(indata, outdata, block, table):  # type: ignore[no-untyped-def]
+def swap(indata, outdata, now, table):  # type: ignore[no-untyped-def]
     """`exchange` on the arrays of a table: to unpack so many arguments takes longer than to play a block."""
+    counts = carray(pointer(table[10]), (7,), np.int64)
+    block = counts[CAPTURED]
+    carray(pointer(table[19]), (table[2],), np.float64)[block % table[2]] = now
     channels, ring, slots, fade, buffer_blocks, latency = table[0], table[1], table[2], table[3], table[4], table[5]
     exchange(
         indata, outdata, block, buffer_blocks, latency,
@@ -188,7 +193,7 @@ def swap(indata, outdata, block, table):  # type: ignore[no-untyped-def]
         carray(pointer(table[7]), (channels, ring), np.float32),
         carray(pointer(table[8]), (channels, ring), np.float32),
         carray(pointer(table[9]), (slots,), np.int64),
-        carray(pointer(table[10]), (6,), np.int64),
+        counts,
         carray(pointer(table[11]), (EVENTS, 2), np.int64),
         carray(pointer(table[12]), (2, channels), np.float32),
         carray(pointer(table[13]), (1,), np.int64),
@@ -198,6 +203,7 @@ def swap(indata, outdata, block, table):  # type: ignore[no-untyped-def]
         carray(pointer(table[17]), (fade,), np.float32),
         carray(pointer(table[18]), (3,), np.float64),
     )  # fmt: skip
+    counts[CAPTURED] = block + 1
 
 
 @njit(cache=True, forceinline=True)

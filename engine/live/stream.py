@@ -2,7 +2,7 @@
 
     device -> callback -> rings -> worker -> board -> rings -> callback -> device
 
-The callback moves one block each way and wakes the worker. Everything slow happens elsewhere: boards are made ready on
+The callback moves one block each way. Everything slow happens elsewhere: a worker plays, boards are made ready on
 a thread of their own, a take is written by another, and a monitor opens the device again when it comes back.
 """
 
@@ -344,7 +344,7 @@ class LiveStream:
 
     def _connected(self) -> Connection:
         devices_used = (self.input, self.output)
-        return Connection(self.exchange, self.worker.wake, devices_used, self._columns, self._adapted)
+        return Connection(self.exchange, devices_used, self._columns, self._adapted)
 
     def _header(self) -> Header:
         """What the take is played through."""

@@ -7,7 +7,6 @@ remembers goes on unbroken. Only a worker that is behind by most of the ring lea
 
 from __future__ import annotations
 
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
@@ -25,6 +24,12 @@ from .mirror import Mirror
 from .player import Player
 from .player import Program as Prepared
 from .take import Changed, Held, Skipped
+
+STEP_SECONDS = 0.0002
+"""Between two looks for a block that is due."""
+
+IDLE_SECONDS, IDLE_STEP_SECONDS = 1.0, 0.01
+"""Without a block for so long, the device is gone or has not begun, and looks are further apart."""
 
 LOADS = 1 << 18
 """Blocks whose time is remembered: 700 s at 128 samples and 48 kHz."""
@@ -56,9 +61,6 @@ class Worker:
         self.ask_program, self.ask_set, self.ask_board = ask_program, ask_set, ask_board
         self.requests: deque[Bypass | Prepared] = deque()
         """What other threads want at the next block."""
-        self.wake = threading.Lock()
-        """Released by the callback as a signal that never blocks it; only the worker waits for it."""
-        self.wake.acquire()
         self.done = 0
         self.held_hops = self.skipped_blocks = 0
         self.loads = np.zeros(LOADS)
@@ -84,10 +86,23 @@ class Worker:
         """Play until `stopping`."""
         try:
             while not self.stopping:
-                self.wake.acquire(timeout=0.1)
                 self.catch_up()
+                time.sleep(self._until_next(time.perf_counter()))
         except BaseException as error:  # the callback goes on with the dry sound, and the report tells why
             self.trouble = error
+
+    def _until_next(self, now: float) -> float:
+        """How long to sleep, in seconds: until the next block is due, and then in small steps until it is there.
+
+        A signal from the callback would wake us sooner, but to wake a thread takes a system call, and that takes
+        longer than everything else that the callback does.
+        """
+        exchange = self.exchange
+        period = exchange.block_size / exchange.sample_rate
+        due = exchange.arrivals[(exchange.captured - 1) % exchange.slots] + period - now
+        if due < -IDLE_SECONDS:
+            return IDLE_STEP_SECONDS
+        return float(max(due, min(STEP_SECONDS, period / 8)))
 
     def catch_up(self) -> None:
         """Play every block that was captured by now."""
@@ -119,14 +134,18 @@ class Worker:
         if not self._edited and mirror.is_stale():
             self._edited = True
             self.ask_board()
+        boards: list[Prepared] = []
         for _ in range(len(self.requests)):
             request = self.requests.popleft()
             if isinstance(request, Prepared):
-                if self.player.coming or mirror is not self.player.newest.mirror:
-                    self.requests.append(request)  # one fade after the other
-                    continue
-                mirror = request.mirror
-            cuts.append((start, request))
+                boards.append(request)
+            else:
+                cuts.append((start, request))
+        if boards and self.player.coming:
+            self.requests.append(boards[-1])  # one fade after the other, and of those that wait the newest
+        elif boards:
+            cuts.append((start, boards[-1]))
+            mirror = boards[-1].mirror
         size, rate = self.exchange.block_size, self.exchange.sample_rate
         arrival = self.exchange.arrivals[block % self.exchange.slots]
         for seconds, message in self.midi.take(arrival):

@@ -5,7 +5,6 @@ Four minutes' worth in the suite; `make soak` plays eight hours' worth (SOAK_HOU
 
 import os
 import sys
-import threading
 from pathlib import Path
 
 import numpy as np
@@ -67,7 +66,7 @@ class Stage(Connection):
     """The callback of a stream on a device that this test plays."""
 
     def __init__(self, exchange):
-        self._exchange, self._wake = exchange, threading.Lock()
+        self._exchange = exchange
         self._opened, self._ended = None, False
 
 
