@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
@@ -23,7 +24,7 @@ def level_of(window: NDArray[np.float32]) -> float:
     1.0
     """
     squares = float(np.sum(np.square(window, dtype=np.float64)))
-    return float(np.sum(window, dtype=np.float64)) / np.sqrt(window.size * squares)
+    return float(np.sum(window, dtype=np.float64)) / math.sqrt(window.size * squares)
 
 
 def bandwidth_of(window: NDArray[np.float32]) -> float:

@@ -50,7 +50,7 @@ def filled(effect: SpectralEffect, audio: NDArray[np.float32], sample_rate: floa
         return np.array(rows, np.float64)
 
     wanted, by_gain, there = energy(np.maximum(dry, floor) * gains), energy(dry * gains), energy(out)
-    short = binary_opening(by_gain < 0.5 * wanted, np.ones((1, LASTING_FRAMES)))
+    short = binary_opening(by_gain < 0.5 * wanted, np.ones((1, LASTING_FRAMES), np.bool_))
     whole = max(float(wanted[short].sum()), 1e-30)
     return Filled(wet, float(short.mean()), float(by_gain[short].sum()) / whole, float(there[short].sum()) / whole)
 

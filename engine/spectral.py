@@ -149,9 +149,12 @@ class SpectralEffect(Effect, family=True):
 
     def latency_parts(self, sample_rate: float) -> list[tuple[str, int]]:
         """What `latency_at` is made of, as names and samples: how the mode plays, and what it looks ahead."""
-        waited = self.lookahead_frames * self.frames_at(sample_rate).hop_samples
-        own = PLAYED_BY[self.mode], self.latency_at(sample_rate) - waited
-        return [own, ("look-ahead", waited)] if waited else [own]
+        frames, latency_of = self.frames_at(sample_rate), PLAYERS[self.mode].latency_of
+        waited = self.lookahead_frames * frames.hop_samples
+        estimated = self.latency_at(sample_rate) - latency_of(frames, self.lookahead_frames, 0, sample_rate)
+        own = PLAYED_BY[self.mode], self.latency_at(sample_rate) - waited - estimated
+        waits = [("look-ahead", waited), ("phase", estimated)]
+        return [own, *(part for part in waits if part[1])]
 
     def frames_at(self, sample_rate: float) -> Frames:
         """The model's frames at `sample_rate` Hz."""

@@ -72,10 +72,11 @@ class SpectralStream:
         self.reset()
         # One hop before the first makes sure that every kernel is compiled and every page of memory is there; those of
         # fill and phase too, which may be turned on in the middle of a performance.
-        self.state.floor.now = self.state.estimated.now = 1.0
         self.process(np.zeros((channels, 1), np.float32))
-        for _ in range(self.plays_per_hop):
-            self._play()
+        for share in (0.0, 1.0):
+            self.state.floor.now = self.state.estimated.now = share
+            for _ in range(self.plays_per_hop):
+                self._play()
         self.reset()
 
     def reset(self) -> None:

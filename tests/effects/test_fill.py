@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from numba.core.dispatcher import Dispatcher
 
 from dreampedal.effects import Amplify, Dream
 from dreampedal.engine import measure
@@ -246,3 +247,19 @@ def test_instant_has_no_frames_to_fill():
 def test_bad_values_are_named(values, message):
     with pytest.raises(ValueError, match=message):
         Dream(**values)
+
+
+@pytest.mark.parametrize("mode", ["studio", "live", "instant"])
+def test_a_new_stream_has_compiled_all_that_it_may_play(mode, monkeypatch):
+    effect = Dream(target="class:flute", mode=mode)
+    stream = effect.stream(48_000, 2, 128)
+    compiled = []
+    monkeypatch.setattr(Dispatcher, "compile", lambda self, _: compiled.append(self.py_func.__name__))
+    chance = np.random.default_rng(0)
+    for block in range(60):
+        if block == 20 and mode != "instant":
+            effect.fill = 0.5
+        if block == 40 and mode != "instant":
+            effect.phase = "estimate"
+        stream.process(chance.uniform(-0.1, 0.1, (2, 128)).astype(np.float32))
+    assert compiled == []

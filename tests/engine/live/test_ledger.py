@@ -38,3 +38,9 @@ def test_parallel_paths_count_by_the_slowest_and_what_is_reserved_is_said():
 def test_instant_has_a_row_of_nothing():
     found = rows(Board([Dream(mode="instant")]))
     assert [(row.name, row.samples) for row in found.rows[2:-1]] == [("filter", 0)]
+
+
+def test_an_estimated_phase_that_waits_has_a_row():
+    board = Board([Dream(mode="live", phase_lookahead_frames=2, lookahead_frames=1)])
+    found = [(row.name, row.samples) for row in rows(board).rows[2:-1]]
+    assert found == [("synthesis window", 256), ("look-ahead", 512), ("phase", 128)]
