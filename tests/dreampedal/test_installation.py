@@ -73,7 +73,7 @@ def test_every_dependency_is_pinned():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     pins = {line.partition("==")[0].lower() for line in (ROOT / "constraints.txt").read_text().splitlines()}
     for requirement in chain(project["dependencies"], *project["optional-dependencies"].values()):
-        name = re.match(r"[\w-]+", requirement)[0].replace("-", "_")
+        name = re.match(r"[\w-]+", requirement)[0].replace("-", "_").lower()
         assert name in {pin.replace("-", "_") for pin in pins}, requirement
     assert "torch==2.13.0" in (ROOT / "constraints.txt").read_text().splitlines()
 

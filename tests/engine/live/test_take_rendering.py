@@ -188,7 +188,7 @@ def test_a_master_with_more_steps_and_another_latency(clip, tmp_path):
     folder, _ = Performance(dream(), audio, rate, changes, held=0.5).recorded(tmp_path)
 
     def better(text):
-        return build(text.replace("lookahead_frames = 0", "lookahead_frames = 2").replace("steps = 4", "steps = 8"))
+        return build(text.replace("\nlookahead_frames = 0", "\nlookahead_frames = 2").replace("steps = 4", "steps = 8"))
 
     found, rendering = rendered(
         folder, build=better, master=True, overridden=lambda path, name, effect: name == "steps"
