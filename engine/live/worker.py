@@ -28,8 +28,8 @@ from .take import Changed, Held, Skipped
 STEP_SECONDS = 0.0002
 """Between two looks for a block that is due."""
 
-IDLE_SECONDS, IDLE_STEP_SECONDS = 1.0, 0.01
-"""Without a block for so long, the device is gone or has not begun, and looks are further apart."""
+IDLE_SECONDS = 1.0
+"""Without a block for so long, the device is gone or has not begun, and looks are a quarter of a block apart."""
 
 LOADS = 1 << 18
 """Blocks whose time is remembered: 700 s at 128 samples and 48 kHz."""
@@ -101,7 +101,7 @@ class Worker:
         period = exchange.block_size / exchange.sample_rate
         due = exchange.arrivals[(exchange.captured - 1) % exchange.slots] + period - now
         if due < -IDLE_SECONDS:
-            return IDLE_STEP_SECONDS
+            return float(period / 4)  # no longer: the first block must not be late
         return float(max(due, min(STEP_SECONDS, period / 8)))
 
     def catch_up(self) -> None:

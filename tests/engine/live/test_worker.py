@@ -208,3 +208,13 @@ def test_a_report_sees_the_last_blocks_only(audio):
     desk.play(audio[:, : SIZE * 10])
     loads = desk.worker.last(desk.worker.loads)
     assert loads.shape == (10,) and (loads > 0).all()
+
+
+@pytest.mark.parametrize("size", [32, 128, 1024])
+def test_the_worker_never_sleeps_through_a_block_that_may_come(audio, size):
+    desk, period = Desk(Board(), block_size=size), size / 48_000
+    assert desk.worker._until_next(1000.0) < period / 2  # nothing came yet: the first may come at once
+    desk.give(audio[:, :size], now=1000.0)
+    assert desk.worker._until_next(1000.0) == pytest.approx(period)
+    for late in (0.0, 0.001, 0.5, 2.0, 3600.0):
+        assert 0 < desk.worker._until_next(1000.0 + period + late) < period / 2
