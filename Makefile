@@ -7,7 +7,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := PYTHONWARNINGS=ignore $(PIP) install --quiet --constraint constraints.txt
 # One installation serves type checks and import checks; neither follows the folders of an editable one.
 CHECKED := build/check
-PACKAGES := dreampedal engine engine/live engine/phase effects export presets
+PACKAGES := dreampedal engine engine/live engine/phase effects export export/fit export/judge export/musicnn export/sets export/write export/zoo presets
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types imports unit live-server soak train-notes bench clean

@@ -1,0 +1,1 @@
+"""Training and search: from batches to weights that are measured and kept."""
