@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .interface import inputs, sizes
 from .manifest import OWN_CHAINS, ModelError
-from .structure import inputs, sizes
 
 if TYPE_CHECKING:
     from .model import Model

@@ -1,12 +1,14 @@
 """The manifest: what a model says of itself, as JSON in the metadata of its ONNX file.
 
 Everything that the engine and a user need to know is declared here, so that no file lies beside a model and nothing is
-guessed from its graph. `engine.structure` checks that graph and manifest agree.
+guessed from its graph. `engine.structure` checks that graph and manifest agree. `Manifest` is that of a model that
+dreams on bands; those of networks on whole clips are in `engine.clip_manifest`, which reads them all.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, LiteralString
+from collections.abc import Sequence
+from typing import Annotated, Literal, LiteralString, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
 from pydantic_core import PydanticCustomError
@@ -101,7 +103,7 @@ class Manifest(Strict):
     format: Literal[1] = 1
     name: Label
     version: str
-    kind: Literal["ascent", "student", "waveform", "classifier"] = "ascent"
+    kind: Literal["ascent", "student"] = "ascent"
     runs_on: Literal["columns", "window"] = "columns"
     sample_rates: Annotated[tuple[Positive, ...], Field(min_length=1)]
     """Rates heard in training, in Hz."""
@@ -138,11 +140,7 @@ class Manifest(Strict):
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Manifest:
-        names = [layer.name for layer in self.layers]
-        if len(set(names)) != len(names) or "class" in names:
-            raise ValueError(f"layers {', '.join(names)}: names must differ, and 'class' is no name of a layer")
-        if len(set(self.classes)) != len(self.classes):
-            raise ValueError("classes: names must differ")
+        require_distinct(self.layers, self.classes)
         for field in ("mean", "std"):
             if (found := len(getattr(self.normalisation, field))) != self.bands.count:
                 raise ValueError(f"normalisation.{field} has {found} values for {self.bands.count} bands")
@@ -151,10 +149,22 @@ class Manifest(Strict):
         return self
 
 
-def read_manifest(file: object, text: str) -> Manifest:
-    """The manifest in `text`, found in `file`; a ModelError that names the first field that is wrong."""
+def require_distinct(layers: Sequence[Layer], classes: Sequence[str]) -> None:
+    """A ValueError where two layers or two classes share a name, or a layer has that of the classes."""
+    names = [layer.name for layer in layers]
+    if len(set(names)) != len(names) or "class" in names:
+        raise ValueError(f"layers {', '.join(names)}: names must differ, and 'class' is no name of a layer")
+    if len(set(classes)) != len(classes):
+        raise ValueError("classes: names must differ")
+
+
+Declared = TypeVar("Declared", bound=Strict)
+
+
+def read_as(shape: type[Declared], file: object, text: str) -> Declared:
+    """The declared data in `text`, found in `file`; a ModelError that names the first field that is wrong."""
     try:
-        return Manifest.model_validate_json(text)
+        return shape.model_validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(("manifest", *(str(part) for part in first["loc"])))

@@ -45,9 +45,9 @@ class Model:
             ModelError: that names the file, the field, what was found and what was expected.
             DeviceError: if "cuda" is asked for and not there.
         """
-        from .structure import read_model
+        from .structure import read_ascent_model
 
-        return cls(Path(path), *read_model(path), device)
+        return cls(Path(path), *read_ascent_model(path), device)
 
     def ascent(self, channels: int = 1, steps: int = 4, columns: int = 1, device: str | None = None) -> Ascent:
         """A new ascent, warm, in the state of endless silence.

@@ -12,7 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .manifest import METADATA_KEY, OWN_CHAINS, Manifest, ModelError, read_manifest
+from .clip_manifest import AnyManifest, read_manifest
+from .interface import Shape, inputs, outputs
+from .manifest import METADATA_KEY, Manifest, ModelError
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, ValueInfoProto
@@ -24,16 +26,17 @@ MAX_NODES = 100_000
 
 OPERATORS = frozenset(
     {
-        "Add", "AveragePool", "Cast", "Clip", "Concat", "Conv", "ConvTranspose", "Elu", "Equal", "Expand", "Gather",
-        "Gemm", "Greater", "HardSigmoid", "Identity", "LeakyRelu", "MatMul", "MaxPool", "Mul", "Neg",
-        "RMSNormalization", "Range", "ReduceMean", "Relu", "Reshape", "ScatterElements", "Shape", "Sign", "Slice",
-        "Sub", "Transpose", "Unsqueeze", "Where",
+        "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "ConvTranspose", "Div", "Elu",
+        "Equal", "Expand", "Flatten", "Gather", "Gemm", "GlobalAveragePool", "Greater", "HardSigmoid", "Identity",
+        "LSTM", "LeakyRelu", "MatMul", "Max", "MaxPool", "Mul", "Neg", "Pad", "RMSNormalization", "Range",
+        "ReduceMax", "ReduceMean", "ReduceSum", "Relu", "Reshape", "ScatterElements", "Shape", "Sigmoid", "Sign",
+        "Slice", "Softplus", "Split", "Sqrt", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze", "Where",
     }
 )  # fmt: skip
 """Operators of the standard domain that a model may hold: numbers in, numbers out, no subgraph, no file, no text."""
 
 
-def read_model(path: str | Path) -> tuple[ModelProto, Manifest]:
+def read_model(path: str | Path) -> tuple[ModelProto, AnyManifest]:
     """The graph and manifest of the model at `path`, proved sound.
 
     Raises:
@@ -48,7 +51,15 @@ def read_model(path: str | Path) -> tuple[ModelProto, Manifest]:
         raise ModelError(path, "content", f"malformed ({error})", "a whole ONNX file") from error
 
 
-def proved(path: str | Path, model: ModelProto) -> Manifest:
+def read_ascent_model(path: str | Path) -> tuple[ModelProto, Manifest]:
+    """The same for a model that dreams on bands; a ModelError for one of another kind."""
+    model, manifest = read_model(path)
+    if not isinstance(manifest, Manifest):
+        raise ModelError(path, "manifest.kind", manifest.kind, "ascent, the only kind that dreams on bands")
+    return model, manifest
+
+
+def proved(path: str | Path, model: ModelProto) -> AnyManifest:
     """The manifest of a model that is complete in itself, made of known operators, and as declared."""
     require_self_contained(path, model)
     require_known_operators(path, model)
@@ -135,10 +146,11 @@ def require_known_operators(path: str | Path, model: ModelProto) -> None:
             raise ModelError(path, where, f"{node.op_type} with a subgraph", "operators without")
 
 
-def require_declared(path: str | Path, model: ModelProto, manifest: Manifest) -> None:
+def require_declared(path: str | Path, model: ModelProto, manifest: AnyManifest) -> None:
     """Refuse a graph whose inputs or outputs are not exactly those that its manifest stands for."""
-    if manifest.kind != "ascent":
-        raise ModelError(path, "manifest.kind", manifest.kind, "ascent, the only kind that this version plays")
+    if manifest.kind == "student":
+        found = "ascent, classifier or waveform: this version knows no other"
+        raise ModelError(path, "manifest.kind", manifest.kind, found)
     graph = model.graph
     held = {tensor.name for tensor in graph.initializer}
     for what, values, expected in (
@@ -157,56 +169,6 @@ def require_declared(path: str | Path, model: ModelProto, manifest: Manifest) ->
             raise ModelError(path, f"{what}s", "named twice", "one of each name")
         if what == "input" and held & found.keys():
             raise ModelError(path, f"inputs {_few(held & found.keys())}", "also weights", "inputs without a default")
-
-
-Shape = tuple[int | str, ...]
-"""Sizes of a tensor. Free ones have names: "C" channels, "T" moving columns, "P_conv1" positions of conv1's output."""
-
-
-def inputs(manifest: Manifest) -> dict[str, Shape]:
-    """Name and shape of every input of a model."""
-    bands = manifest.bands.count
-    columns = "T" if manifest.runs_on == "columns" else manifest.context_frames
-    expected: dict[str, Shape] = {
-        "features": ("C", bands, columns),
-        "offset": ("C", bands, columns),
-        "shape": (bands, bands),
-        "level": ("C", bands),
-        "mask": (bands,),
-        "rate": (1,),
-        "reach": (1,),
-    }
-    for layer in manifest.layers:
-        expected[f"u_{layer.name}"] = expected[f"v_{layer.name}"] = (layer.filters,)
-    if manifest.classes:
-        expected["classes"] = (len(manifest.classes),)
-    return expected | {f"state_{name}": ("C", *shape) for name, shape in manifest.states.items()}
-
-
-def sizes(shape: Shape, channels: int, columns: int) -> tuple[int, ...]:
-    """The shape of an input for so many channels and moving columns."""
-    free = {"C": channels, "T": columns}
-    return tuple(size if isinstance(size, int) else free[size] for size in shape)
-
-
-def outputs(manifest: Manifest) -> dict[str, Shape]:
-    """Name and shape of every tap: `CHAIN_offset_STEP`, `CHAIN_state_STEP_NAME`, `CHAIN_y_LAYER`, `CHAIN_logits`."""
-    bands, expected = manifest.bands.count, dict[str, Shape]()
-    on_columns = manifest.runs_on == "columns"
-    chains: dict[str, int | str] = {"window": manifest.context_frames}
-    if on_columns:
-        chains = {f"t{columns}": columns for columns in range(1, OWN_CHAINS + 1)} | {"tn": "T"}
-    for chain, columns in chains.items():
-        for step in range(1, manifest.steps + 1):
-            expected[f"{chain}_offset_{step}"] = ("C", bands, columns)
-        for layer in manifest.layers:
-            expected[f"{chain}_y_{layer.name}"] = ("C", layer.filters, columns if on_columns else f"P_{layer.name}")
-        if manifest.classes:
-            expected[f"{chain}_logits"] = ("C", len(manifest.classes))
-        for name, shape in manifest.states.items():
-            for step in range(manifest.steps + 1):
-                expected[f"{chain}_state_{step}_{name}"] = ("C", *shape)
-    return expected
 
 
 def _shape(path: str | Path, value: ValueInfoProto) -> Shape:

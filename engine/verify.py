@@ -1,12 +1,12 @@
 """The proof of a model: its structure, its golden vectors, and that it plays the same however a signal is cut.
 
 Structure comes first (`engine.structure`), so that nothing of a bad file ever runs. Then the takes that the exporter
-recorded are played again: inputs, and what the torch original made of them with autograd over its whole window.
+recorded are played again: inputs, and what the torch original made of them with autograd over its whole window. Those
+of models that hear clips are in `engine.verify_clips`.
 """
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -14,12 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from .ascent import Array
+from .clip_manifest import AnyManifest
+from .clip_model import ClipModel
+from .interface import inputs, sizes
 from .manifest import GOLDEN_KEY, OWN_CHAINS, Manifest, ModelError
 from .model import Model
-from .structure import inputs, metadata, read_model, sizes
+from .structure import metadata, read_model
+from .verify_clips import clip_takes, replayed, unpacked
 
 if TYPE_CHECKING:
     from .effect import Effect
@@ -37,7 +40,7 @@ LONGEST_BLOCKS = 10_000, 700, 40
 class Proof:
     """What was proved of a model; one that fails raises instead."""
 
-    manifest: Manifest
+    manifest: AnyManifest
     file_bytes: int
     nodes: int
     takes: int
@@ -59,20 +62,41 @@ def verify(path: str | Path, effect: Callable[[], Effect] | None = None, device:
         ModelError: that names the file, the field, what was found and what was expected.
     """
     graph, manifest = read_model(path)
-    takes = golden_takes(path, metadata(path, graph, GOLDEN_KEY), manifest)
-    model = Model(Path(path), graph, manifest, device)
-    deviation = max(replay(model, take) for take in takes)
-    require_repeatable(model)
-    if manifest.runs_on == "columns":
-        require_agreement(model)
+    golden = metadata(path, graph, GOLDEN_KEY)
+    if isinstance(manifest, Manifest):
+        count, deviation = _proved_ascent(Model(Path(path), graph, manifest, device), golden)
+    else:
+        count, deviation = _proved_clips(ClipModel(Path(path), graph, manifest, device), golden)
     return Proof(
         manifest=manifest,
         file_bytes=Path(path).stat().st_size,
         nodes=len(graph.graph.node),
-        takes=len(takes),
+        takes=count,
         golden_deviation=deviation,
         partitions=require_partition_law(path, effect()) if effect else 0,
     )
+
+
+def _proved_ascent(model: Model, golden: str) -> tuple[int, float]:
+    """Golden takes of a model that dreams on bands, and their largest deviation."""
+    takes = golden_takes(model.path, golden, model.manifest)
+    deviation = max(replay(model, take) for take in takes)
+    require_repeatable(model)
+    if model.manifest.runs_on == "columns":
+        require_agreement(model)
+    return len(takes), deviation
+
+
+def _proved_clips(model: ClipModel, golden: str) -> tuple[int, float]:
+    """Golden takes of a model that hears clips, and their largest deviation."""
+    takes = clip_takes(model.path, golden, model.manifest)
+    worst = 0.0
+    for take in takes:
+        for name, found in replayed(model, take).items():
+            worst = max(worst, _deviation(model.path, f"golden {name}", found, take.expected[name]))
+            if not np.array_equal(found, replayed(model, take)[name]) and model.device == "cpu":
+                raise ModelError(model.path, name, "different from one run to the next", "the same every time")
+    return len(takes), worst
 
 
 @dataclass(frozen=True)
@@ -135,7 +159,7 @@ def require_repeatable(model: Model) -> None:
     for values in (*ascent.u.values(), *ascent.v.values()):
         values[:] = rng.normal(size=len(values))
 
-    def play(runs: int) -> NDArray[np.float32]:
+    def play(runs: int) -> Array:
         ascent.reset()
         results = []
         for features in sound:
@@ -194,7 +218,7 @@ def require_partition_law(path: str | Path, effect: Effect) -> int:
 
 
 def _take(path: str | Path, number: int, case: Mapping[str, Any], manifest: Manifest) -> Take:
-    arrays = {name: _array(value) for name, value in case.items() if isinstance(value, dict)}
+    arrays = {name: unpacked(value) for name, value in case.items() if isinstance(value, dict)}
     columns, steps = int(case["columns"]), int(case["steps"])
     sound, offsets = arrays.pop("sound"), arrays.pop("offsets")
     if not (1 <= columns <= manifest.context_frames and 0 <= steps <= manifest.steps and sound.ndim == 3):
@@ -211,11 +235,6 @@ def _take(path: str | Path, number: int, case: Mapping[str, Any], manifest: Mani
     if sound.shape[1] != manifest.bands.count or hops < 1 or offsets.shape[1:] != given["offset"].shape:
         raise ModelError(path, f"golden take {number}, shape of sound", sound.shape, "channels, bands, columns")
     return Take(columns, steps, sound, given, offsets, arrays)
-
-
-def _array(packed: Mapping[str, Any]) -> Array:
-    flat = np.frombuffer(base64.b64decode(packed["float32"], validate=True), np.float32)
-    return flat.reshape([int(size) for size in packed["shape"]])
 
 
 def _deviation(path: Path, what: str, found: Array, expected: Array) -> float:

@@ -17,6 +17,7 @@ import onnx
 from torch import Tensor, nn
 
 from dreampedal.engine.files import written_whole
+from dreampedal.engine.interface import inputs, outputs
 from dreampedal.engine.manifest import (
     GOLDEN_KEY,
     MAX_STEPS,
@@ -28,7 +29,7 @@ from dreampedal.engine.manifest import (
     Normalisation,
     Training,
 )
-from dreampedal.engine.structure import content_hash, inputs, outputs, read_model
+from dreampedal.engine.structure import content_hash, read_model
 
 from .ascent_columns import MovingColumns, taps
 from .ascent_fold import causal_network, doubles

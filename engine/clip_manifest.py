@@ -1,0 +1,92 @@
+"""Manifests of networks that hear whole clips: those that only name what they hear, and those that dream on samples.
+
+A clip has one length, in seconds and in columns of its input (`engine.inputs`). What is shorter is repeated and what is
+longer is cut before the network sees it.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from .inputs import Input, Waveform
+from .manifest import Label, Layer, Manifest, ModelError, Positive, Strict, Training, read_as, require_distinct
+
+MAX_VALUES = 1 << 23
+"""Numbers in the largest clip that a network may ask for: 87 s of samples at 96 kHz."""
+
+
+class ClipManifest(Strict):
+    """What the file of a network that hears clips declares."""
+
+    format: Literal[1] = 1
+    name: Label
+    version: str
+    input: Input
+    """What the network hears of a sound; no normalisation lies outside of the graph."""
+    seconds: Annotated[float, Field(gt=0, le=600)]
+    """Length of a clip in training."""
+    shape: tuple[Positive, Positive]
+    """Rows and columns of a clip."""
+    layers: tuple[Layer, ...] = ()
+    classes: Annotated[tuple[Label, ...], Field(min_length=1)]
+    training: Training
+    accuracy: dict[str, float] = Field(default_factory=dict)
+    content_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """SHA-256 of the weights (`engine.structure.content_hash`)."""
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> ClipManifest:
+        require_distinct(self.layers, self.classes)
+        rows, columns = self.shape
+        if rows != self.input.rows:
+            raise ValueError(f"shape has {rows} rows: expected {self.input.rows}, those of the input")
+        if rows * columns > MAX_VALUES:
+            raise ValueError(f"shape {rows} x {columns}: expected at most {MAX_VALUES} numbers")
+        return self
+
+
+class ClassifierManifest(ClipManifest):
+    """A network that only names: clips in, logits of its classes out.
+
+    `probabilities` says what makes probabilities of logits: "softmax" where a clip is of one class, "sigmoid" for tags
+    of which a clip may have several.
+    """
+
+    kind: Literal["classifier"] = "classifier"
+    probabilities: Literal["softmax", "sigmoid"] = "softmax"
+
+
+class WaveformManifest(ClipManifest):
+    """A network on samples, with the gradient of any target with respect to them.
+
+    It hears at `input.sample_rate`, or at the host's rate where that is None. At a rate of its own only what the dream
+    adds is resampled to the host's (`resampled`), never the dry sound.
+    """
+
+    kind: Literal["waveform"] = "waveform"
+    input: Waveform
+    layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
+    resampled: Literal["added"] = "added"
+
+
+AnyManifest = Manifest | ClassifierManifest | WaveformManifest
+
+_CLIP_KINDS: dict[str, type[ClassifierManifest] | type[WaveformManifest]] = {
+    "classifier": ClassifierManifest,
+    "waveform": WaveformManifest,
+}
+
+
+def read_manifest(file: object, text: str) -> AnyManifest:
+    """The manifest in `text`, found in `file`, of the kind that it says; a ModelError names the first wrong field."""
+    try:
+        said = json.loads(text)
+    except ValueError:
+        said = None  # what is wrong with it is said below
+    kind = said.get("kind", "ascent") if isinstance(said, dict) else "ascent"
+    if kind not in (*_CLIP_KINDS, "ascent", "student"):
+        raise ModelError(file, "manifest.kind", repr(kind)[:120], "ascent, student, waveform or classifier")
+    return read_as(_CLIP_KINDS.get(kind, Manifest), file, text)
