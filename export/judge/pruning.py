@@ -1,0 +1,270 @@
+"""A smaller network that names as well: kernels taken out one by one.
+
+At each step every kernel has a usefulness, and every pair of a layer a likeness. The least useful kernel, and the less
+useful one of the two most alike, stand first in line; the first whose loss leaves accuracy on the validation set within
+the limit is gone for good, physically: the next step works with a smaller network. Whatever it said on average moves
+into the biases of what heard it, and batch norms take their statistics anew. The test set is looked at twice, before
+and after.
+
+Accuracy on the validation set is what kernels are chosen by, so it flatters; only the figures on the test set count.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Annotated, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from dreampedal.engine.manifest import Positive, Strict
+
+from ..zoo.costs import multiply_adds, parameters
+from ..zoo.net import Net
+from .kernels import Convolution, convolutions, similarity, weights, without
+from .scores import TINY, Scores, probabilities, score
+from .usefulness import settle, usefulness
+
+if TYPE_CHECKING:
+    from ..sets.store import Clips
+
+Tune = Callable[[Net], Net]
+"""Trains a network a little more, and returns it."""
+Progress = Callable[[str, int, int], None]
+
+
+class Pruning(Strict):
+    """How far and how carefully to go.
+
+    Fields:
+        limit: what accuracy on the validation set may lose, as a share of its clips: 0.01 is one point.
+        alike: two kernels resemble each other from this cosine on; 1 takes only the least useful.
+        tries: kernels tried before nothing more can go.
+        at_once: kernels taken out in a step; more than 1 is faster and less careful.
+        tunings: times that the network is trained a little more when nothing more can go, to go on from there.
+        settling_clips: of the training set, from which batch norms take their statistics.
+        judging_clips: of the validation set, from which usefulness is read; accuracy is always that of all.
+    """
+
+    limit: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    alike: Annotated[float, Field(ge=0, le=1)] = 0.9
+    tries: Positive = 8
+    at_once: Positive = 1
+    tunings: Annotated[int, Field(ge=0)] = 0
+    settling_clips: Positive = 256
+    judging_clips: Positive = 512
+
+
+@dataclass(frozen=True)
+class Step:
+    """What was taken out of a layer, why, and how the network fared after it.
+
+    Fields:
+        layer, filters: whose numbers are those of the network at the start.
+        reason: "useless", or "alike": a kernel most like it is left.
+        usefulness: of the first filter, from 0, relative to its layer; cosine: with its nearest in the layer.
+        kernels, accuracy, loss: of the network that is left, on the validation set.
+    """
+
+    layer: str
+    filters: tuple[int, ...]
+    reason: str
+    usefulness: float
+    cosine: float
+    kernels: int
+    accuracy: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a network costs: kernels, numbers, and multiply-adds a clip."""
+
+    kernels: int
+    filters: dict[str, int]
+    parameters: int
+    multiply_adds: int
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """The smaller network `net`, and what it took and cost.
+
+    Fields:
+        before, after: sizes.
+        validation: accuracy on the validation set before and after, by clip.
+        test_before, test_after: figures on the test set; None if there was none.
+        steps: in order; tuned: numbers of the steps after which the network was trained a little more.
+    """
+
+    net: Net
+    before: Size
+    after: Size
+    validation: tuple[float, float]
+    test_before: Scores | None
+    test_after: Scores | None
+    steps: tuple[Step, ...]
+    tuned: tuple[int, ...] = field(default=())
+
+    @property
+    def gone(self) -> float:
+        """Share of the kernels that are gone, from 0 to 1."""
+        return 1 - self.after.kernels / self.before.kernels
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the network, as dictionaries, lists, numbers, strings and None."""
+        report = {name: getattr(self, name) for name in ("validation", "tuned")}
+        parts = {name: getattr(self, name) for name in ("before", "after", "test_before", "test_after")}
+        report |= {name: None if part is None else asdict(part) for name, part in parts.items()}
+        return report | {"gone": self.gone, "steps": [asdict(step) for step in self.steps]}
+
+
+def prune(
+    net: Net,
+    train: Clips,
+    val: Clips,
+    test: Clips | None = None,
+    settings: Pruning | None = None,
+    *,
+    tune: Tune | None = None,
+    progress: Progress | None = None,
+) -> Pruned:
+    """Take kernels out of a network until accuracy on the validation set would fall by more than the limit.
+
+    Args:
+        net: of the zoo, trained; it stays as it is.
+        train: what batch norms settle on.
+        val: what decides.
+        test: what is reported.
+        tune: how to train a little more, `settings.tunings` times at most.
+        progress: hears what is done, kernels gone, and kernels there were.
+
+    Raises:
+        ValueError: if the network has no kernels that can be taken out, or the sets have other classes than it.
+    """
+    settings = settings or Pruning()
+    for clips in (train, val, *([test] if test is not None else [])):
+        if tuple(clips.classes) != tuple(net.classes):
+            raise ValueError(f"clips of {', '.join(clips.classes)}: expected {', '.join(net.classes)}")
+    search = _Search(copy.deepcopy(net).eval(), _some(train, settings.settling_clips), val, settings)
+    steps: list[Step] = []
+    tuned: list[int] = []
+    while True:
+        step = search.step()
+        if step is not None:
+            steps.append(step)
+            if progress is not None:
+                progress("pruning", sum(len(step.filters) for step in steps), search.kernels_before)
+        elif tune is not None and len(tuned) < settings.tunings and search.tune(tune):
+            tuned.append(len(steps))
+        else:
+            break
+    return Pruned(
+        search.net, size(net), size(search.net), (search.accuracy_before, search.accuracy),
+        _judged(net, test), _judged(search.net, test), tuple(steps), tuple(tuned),
+    )  # fmt: skip
+
+
+def size(net: Net) -> Size:
+    """What a network costs."""
+    filters = {convolution.layer: convolution.filters for convolution in convolutions(net)}
+    return Size(sum(filters.values()), filters, parameters(net), multiply_adds(net))
+
+
+class _Search:
+    """The network on its way down, with the numbers that its filters had at the start."""
+
+    def __init__(self, net: Net, train: Clips, val: Clips, settings: Pruning) -> None:
+        self.net, self.train, self.val, self.settings = net, train, val, settings
+        self.judging = _some(val, settings.judging_clips)
+        chain = convolutions(net)
+        self.numbers = {convolution.layer: list(range(convolution.filters)) for convolution in chain}
+        self.kernels_before = sum(convolution.filters for convolution in chain)
+        self.accuracy, _ = _accuracy(net, val)
+        self.accuracy_before = self.accuracy
+        self.means = settle(net, chain, train)
+
+    def step(self) -> Step | None:
+        """Take out the first kernel in line that can go; None if none of those tried can."""
+        chain = convolutions(self.net)
+        line = in_line(self.net, chain, usefulness(self.net, chain, self.judging), self.settings)
+        for _, (layer, filters, reason, useful, cosine) in zip(range(self.settings.tries), line, strict=False):
+            smaller = without(self.net, {layer: filters}, self.means)
+            means = settle(smaller, convolutions(smaller), self.train, after=layer)
+            accuracy, loss = _accuracy(smaller, self.val)
+            if accuracy < self.accuracy_before - self.settings.limit - 1e-9:
+                continue
+            numbers = self.numbers[layer]
+            gone = tuple(numbers[filter] for filter in filters)
+            self.numbers[layer] = [number for number in numbers if number not in gone]
+            self.net, self.means, self.accuracy = smaller, means, accuracy
+            kernels = sum(map(len, self.numbers.values()))
+            return Step(layer, gone, reason, useful, cosine, kernels, accuracy, loss)
+        return None
+
+    def tune(self, tune: Tune) -> bool:
+        """Train the network a little more; False, and nothing changed, if it is then worse than the limit allows."""
+        tuned = tune(copy.deepcopy(self.net)).eval()
+        accuracy, _ = _accuracy(tuned, self.val)
+        if accuracy < self.accuracy:
+            return False
+        self.net, self.accuracy = tuned, accuracy
+        self.means = settle(tuned, convolutions(tuned), self.train)
+        return True
+
+
+def in_line(
+    net: Net, chain: Sequence[Convolution], useful: dict[str, NDArray[np.float64]], settings: Pruning
+) -> Iterator[tuple[str, list[int], str, float, float]]:
+    """Filters in the order in which to try them: layer, filters, reason, usefulness, cosine with the nearest.
+
+    In turn the next least useful one of all, and the less useful one of the next pair most alike. The last filter of a
+    layer is never in line.
+    """
+    nearest = {c.layer: _without_self(similarity(weights(net, c.layer))) for c in chain}
+    places = [(c.layer, filter) for c in chain if c.filters > 1 for filter in range(c.filters)]
+    by_use = sorted(places, key=lambda place: useful[place[0]][place[1]])
+    pairs = [
+        (float(nearest[layer][one, other]), layer, min(one, other, key=lambda filter: useful[layer][filter]))
+        for layer in nearest
+        for one, other in zip(*np.triu_indices(len(nearest[layer]), 1), strict=True)
+        if nearest[layer][one, other] >= settings.alike
+    ]
+    by_likeness = [(layer, int(filter)) for _, layer, filter in sorted(pairs, key=lambda pair: -pair[0])]
+    seen: set[tuple[str, int]] = set()
+    for at in range(len(by_use)):
+        for reason, queue in (("useless", by_use), ("alike", by_likeness)):
+            if at >= len(queue) or queue[at] in seen:
+                continue
+            layer, filter = queue[at]
+            more = [other for of, other in queue[at + 1 :] if of == layer and (of, other) not in seen]
+            together = list(dict.fromkeys([filter, *more]))[: min(settings.at_once, len(useful[layer]) - 1)]
+            seen.add(queue[at])
+            yield layer, together, reason, float(useful[layer][filter]), float(nearest[layer][filter].max())
+
+
+def _without_self(alike: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Likeness of pairs, with none of a kernel to itself."""
+    return alike - 2 * np.eye(len(alike))
+
+
+def _accuracy(net: Net, clips: Clips) -> tuple[float, float]:
+    """Share of the clips that are heard right, and their mean loss."""
+    p, labels = probabilities(net, clips), np.asarray(clips.labels)
+    return float((p.argmax(1) == labels).mean()), float(-np.log(np.maximum(p[np.arange(len(p)), labels], TINY)).mean())
+
+
+def _judged(net: Net, test: Clips | None) -> Scores | None:
+    return None if test is None else score(probabilities(net, test), test.labels, test.groups, test.classes)
+
+
+def _some(clips: Clips, count: int) -> Clips:
+    """At most so many clips, the same each time, from everywhere in the set."""
+    if len(clips) <= count:
+        return clips
+    mask = np.zeros(len(clips), bool)
+    mask[np.random.default_rng(0).permutation(len(clips))[:count]] = True
+    return clips.take(mask)

@@ -1,0 +1,106 @@
+"""How much each kernel matters to a network, and what follows when one is gone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ..zoo.net import Net
+from .kernels import NORMS, Convolution
+
+if TYPE_CHECKING:
+    from ..sets.store import Clips
+
+
+def usefulness(net: Net, chain: Sequence[Convolution], clips: Clips, batch: int = 64) -> dict[str, NDArray[np.float64]]:
+    """By layer, how much the loss would change without each filter, to first order: (filters,), 0 or more.
+
+    The change is |mean over positions of z · dC/dz|, averaged over clips, with z the filter's output after batch norm
+    and activation, divided by the Euclidean norm over its layer so that layers compare (Molchanov et al. 2017,
+    "Pruning convolutional neural networks for resource efficient inference", equations 8 and 10). Batch norm stands as
+    in use: a constant that a filter adds counts, though the next batch norm would take it out.
+    """
+    layers = net.layers()
+    sums = {convolution.layer: np.zeros(convolution.filters) for convolution in chain}
+    kept: dict[str, Tensor] = {}
+
+    def keep(name: str) -> torch.utils.hooks.RemovableHandle:
+        def hook(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+            output.retain_grad()
+            kept[name] = output
+
+        return layers[name].register_forward_hook(hook)
+
+    net.eval()
+    hooks = [keep(name) for name in sums]
+    try:
+        for x, labels in _batches(clips, batch):
+            x.requires_grad_()
+            nn.functional.cross_entropy(net(x), labels, reduction="sum").backward()
+            for name, z in kept.items():
+                change = (z.detach() * z.grad).flatten(2).mean(-1).abs().sum(0)
+                sums[name] += change.double().numpy()
+    finally:
+        for handle in hooks:
+            handle.remove()
+        net.zero_grad(set_to_none=True)
+    return {name: total / max(float(np.linalg.norm(total)), 1e-30) for name, total in sums.items()}
+
+
+@torch.no_grad()
+def settle(net: Net, chain: Sequence[Convolution], clips: Clips, after: str | None = None, batch: int = 64) -> dict[
+    str, NDArray[np.float64]
+]:  # fmt: skip
+    """Take the statistics of the batch norms behind a layer anew from clips; the means of what each module hears.
+
+    Args:
+        after: the layer whose filters have changed; None leaves every batch norm as it is.
+
+    Returns:
+        The mean of each input of every module that hears a convolution, by its path: (channels,), or (columns,) of a
+        dense layer.
+    """
+    names = [convolution.layer for convolution in chain]
+    behind = [] if after is None else chain[names.index(after) + 1 :]
+    norms = [net.get_submodule(c.norm) for c in behind if c.norm is not None]
+    sums: dict[str, NDArray[np.float64]] = {}
+
+    def listen(path: str) -> torch.utils.hooks.RemovableHandle:
+        def hook(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            # A dense layer hears channels last, a convolution has them second.
+            x = inputs[0].movedim(-1, 1) if isinstance(module, nn.Linear) else inputs[0]
+            heard = x.double().reshape(*x.shape[:2], -1).mean(-1)
+            sums[path] = sums.get(path, 0) + heard.sum(0).numpy()
+
+        return net.get_submodule(path).register_forward_pre_hook(hook)
+
+    net.eval()
+    hooks = [listen(convolution.heard_by) for convolution in chain]
+    before = [norm.momentum for norm in norms if isinstance(norm, NORMS)]
+    for norm in norms:
+        norm.reset_running_stats()
+        # No momentum: the mean over all batches.
+        norm.momentum = None
+        norm.train()
+    try:
+        for x, _ in _batches(clips, batch):
+            net(x)
+    finally:
+        for handle in hooks:
+            handle.remove()
+        for norm, momentum in zip(norms, before, strict=True):
+            norm.momentum = momentum
+        net.eval()
+    return {path: total / len(clips) for path, total in sums.items()}
+
+
+def _batches(clips: Clips, size: int) -> Iterator[tuple[Tensor, Tensor]]:
+    """Features float32 (n, rows, frames) and labels int64 (n,)."""
+    for at in range(0, len(clips), size):
+        x = torch.from_numpy(np.asarray(clips.x[at : at + size], np.float32))
+        yield x, torch.from_numpy(np.asarray(clips.labels[at : at + size], np.int64))
