@@ -1,10 +1,10 @@
 """A smaller network that names as well: kernels taken out one by one.
 
-At each step every kernel has a usefulness, and every pair of a layer a likeness. The least useful kernel, and the less
-useful one of the two most alike, stand first in line; the first whose loss leaves accuracy on the validation set within
-the limit is gone for good, physically: the next step works with a smaller network. Whatever it said on average moves
-into the biases of what heard it, and batch norms take their statistics anew. The test set is looked at twice, before
-and after.
+At each step every kernel has a usefulness, and every pair of a layer a likeness. The less useful one of two that are
+alike stands first in line, then the least useful of all; the first whose absence leaves accuracy on the validation set
+within the limit is gone for good, physically: the next step works with a smaller network. Whatever it said on average
+moves into the biases of what heard it, and batch norms take their statistics anew. The test set is looked at twice,
+before and after.
 
 Accuracy on the validation set is what kernels are chosen by, so it flatters; only the figures on the test set count.
 """
@@ -12,21 +12,20 @@ Accuracy on the validation set is what kernels are chosen by, so it flatters; on
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from dreampedal.engine.manifest import Positive, Strict
 
 from ..zoo.costs import multiply_adds, parameters
 from ..zoo.net import Net
-from .kernels import Convolution, convolutions, similarity, weights, without
+from .kernels import convolutions, weights, without
 from .scores import TINY, Scores, probabilities, score
-from .usefulness import settle, usefulness
+from .usefulness import in_line, settle, usefulness
 
 if TYPE_CHECKING:
     from ..sets.store import Clips
@@ -41,8 +40,8 @@ class Pruning(Strict):
 
     Fields:
         limit: what accuracy on the validation set may lose, as a share of its clips: 0.01 is one point.
-        alike: two kernels resemble each other from this cosine on; 1 takes only the least useful.
-        tries: kernels tried before nothing more can go.
+        alike: two kernels of a layer resemble each other from this cosine on.
+        tries: kernels tried in a step before nothing more can go, half of them at most for being alike.
         at_once: kernels taken out in a step; more than 1 is faster and less careful.
         tunings: times that the network is trained a little more when nothing more can go, to go on from there.
         settling_clips: of the training set, from which batch norms take their statistics.
@@ -50,7 +49,7 @@ class Pruning(Strict):
     """
 
     limit: Annotated[float, Field(ge=0, lt=1)] = 0.01
-    alike: Annotated[float, Field(ge=0, le=1)] = 0.9
+    alike: Annotated[float, Field(ge=0, le=1)] = 0.8
     tries: Positive = 8
     at_once: Positive = 1
     tunings: Annotated[int, Field(ge=0)] = 0
@@ -190,8 +189,10 @@ class _Search:
     def step(self) -> Step | None:
         """Take out the first kernel in line that can go; None if none of those tried can."""
         chain = convolutions(self.net)
-        line = in_line(self.net, chain, usefulness(self.net, chain, self.judging), self.settings)
-        for _, (layer, filters, reason, useful, cosine) in zip(range(self.settings.tries), line, strict=False):
+        useful = usefulness(self.net, chain, self.judging)
+        kernels = {convolution.layer: weights(self.net, convolution.layer) for convolution in chain}
+        for candidate in in_line(useful, kernels, self.settings.alike, self.settings.tries):
+            layer, filters = candidate.layer, candidate.together(self.settings.at_once)
             smaller = without(self.net, {layer: filters}, self.means)
             means = settle(smaller, convolutions(smaller), self.train, after=layer)
             accuracy, loss = _accuracy(smaller, self.val)
@@ -201,8 +202,10 @@ class _Search:
             gone = tuple(numbers[filter] for filter in filters)
             self.numbers[layer] = [number for number in numbers if number not in gone]
             self.net, self.means, self.accuracy = smaller, means, accuracy
-            kernels = sum(map(len, self.numbers.values()))
-            return Step(layer, gone, reason, useful, cosine, kernels, accuracy, loss)
+            return Step(
+                layer, gone, candidate.reason, candidate.usefulness, candidate.cosine,
+                sum(map(len, self.numbers.values())), accuracy, loss,
+            )  # fmt: skip
         return None
 
     def tune(self, tune: Tune) -> bool:
@@ -214,41 +217,6 @@ class _Search:
         self.net, self.accuracy = tuned, accuracy
         self.means = settle(tuned, convolutions(tuned), self.train)
         return True
-
-
-def in_line(
-    net: Net, chain: Sequence[Convolution], useful: dict[str, NDArray[np.float64]], settings: Pruning
-) -> Iterator[tuple[str, list[int], str, float, float]]:
-    """Filters in the order in which to try them: layer, filters, reason, usefulness, cosine with the nearest.
-
-    In turn the next least useful one of all, and the less useful one of the next pair most alike. The last filter of a
-    layer is never in line.
-    """
-    nearest = {c.layer: _without_self(similarity(weights(net, c.layer))) for c in chain}
-    places = [(c.layer, filter) for c in chain if c.filters > 1 for filter in range(c.filters)]
-    by_use = sorted(places, key=lambda place: useful[place[0]][place[1]])
-    pairs = [
-        (float(nearest[layer][one, other]), layer, min(one, other, key=lambda filter: useful[layer][filter]))
-        for layer in nearest
-        for one, other in zip(*np.triu_indices(len(nearest[layer]), 1), strict=True)
-        if nearest[layer][one, other] >= settings.alike
-    ]
-    by_likeness = [(layer, int(filter)) for _, layer, filter in sorted(pairs, key=lambda pair: -pair[0])]
-    seen: set[tuple[str, int]] = set()
-    for at in range(len(by_use)):
-        for reason, queue in (("useless", by_use), ("alike", by_likeness)):
-            if at >= len(queue) or queue[at] in seen:
-                continue
-            layer, filter = queue[at]
-            more = [other for of, other in queue[at + 1 :] if of == layer and (of, other) not in seen]
-            together = list(dict.fromkeys([filter, *more]))[: min(settings.at_once, len(useful[layer]) - 1)]
-            seen.add(queue[at])
-            yield layer, together, reason, float(useful[layer][filter]), float(nearest[layer][filter].max())
-
-
-def _without_self(alike: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Likeness of pairs, with none of a kernel to itself."""
-    return alike - 2 * np.eye(len(alike))
 
 
 def _accuracy(net: Net, clips: Clips) -> tuple[float, float]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..zoo.net import Net
-from .kernels import NORMS, Convolution
+from .kernels import NORMS, Convolution, similarity
 
 if TYPE_CHECKING:
     from ..sets.store import Clips
@@ -97,6 +98,57 @@ def settle(net: Net, chain: Sequence[Convolution], clips: Clips, after: str | No
             norm.momentum = momentum
         net.eval()
     return {path: total / len(clips) for path, total in sums.items()}
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A filter in line to be taken out.
+
+    Fields:
+        layer, filter: which.
+        reason: "alike": another of its layer has a kernel most like it, and is more useful; or "useless".
+        usefulness: from 0, relative to its layer; cosine: of its kernel with the nearest of its layer.
+        next: the other filters of the layer, the least useful first.
+    """
+
+    layer: str
+    filter: int
+    reason: str
+    usefulness: float
+    cosine: float
+    next: tuple[int, ...]
+
+    def together(self, count: int) -> list[int]:
+        """This filter and the least useful of its layer, `count` in all; one is left at least."""
+        return [self.filter, *self.next[: min(count - 1, len(self.next) - 1)]]
+
+
+def in_line(
+    useful: Mapping[str, NDArray[np.float64]], kernels: Mapping[str, NDArray[np.floating]], alike: float, count: int
+) -> list[Candidate]:
+    """The first `count` filters in the order in which to try them; never the last of a layer.
+
+    First the less useful one of each pair whose cosine is at least `alike`, the most alike first, half of `count` at
+    most; then the least useful of all.
+    """
+    nearest = {layer: similarity(kernel) - 2 * np.eye(len(kernel)) for layer, kernel in kernels.items()}
+    places = [(layer, filter) for layer, of in useful.items() if len(of) > 1 for filter in range(len(of))]
+    by_use = sorted(places, key=lambda place: useful[place[0]][place[1]])
+    pairs = sorted(
+        (-float(cosines[pair]), layer, min(map(int, pair), key=lambda filter: useful[layer][filter]))
+        for layer, cosines in nearest.items()
+        for pair in zip(*np.nonzero(np.triu(cosines >= alike, 1)), strict=True)
+    )
+    redundant = list(dict.fromkeys((layer, filter) for _, layer, filter in pairs))[: count // 2]
+    line = [(*place, "alike") for place in redundant]
+    line += [(*place, "useless") for place in by_use if place not in redundant]
+    return [
+        Candidate(
+            layer, filter, reason, float(useful[layer][filter]), float(nearest[layer][filter].max()),
+            tuple(other for of, other in by_use if of == layer and other != filter),
+        )
+        for layer, filter, reason in line[:count]
+    ]  # fmt: skip
 
 
 def _batches(clips: Clips, size: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -1,0 +1,161 @@
+"""Networks that hear as well with fewer kernels."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from dreampedal.export.judge.kernels import convolutions, without
+from dreampedal.export.judge.pruning import Pruning, prune
+from dreampedal.export.judge.scores import probabilities
+from dreampedal.export.judge.usefulness import in_line, settle, usefulness
+from dreampedal.export.zoo.checkpoint import load, save
+from dreampedal.export.zoo.table import build
+from tests.export.judge.heard import CLASSES, parts, sounds, taught
+
+
+@pytest.fixture(scope="module")
+def sets():
+    return parts(sounds())
+
+
+@pytest.fixture(scope="module")
+def net(sets):
+    return taught(sets[0], "columns", {"filters": (16, 12, 12), "context_frames": 8})
+
+
+@pytest.fixture(scope="module")
+def pruned(net, sets):
+    return prune(net, *sets, Pruning(limit=0.01))
+
+
+def accuracy(net, clips):
+    return (probabilities(net, clips).argmax(1) == clips.labels).mean()
+
+
+def test_half_of_the_kernels_go_for_one_point_of_validation(net, sets, pruned):
+    _, val, test = sets
+    assert accuracy(net, val) > 0.9
+    assert accuracy(pruned.net, val) >= accuracy(net, val) - 0.01
+    assert pruned.gone > 0.5
+    assert pruned.after.multiply_adds < 0.6 * pruned.before.multiply_adds
+    assert pruned.test_before.by_clip.accuracy == accuracy(net, test)
+    assert pruned.test_after.by_clip.accuracy == accuracy(pruned.net, test)
+
+
+def test_every_step_is_one_kernel_within_the_limit(pruned):
+    kernels = [pruned.before.kernels, *(step.kernels for step in pruned.steps)]
+    assert np.array_equal(np.diff(kernels), -np.ones(len(pruned.steps)))
+    assert min(step.accuracy for step in pruned.steps) >= pruned.validation[0] - 0.01 - 1e-9
+    gone = [(step.layer, step.filters) for step in pruned.steps]
+    assert len(set(gone)) == len(gone)
+    assert pruned.steps[-1].accuracy == pruned.validation[1]
+
+
+def test_the_network_that_was_given_stays_and_the_report_is_json(net, sets, pruned):
+    assert sum(net.settings.filters) == 40 == pruned.before.kernels
+    report = json.loads(json.dumps(pruned.to_json(), allow_nan=False))
+    assert report["after"]["kernels"] == sum(report["after"]["filters"].values()) == sum(pruned.net.settings.filters)
+    assert report["test_after"]["by_recording"]["count"] == len(np.unique(sets[2].groups))
+
+
+def test_the_smaller_network_is_a_network_of_the_zoo(pruned, sets, tmp_path):
+    save(pruned.net, tmp_path / "small.safetensors")
+    again = load(tmp_path / "small.safetensors")
+    assert np.array_equal(probabilities(again, sets[2]), probabilities(pruned.net, sets[2]))
+
+
+def test_a_copy_of_a_kernel_is_taken_out_first(sets):
+    """Two equal filters: one goes first, for being alike."""
+    net = taught(sets[0], "vgg", {"filters": (6, 8), "dense": 16}, steps=30)
+    conv = net.body.conv1
+    with torch.no_grad():
+        for tensor in (conv[0].weight, conv[1].weight, conv[1].bias, conv[1].running_mean, conv[1].running_var):
+            tensor[4] = tensor[2]
+    first = prune(net, *sets[:2], settings=Pruning(tries=8, limit=0.05)).steps[0]
+    assert (first.layer, first.reason) == ("conv1", "alike") and first.filters[0] in (2, 4)
+    assert first.cosine == pytest.approx(1, abs=1e-5)
+
+
+def test_usefulness_foretells_what_a_filter_is_worth(net, sets):
+    """Its order is near that of what the loss becomes with each filter silenced."""
+    from scipy.stats import spearmanr
+
+    val = sets[1]
+    chain = convolutions(net)
+    found = usefulness(net, chain, val)
+    x, labels = torch.from_numpy(val.x), torch.from_numpy(val.labels)
+    with torch.no_grad():
+        losses = lambda net: torch.nn.functional.cross_entropy(net(x), labels, reduction="none")  # noqa: E731
+        before = losses(net)
+        changes = [
+            float((losses(without(net, {c.layer: [filter]})) - before).abs().mean())
+            for c in chain
+            for filter in range(c.filters)
+        ]
+    assert all(np.linalg.norm(of) == pytest.approx(1) for of in found.values())
+    assert spearmanr(changes, np.concatenate(list(found.values()))).statistic > 0.5
+
+
+def test_a_filter_that_says_nothing_is_useless(net, sets):
+    silent = without(net, {})
+    with torch.no_grad():
+        norm = silent.get_submodule(convolutions(silent)[1].norm)
+        norm.weight[3], norm.bias[3] = 0, 0
+    chain = convolutions(silent)
+    found = usefulness(silent, chain, sets[1])
+    assert found["conv2"][3] == 0 < np.delete(found["conv2"], 3).min()
+    kernels = {c.layer: np.eye(c.filters)[:, None] for c in chain}
+    line = in_line(found, kernels, alike=0.9, count=3)
+    assert (line[0].layer, line[0].filter, line[0].reason) == ("conv2", 3, "useless")
+    assert line[0].together(4) == [3, *np.argsort(found["conv2"], kind="stable")[1:4]]
+
+
+def test_batch_norms_take_the_statistics_of_the_clips(net, sets):
+    """The mean and spread of what each hears, whatever they were before; those in front stay."""
+    smaller = without(net, {"conv1": [0, 1]})
+    chain = convolutions(smaller)
+    norms = [smaller.get_submodule(c.norm) for c in chain]
+    kept, momentum = norms[0].running_mean.clone(), norms[1].momentum
+    norms[1].running_mean.fill_(7)
+    heard = []
+    hook = norms[1].register_forward_pre_hook(lambda _m, inputs: heard.append(inputs[0]))
+    settle(smaller, chain, sets[0], after="conv1", batch=len(sets[0]))
+    hook.remove()
+    assert torch.allclose(norms[1].running_mean, heard[0].mean((0, 2)), atol=1e-5)
+    assert torch.allclose(norms[1].running_var, heard[0].transpose(0, 1).flatten(1).var(1), rtol=1e-4)
+    assert torch.equal(norms[0].running_mean, kept) and norms[1].momentum == momentum and not norms[1].training
+
+
+def test_a_little_training_lets_more_go(net, sets):
+    rounds = []
+
+    def tune(smaller):
+        rounds.append(sum(smaller.settings.filters))
+        return taught_on(smaller, sets[0])
+
+    tuned = prune(net, *sets[:2], settings=Pruning(limit=0.0, tunings=2, tries=1), tune=tune)
+    stiff = prune(net, *sets[:2], settings=Pruning(limit=0.0, tries=1))
+    assert 1 <= len(rounds) <= 2 and rounds[0] == stiff.after.kernels
+    assert tuned.after.kernels <= stiff.after.kernels
+    assert tuned.validation[1] >= tuned.validation[0]
+
+
+def taught_on(net, clips):
+    """A few more steps for a network that has learned already."""
+    torch.manual_seed(1)
+    x, labels = torch.from_numpy(clips.x), torch.from_numpy(clips.labels)
+    optimiser = torch.optim.Adam(net.parameters(), 0.001)
+    net.train()
+    for _ in range(20):
+        optimiser.zero_grad()
+        torch.nn.functional.cross_entropy(net(x), labels).backward()
+        optimiser.step()
+    return net
+
+
+def test_sets_of_other_classes_are_refused(sets):
+    other = build("columns", ("a", "b"), sets[0].input, sets[0].seconds, {"filters": (4,), "dilations": (1,)})
+    with pytest.raises(ValueError, match=f"clips of {', '.join(CLASSES)}: expected a, b"):
+        prune(other, *sets)
