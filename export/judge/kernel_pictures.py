@@ -1,0 +1,155 @@
+"""Pictures of what a network has learned: its kernels, those most alike, and what its layers make of a clip."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .kernels import most_similar, weights
+from .pictures import INK, OTHER, blank, save
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ..zoo.net import Net
+
+SHOWN = 64
+"""Kernels in a picture at most."""
+
+
+def draw_kernels(net: Net, layer: str, path: Path, most: int = SHOWN) -> None:
+    """The kernels of a layer: a line where one channel is heard over time, else an image, time to the right.
+
+    A kernel of height and width over one channel is shown as it is; over several channels, one under the other. Red is
+    above zero and blue below, each kernel by its own largest weight.
+
+    Raises:
+        ValueError: if the layer has no convolution.
+    """
+    kernels = weights(net, layer)
+    shown = kernels[:most]
+    columns = math.ceil(math.sqrt(len(shown)))
+    rows = math.ceil(len(shown) / columns)
+    figure = blank(min(12, 1.1 * columns + 0.4), min(12, 1.1 * rows + 0.8))
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for number, axes in enumerate(grid.flat):
+        if number < len(shown):
+            _draw(axes, shown[number])
+            axes.set_title(str(number), fontsize=7, pad=2)
+        else:
+            axes.set_axis_off()
+    more = f", the first {len(shown)} of {len(kernels)}" if len(shown) < len(kernels) else ""
+    figure.suptitle(f"{net.name}, kernels of {layer}: {_size(kernels)}{more}", fontsize=9)
+    save(figure, path)
+
+
+def draw_most_similar(net: Net, layer: str, path: Path, count: int = 8, shift: int = 0) -> None:
+    """The pairs of kernels of a layer that resemble each other most, with their cosines; `shift` as for `similarity`.
+
+    Raises:
+        ValueError: if the layer has no convolution, or only one kernel.
+    """
+    kernels = weights(net, layer)
+    pairs = most_similar(kernels, count, shift)
+    if not pairs:
+        raise ValueError(f"{layer} has a single kernel: expected two at least to compare")
+    figure = blank(1.4 * len(pairs) + 0.6, 3.4)
+    grid = figure.subplots(2, len(pairs), squeeze=False)
+    for column, (one, other, cosine) in enumerate(pairs):
+        for row, number in enumerate((one, other)):
+            _draw(grid[row, column], kernels[number])
+            grid[row, column].set_title(f"{number}" + (f"\ncosine {cosine:.2f}" if row else ""), fontsize=8, pad=3)
+    figure.suptitle(f"{net.name}, kernels of {layer} most alike", fontsize=9)
+    save(figure, path)
+
+
+def draw_activations(net: Net, x: NDArray[np.float32], path: Path, title: str = "") -> None:
+    """What every layer makes of a clip: a row a filter, time to the right; below, what the network names.
+
+    A layer that keeps bands shows the mean over them. Red is above zero and blue below; the brightest is what one in a
+    hundred values of the layer exceeds. Layers with neither bands nor time are bars.
+
+    Args:
+        x: features of one clip, (rows, frames).
+    """
+    import torch
+
+    net.eval()
+    with torch.no_grad():
+        features = torch.from_numpy(np.asarray(x, np.float32))[None]
+        layers = {name: found[0].cpu().numpy() for name, found in net.activations(features).items()}
+        heard = torch.softmax(net(features), 1)[0].numpy()
+    figure = blank(8, 1.2 + 1.5 * (len(layers) + 2))
+    axes = figure.subplots(len(layers) + 2, 1)
+    _features(axes[0], np.asarray(x, np.float32), net.seconds)
+    axes[0].set_title(title or "what it hears", fontsize=9)
+    for place, (name, activation) in zip(axes[1:-1], layers.items(), strict=True):
+        _activation(place, name, activation, net.seconds)
+    axes[-1].bar(net.classes, heard, color=INK)
+    axes[-1].set_ylim(0, 1)
+    axes[-1].tick_params(axis="x", labelrotation=30 if len(net.classes) > 8 else 0, labelsize=8)
+    axes[-1].set_ylabel("probability", fontsize=8)
+    save(figure, path)
+
+
+def _features(axes: Axes, x: NDArray[np.float32], seconds: float) -> None:
+    if len(x) == 1:
+        axes.plot(np.linspace(0, seconds, x.shape[1], endpoint=False), x[0], color=INK, lw=0.5)
+        axes.set_xlim(0, seconds)
+    else:
+        axes.imshow(x, cmap="magma", **_over_time(x, seconds))
+    axes.set_ylabel("input", fontsize=8)
+    axes.set_xlabel("seconds", fontsize=7, labelpad=1)
+    axes.tick_params(labelsize=7)
+
+
+def _over_time(image: NDArray[np.float32], seconds: float) -> dict[str, Any]:
+    """How an image of rows over time is laid out."""
+    extent = (0, seconds, -0.5, len(image) - 0.5)
+    return {"extent": extent, "aspect": "auto", "origin": "lower", "interpolation": "nearest"}
+
+
+def _activation(axes: Axes, name: str, activation: NDArray[np.float32], seconds: float) -> None:
+    """A layer's activation: (filters,) as bars, (filters, ..., frames) as an image of filters over time."""
+    axes.set_ylabel(f"{name}\n({len(activation)})", fontsize=8)
+    axes.yaxis.get_major_locator().set_params(integer=activation.ndim > 1)
+    axes.tick_params(labelsize=7)
+    if activation.ndim == 1:
+        axes.bar(range(len(activation)), activation, width=1, color=INK)
+        axes.margins(x=0)
+        return
+    image = activation.reshape(len(activation), -1, activation.shape[-1]).mean(1)
+    if image.shape[1] > 2000:
+        # More columns than a picture has: the largest of each run is what is seen.
+        run = image.shape[1] // 1000
+        image = image[:, : image.shape[1] // run * run].reshape(len(image), -1, run)
+        image = np.take_along_axis(image, np.abs(image).argmax(-1, keepdims=True), -1)[..., 0]
+    most = max(float(np.quantile(np.abs(image), 0.99)), 1e-12)
+    axes.imshow(image, cmap="RdBu_r", vmin=-most, vmax=most, **_over_time(image, seconds))
+
+
+def _draw(axes: Axes, kernel: NDArray[np.floating[Any]]) -> None:
+    """One kernel, (channels, taps) or (channels, height, width)."""
+    axes.set_xticks([])
+    axes.set_yticks([])
+    largest = max(float(np.abs(kernel).max()), 1e-12)
+    if kernel.ndim == 2 and len(kernel) == 1:
+        axes.axhline(0, color="grey", lw=0.5)
+        axes.plot(kernel[0], color=OTHER, lw=1)
+        axes.set_ylim(-1.1 * largest, 1.1 * largest)
+        return
+    image = kernel.reshape(-1, kernel.shape[-1])
+    aspect = "equal" if 0.5 < image.shape[0] / image.shape[1] < 2 else "auto"
+    axes.imshow(
+        image, cmap="RdBu_r", vmin=-largest, vmax=largest, origin="lower", aspect=aspect, interpolation="nearest"
+    )
+
+
+def _size(kernels: NDArray[np.floating[Any]]) -> str:
+    channels, *positions = kernels.shape[1:]
+    size = " × ".join(map(str, positions))
+    return f"{size} positions of {channels} channel{'s' if channels > 1 else ''}"
