@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict
 from os import PathLike
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import Progress
 from rich.table import Table
 
 from dreampedal import library
 
 from .console import print_json
+from .progress import bar
 
 
 def verify(model: str | PathLike[str], as_json: bool) -> None:
@@ -50,7 +48,7 @@ def train_notes(soundfonts: Sequence[Path], out: Path, seed: int, minutes: float
     _require(soundfonts)
     if not out.parent.is_dir():
         raise ValueError(f"{out.parent}: no such folder; create it first")
-    with _bar() as progress:
+    with bar() as progress:
         report = train(soundfonts, out, seed=seed, minutes=minutes, progress=progress)
     if as_json:
         print_json(report)
@@ -65,7 +63,7 @@ def evaluate(model: str, soundfonts: Sequence[Path], folder: Path | None, pictur
     from dreampedal.export.evaluation import evaluate as judge
 
     _require([*soundfonts, *([folder] if folder else [])])
-    with _bar() as progress:
+    with bar() as progress:
         report = judge(library.find("model", model), soundfonts, folder, picture, progress=progress)
     if as_json:
         print_json(report)
@@ -103,18 +101,3 @@ def _show_confusion(classes: Sequence[str], matrix: Sequence[Sequence[int]]) -> 
     for name, row in zip(classes, matrix, strict=True):
         table.add_row(name, *(f"{100 * count / max(1, sum(row)):.0f}" for count in row))
     Console().print(table)
-
-
-@contextmanager
-def _bar() -> Iterator[Callable[[str, int, int], None]]:
-    """A progress bar on stderr that follows what is being done; quiet where nobody looks."""
-    console = Console(stderr=True)
-    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
-        bars: dict[str, Any] = {}
-
-        def heard(what: str, done: int, total: int) -> None:
-            if what not in bars:
-                bars[what] = progress.add_task(what)
-            progress.update(bars[what], completed=done, total=total)
-
-        yield heard
