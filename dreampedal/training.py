@@ -1,0 +1,118 @@
+"""What `train folder`, `train networks` and `search` show: thin shells over `export.fit`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from .console import print_json
+from .progress import bar
+
+if TYPE_CHECKING:
+    from dreampedal.export.fit.folder import Order
+
+Texts = Sequence[str] | None
+
+
+def wanted(
+    folder: Path, network: str, column: str, settings: Texts, plan: Texts, segments: Texts, heard: Texts, copies: int,
+    seed: int, epochs: int | None, minutes: float | None, jobs: int,
+) -> Order:  # fmt: skip
+    """What the options ask for; a ValueError for a text that cannot be read."""
+    from dreampedal.export.fit.folder import Order
+    from dreampedal.export.fit.settings import read_settings
+
+    changes = read_settings(plan or [])
+    for name, value in (("epochs", epochs), ("minutes", minutes)):
+        if value is not None:
+            changes[name] = value
+    return Order(
+        folder, network, column, read_settings(settings or []), changes, read_settings(segments or []),
+        read_settings(heard or []), copies, seed, jobs,
+    )  # fmt: skip
+
+
+def train_folder(order: Order, out: Path, run: Path | None, device: str, as_json: bool) -> None:
+    """Train on a folder and say how well the network does."""
+    from dreampedal.export.fit.folder import train_folder as train
+
+    with bar() as progress:
+        report = train(order, out, run, progress, device)
+    if int(os.environ.get("RANK", "0")):
+        return
+    if as_json:
+        print_json(report)
+        return
+    print(
+        f"{report['model']}: {report['network']}, {report['parameters']:,} parameters, epoch {report['best_epoch']} of "
+        f"{report['epochs']}, {report['seconds'] / 60:.1f} minutes"
+    )
+    table = Table("right", "clips", "by clip", "recordings", "by recording", box=None, pad_edge=False)
+    for part in ("validation", "test"):
+        clip, recording = report[part]["by_clip"], report[part]["by_recording"]
+        table.add_row(part, str(clip["count"]), _share(clip), str(recording["count"]), _share(recording))
+    Console().print(table)
+    print(f"logs and the last checkpoint: {report['run']}")
+
+
+def networks(as_json: bool) -> None:
+    """Every network that can be trained."""
+    from dreampedal.export.zoo.table import NETWORKS
+
+    rows = [
+        {
+            "name": builder.name, "title": builder.title, "source": builder.source, "seconds": builder.seconds,
+            "input": builder.input.model_dump(mode="json"), "hears": list(builder.hears),
+            "settings": builder.settings().model_dump(mode="json"),
+        }
+        for builder in NETWORKS.values()
+    ]  # fmt: skip
+    if as_json:
+        print_json(rows)
+        return
+    table = Table("network", "what it is", "hears", "settings", box=None, pad_edge=False)
+    for row in rows:
+        settings = " ".join(f"{name}={_text(value)}" for name, value in row["settings"].items())
+        table.add_row(row["name"], f"{row['title']} ({row['source']})", _heard(row), escape(settings))
+    Console().print(table)
+
+
+def search(order: Order, run: Path, trials: int, workers: int, vary: Sequence[str], device: str, as_json: bool) -> None:
+    """Search and list the trials."""
+    from dreampedal.export.fit.folder import search_folder
+
+    with bar() as progress:
+        report = search_folder(order, run, vary, trials, workers, progress, device)
+    if as_json:
+        print_json(report)
+        return
+    chosen = list(report["best"]["chosen"])
+    table = Table("trial", "validation", *chosen, "", box=None, pad_edge=False)
+    for row in report["trials"]:
+        score = "" if row["score"] is None else f"{row['score']:.1%}"
+        why = "" if row["state"] == "complete" else row["reason"] or row["state"]
+        table.add_row(str(row["number"]), score, *(_text(row["chosen"].get(name)) for name in chosen), escape(why))
+    Console().print(table)
+    print(f"best: {report['best']['checkpoint']}")
+
+
+def _share(measures: dict[str, Any]) -> str:
+    low, high = measures["accuracy_interval"]
+    return f"{measures['accuracy']:.1%} ({low:.0%} to {high:.0%})"
+
+
+def _text(value: Any) -> str:
+    """A setting as it is written on the command line."""
+    if isinstance(value, list | tuple):
+        return ",".join(_text(part) for part in value)
+    return f"{value:.3g}" if isinstance(value, float) else str(value).lower()
+
+
+def _heard(row: dict[str, Any]) -> str:
+    return f"{row['seconds']:g} s of {row['input']['kind']}"

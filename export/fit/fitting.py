@@ -1,0 +1,241 @@
+"""Training of any network on encoded clips: seeded, repeatable, and the same after a kill as without one.
+
+An epoch is one pass of `Batches`; after it the validation clips are judged, the course decides (best epoch, learning
+rate, end), and a checkpoint is written whole. `fit` begins where the folder's checkpoint ends.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+
+from ..sets.batches import Batches
+from . import checkpoints
+from .adversary import moved
+from .logs import Logs
+from .plan import Plan
+from .processes import joined
+from .schedule import ended, learning_rate
+from .state import Training
+
+if TYPE_CHECKING:
+    from ..sets.store import Clips
+
+Progress = Callable[[str, int, int], None]
+"""Called with what is going on, how much of it is done, and how much there is."""
+
+Row = dict[str, float]
+NORMALISED_BATCHES = 16
+"""Batches from which a network's mean and spread are taken."""
+
+
+class DivergenceError(ValueError):
+    """A training whose loss is no number any more."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What came of a training.
+
+    Fields:
+        net: the network as it was judged best, in evaluation mode, on the CPU.
+        history: a row an epoch: epoch (from 1), learning_rate, train_loss and val_loss in nats, train_accuracy and
+            val_accuracy from 0 to 1, seconds since the training began.
+        best_epoch: from 1.
+        seconds: of training, over all resumptions.
+    """
+
+    net: nn.Module
+    history: tuple[Row, ...]
+    best_epoch: int
+    seconds: float
+
+    @property
+    def best(self) -> Row:
+        """The row of the best epoch."""
+        return self.history[self.best_epoch - 1]
+
+
+def fit(
+    net: nn.Module,
+    train: Clips,
+    val: Clips,
+    plan: Plan | None = None,
+    folder: str | Path | None = None,
+    progress: Progress | None = None,
+    *,
+    each_epoch: Callable[[Row], None] | None = None,
+    change: Callable[..., Any] | None = None,
+    normalise: bool = True,
+    device: str = "auto",
+) -> Fitted:
+    """Train a network; it is changed in place and becomes the best of its epochs.
+
+    Args:
+        net: features (n, rows, frames) to logits (n, classes), as `zoo.build` gives it, with its first weights.
+        train, val: clips of the same classes and input, no recording on both sides.
+        folder: for the checkpoint and the logs (CSV, TensorBoard); it is made. A checkpoint there is gone on from.
+        progress: told steps done, and how many there are.
+        each_epoch: told each row of the history once it is safe on disk, those of a checkpoint again; what it raises
+            ends the training.
+        change: of the features of each batch, as `Batches` takes it.
+        normalise: set the network's mean and spread from the training clips, where it has them.
+        device: "auto" (CUDA where there is any), "cpu" or "cuda".
+
+    Raises:
+        ValueError: if clips, network and plan do not fit together, or the checkpoint is another training's.
+        DivergenceError: if the loss becomes infinite or no number.
+        OSError: if the disk is full; the last whole checkpoint is kept.
+    """
+    plan = plan or Plan()
+    _check(net, train, val, plan)
+    place = Path(folder) if folder is not None else None
+    with joined(device) as processes, _repeatable(plan):
+        batches = Batches(train, plan.batch, plan.seed, balanced=plan.balanced, mixup=plan.mixup, change=change)
+        begun = checkpoints.identity(net, train, val, plan)
+        state = place and checkpoints.read(place, begun)
+        if normalise and not state and hasattr(net, "normalise"):
+            net.normalise(x for x, _ in itertools.islice(batches.epoch(0), NORMALISED_BATCHES))
+        training = Training.of(net, plan, processes)
+        if state:
+            training.restore(state)
+            for row in training.history if each_epoch else ():
+                each_epoch(row)
+        with _folder(place, training) as kept:
+            for row in _epochs(training, batches, val, progress):
+                kept(begun, row)
+                if each_epoch:
+                    each_epoch(row)
+    net.load_state_dict(training.best)
+    net.to("cpu").eval()
+    return Fitted(net, tuple(training.history), training.course.best_epoch, training.seconds)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Seconds spent on a training, those before it was resumed included, and how many there may be."""
+
+    before: float
+    limit: float
+    began: float
+
+    @property
+    def spent(self) -> float:
+        """Seconds so far."""
+        return self.before + time.monotonic() - self.began
+
+
+def _epochs(training: Training, batches: Batches, val: Clips, progress: Progress | None) -> Iterator[Row]:
+    """Train and judge epoch by epoch; each row is given once the training stands after it."""
+    plan, agree = training.plan, training.processes.agree
+    clock = Clock(training.seconds, math.inf if plan.minutes is None else 60 * plan.minutes, time.monotonic())
+    while len(training.history) < plan.epochs and not ended(training.course, plan):
+        if training.history and agree(clock.spent) >= clock.limit:
+            return
+        epoch = len(training.history) + 1
+        _seed(plan, epoch, training.processes.rank)
+        loss, accuracy, rate = _train_epoch(training, batches, epoch, clock, progress)
+        val_loss, val_accuracy = training.judge(val)
+        for name, value in (("training", loss), ("validation", val_loss)):
+            if not math.isfinite(value):
+                raise DivergenceError(
+                    f"the loss of {name} is {value} at epoch {epoch}: lower learning_rate or clip_norm"
+                )
+        training.seconds = agree(clock.spent)
+        row = {
+            "epoch": epoch, "learning_rate": rate, "train_loss": loss, "train_accuracy": accuracy,
+            "val_loss": val_loss, "val_accuracy": val_accuracy, "seconds": round(training.seconds, 3),
+        }  # fmt: skip
+        training.heard(row)
+        yield row
+
+
+def _train_epoch(
+    training: Training, batches: Batches, epoch: int, clock: Clock, progress: Progress | None
+) -> tuple[float, float, float]:
+    """One pass of the batches: mean loss, accuracy, and the last learning rate."""
+    plan, count = training.plan, training.processes.count
+    sums, steps, rate = torch.zeros(3, dtype=torch.double), len(batches), 0.0
+    training.net.train()
+    for step, (x, targets) in enumerate(batches.epoch(epoch), 1):
+        # A batch norm needs two clips at least.
+        if len(x) < 2 * count:
+            continue
+        gone = epoch - 1 + step / steps
+        share = gone / plan.epochs
+        if plan.minutes is not None:
+            share = max(share, training.processes.agree(clock.spent) / clock.limit)
+        rate = learning_rate(plan, training.course, gone, share)
+        sums += training.step(x, targets, rate)
+        if progress:
+            progress("training", (epoch - 1) * steps + step, plan.epochs * steps)
+        if share >= 1 and gone < plan.epochs:
+            break
+    loss, right, heard = training.processes.total(sums).tolist()
+    if not heard:
+        raise ValueError(f"an epoch without a step: {steps} batches, too small for {count} processes")
+    return loss / heard, right / heard, rate
+
+
+@contextmanager
+def _folder(place: Path | None, training: Training) -> Iterator[Callable[[dict[str, Any], Row], None]]:
+    """The folder of a training, open: a function that puts an epoch on disk, checkpoint first."""
+    if place is None or not training.processes.first:
+        yield lambda begun, row: None
+        return
+    place.mkdir(parents=True, exist_ok=True)
+    checkpoints.remove_parts(place)
+    with Logs(place, training.history) as logs:
+
+        def keep(begun: dict[str, Any], row: Row) -> None:
+            checkpoints.write(place, training.state(begun))
+            logs.add(row)
+
+        yield keep
+
+
+def _seed(plan: Plan, epoch: int, rank: int) -> None:
+    """Begin an epoch's random numbers: dropout and the starts of attacks."""
+    torch.manual_seed(int(np.random.SeedSequence([plan.seed, epoch, rank]).generate_state(1, np.uint64)[0] >> 1))
+
+
+@contextmanager
+def _repeatable(plan: Plan) -> Iterator[None]:
+    """The plan's number of threads, and a generator of our own; both as they were afterwards."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(plan.threads)
+    try:
+        with torch.random.fork_rng():
+            yield
+    finally:
+        torch.set_num_threads(threads)
+
+
+def _check(net: nn.Module, train: Clips, val: Clips, plan: Plan) -> None:
+    """A ValueError for what cannot be trained."""
+    for name, clips in (("training", train), ("validation", val)):
+        if not len(clips):
+            raise ValueError(f"no {name} clips: expected at least one")
+        if tuple(clips.classes) != tuple(net.classes):
+            raise ValueError(
+                f"the {name} clips have the classes {', '.join(clips.classes)}: "
+                f"expected the network's, {', '.join(net.classes)}"
+            )
+    if train.input != val.input:
+        raise ValueError(f"validation clips of another input than training clips: {val.input!r}, {train.input!r}")
+    if getattr(net, "input", train.input) != train.input:
+        raise ValueError(f"clips of {train.input!r}: the network hears {net.input!r}")
+    if len(train) < 2:
+        raise ValueError("one training clip: expected two at least")
+    if plan.adversarial_db:
+        moved(train.input, torch.zeros(1, 1, 1), 0.0)

@@ -1,0 +1,229 @@
+"""From a folder of sounds to a network that was measured: what `train folder` and `search` do.
+
+The folder is split by recording, so that no recording is heard in training and judged on; what was chosen (seed,
+shares, segments) is kept in the checkpoint, so that whoever judges it later leaves out the same recordings.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from pydantic import TypeAdapter
+
+from dreampedal.engine.inputs import Input
+from dreampedal.engine.library import suggestion
+
+from ..judge.scores import probabilities, score
+from ..sets.recordings import LabelledSet, open_set
+from ..sets.segments import Segmenting
+from ..sets.splits import split
+from ..sets.store import encode
+from ..zoo.checkpoint import save
+from ..zoo.costs import parameters
+from ..zoo.net import Net
+from ..zoo.table import NETWORKS, Builder, build
+from .fitting import Fitted, fit
+from .plan import Plan, plan_for
+from .search import search
+from .settings import checked
+from .space import check_names, read_space, space_for
+from .trials import Task
+
+if TYPE_CHECKING:
+    from ..sets.store import Clips
+
+Progress = Callable[[str, int, int], None]
+SHARES = (0.8, 0.1, 0.1)
+"""Of the recordings, for training, validation and test."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is wanted of a folder.
+
+    Fields:
+        folder: of folders of sounds, or with a manifest (`sets.recordings.open_set`); column: of the manifest, for
+            labels.
+        network: in `zoo.table.NETWORKS`; settings: of it, that differ from the defaults.
+        plan: that differ from the plan of the network (`plan_for`).
+        segments: of the sounds, fields of `Segmenting`; "seconds" is the network's own unless given.
+        input: what the network hears, fields that differ from its own; with another "kind", all that differ from its
+            defaults.
+        copies: changed copies of each training clip.
+        seed: of the split, the first weights and the plan.
+        jobs: processes that encode.
+    """
+
+    folder: Path
+    network: str
+    column: str = "genre"
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    plan: Mapping[str, Any] = field(default_factory=dict)
+    segments: Mapping[str, Any] = field(default_factory=dict)
+    input: Mapping[str, Any] = field(default_factory=dict)
+    copies: int = 0
+    seed: int = 0
+    jobs: int = 1
+
+    @property
+    def builder(self) -> Builder:
+        """The network's row of the table; a ValueError where there is none."""
+        if self.network not in NETWORKS:
+            close = suggestion(self.network, NETWORKS)
+            raise ValueError(f"no network named {self.network!r}{close}; there are: {', '.join(NETWORKS)}")
+        return NETWORKS[self.network]
+
+    def chosen_plan(self) -> Plan:
+        """The plan, checked."""
+        return plan_for(self.network).changed(**({"seed": self.seed} | dict(self.plan)))
+
+    def heard(self) -> Any:
+        """The input, checked."""
+        own = self.builder.input
+        changes = dict(self.input)
+        kind = changes.pop("kind", own.kind)
+        if kind == own.kind:
+            return checked(type(own), own.model_dump() | changes, "input")
+        kinds = {entry["properties"]["kind"]["const"]: name for name, entry in _input_schemas().items()}
+        if kind not in kinds:
+            raise ValueError(f"input: no kind {kind!r}{suggestion(str(kind), kinds)}; there are: {', '.join(kinds)}")
+        return TypeAdapter(Input).validate_python({"kind": kind, **changes})
+
+    def segmenting(self) -> Segmenting:
+        """How sounds are cut, checked."""
+        return checked(Segmenting, {"seconds": self.builder.seconds} | dict(self.segments), "segments")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """A folder's clips: for training, for validation, and for the test."""
+
+    train: Clips
+    val: Clips
+    test: Clips
+
+
+def parts_of(order: Order, progress: Progress | None = None) -> Parts:
+    """Open, split and encode a folder.
+
+    Raises:
+        ValueError: where something in the folder or the order does not fit.
+        OSError: if a file cannot be read, or the cache cannot be written.
+    """
+    checked(order.builder.settings, dict(order.settings), order.network)
+    input, segmenting = order.heard(), order.segmenting()
+    order.chosen_plan()
+    labelled = open_set(order.folder, column=order.column)
+    train, val, test = split(labelled, seed=order.seed, shares=SHARES)
+
+    def clips(part: LabelledSet, name: str, copies: int = 0) -> Clips:
+        told = progress and (lambda _what, done, total: progress(f"encoding {name}", done, total))
+        return encode(part, input, segmenting, copies=copies, seed=order.seed, jobs=order.jobs, progress=told or None)
+
+    return Parts(clips(train, "training", order.copies), clips(val, "validation"), clips(test, "test"))
+
+
+def built(order: Order, clips: Clips) -> Net:
+    """The network, its first weights drawn from the seed."""
+    with torch.random.fork_rng():
+        torch.manual_seed(order.seed)
+        return build(order.network, clips.classes, clips.input, clips.seconds, dict(order.settings))
+
+
+def train_folder(
+    order: Order, out: Path, run: Path | None = None, progress: Progress | None = None, device: str = "auto"
+) -> dict[str, Any]:
+    """Train a network on a folder of sounds, judge it, and write it.
+
+    Args:
+        out: the checkpoint (.safetensors) or the model (.onnx).
+        run: folder of the training, with its logs; a training there is gone on with. None: beside `out`.
+        progress: told what is going on, how much of it is done, and how much there is.
+
+    Returns:
+        A report: network, model, run, classes, parameters, clips and recordings of each part, epochs, best_epoch,
+        seconds, and the scores on "validation" and "test".
+
+    Raises:
+        ValueError: where something does not fit; OSError: if a disk is full or a file cannot be read.
+    """
+    if out.suffix not in (".safetensors", ".onnx"):
+        raise ValueError(f"{out}: expected a name that ends in .safetensors or .onnx")
+    if not out.parent.is_dir():
+        raise ValueError(f"{out.parent}: no such folder; create it first")
+    run = run or out.with_name(f"{out.stem}_run")
+    parts = parts_of(order, progress)
+    net = built(order, parts.train)
+    plan = order.chosen_plan()
+    fitted = fit(net, parts.train, parts.val, plan, run, progress, device=device)
+    scores = {"validation": _scores(net, parts.val), "test": _scores(net, parts.test)}
+    extra = kept(order, plan, fitted) | {"scores": scores}
+    checkpoint = out if out.suffix == ".safetensors" else run / "checkpoint.safetensors"
+    save(net, checkpoint, **extra)
+    report = {
+        "network": order.network, "model": str(out), "run": str(run), "classes": list(net.classes),
+        "parameters": parameters(net), "clips": _counts(parts, len), "recordings": _counts(parts, _recordings),
+        "epochs": len(fitted.history), "best_epoch": fitted.best_epoch, "seconds": round(fitted.seconds, 1), **scores,
+    }  # fmt: skip
+    return report
+
+
+def search_folder(
+    order: Order,
+    run: Path,
+    vary: Sequence[str] = (),
+    trials: int = 20,
+    workers: int = 1,
+    progress: Progress | None = None,
+    device: str = "auto",
+) -> dict[str, Any]:
+    """Search for settings of a network on a folder of sounds, as `search.search` does.
+
+    Args:
+        run: folder of the search; one that is there is gone on with.
+        vary: what may be chosen, as `space.read_space` reads it; where nothing is said, `space.space_for`.
+    """
+    settings, plan = order.builder.settings, order.chosen_plan()
+    space = read_space(vary) or space_for(settings, plan, [*order.settings, *(f"plan.{name}" for name in order.plan)])
+    check_names(space, settings)
+    parts = parts_of(order, progress)
+    rate = built(order, parts.train).task.sample_rate
+    task = Task(order.network, parts.train, parts.val, run, space, plan, dict(order.settings), rate, order.seed, device)
+    return search(task, trials, workers, progress)
+
+
+def kept(order: Order, plan: Plan, fitted: Fitted) -> dict[str, Any]:
+    """What a checkpoint keeps of how it came about."""
+    return {
+        "seed": order.seed, "shares": list(SHARES), "segmenting": json.loads(json.dumps(_plain(order.segmenting()))),
+        "column": order.column, "set": order.folder.name, "copies": order.copies,
+        "plan": plan.model_dump(mode="json"), "history": list(fitted.history), "best_epoch": fitted.best_epoch,
+    }  # fmt: skip
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json") if hasattr(value, "model_dump") else asdict(value)
+
+
+def _scores(net: Net, clips: Clips) -> dict[str, Any]:
+    return score(probabilities(net, clips), clips.labels, clips.groups, clips.classes).to_json()
+
+
+def _counts(parts: Parts, count: Callable[[Clips], int]) -> dict[str, int]:
+    return {"training": count(parts.train), "validation": count(parts.val), "test": count(parts.test)}
+
+
+def _recordings(clips: Clips) -> int:
+    return len(np.unique(clips.groups))
+
+
+def _input_schemas() -> dict[str, Any]:
+    """JSON schemas of the kinds of input, by class."""
+    schemas = TypeAdapter(Input).json_schema()["$defs"]
+    return {name: entry for name, entry in schemas.items() if "kind" in entry.get("properties", {})}

@@ -1,0 +1,200 @@
+"""Bayesian search over a network's settings and its plan, with Optuna: on disk, resumed, in several processes.
+
+Trials are drawn by a tree-structured Parzen estimator (Bergstra et al. 2011) and given up early where they lie below
+the median of those before them. Everything lies in one folder: `study.sqlite`, `search.json`, and a folder a trial.
+With one worker, a search that was interrupted ends as if it had not been.
+"""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import signal
+import sqlite3
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import Any
+
+import optuna
+from optuna.trial import TrialState
+
+from dreampedal.engine.files import written_whole
+
+from ..zoo.table import NETWORKS
+from .checkpoints import check_same, content
+from .space import check_names
+from .trials import CHECKPOINT, PLACE, REASON, Task, run_trial
+
+Progress = Callable[[str, int, int], None]
+ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
+
+
+def search(task: Task, trials: int = 20, workers: int = 1, progress: Progress | None = None) -> dict[str, Any]:
+    """Search until there are `trials`, those of earlier runs in the same folder counted.
+
+    Args:
+        task: network, clips, space and folder (it is made).
+        workers: processes; each trains with the plan's number of threads.
+        progress: told trials done, and how many there are.
+
+    Returns:
+        A report: "network", "best" and "trials", best first; each trial with its number, state, score (accuracy on
+        validation clips, 0 to 1), settings, plan, parameters, folder, checkpoint and the reason if it was given up.
+
+    Raises:
+        ValueError: if the folder holds another search or one that is running, a name is no setting, or no trial ended.
+        OSError: if the disk is full.
+    """
+    if trials < 1 or workers < 1:
+        raise ValueError(f"{trials} trials, {workers} workers: expected at least one of each")
+    if not task.space:
+        raise ValueError("nothing to search: the space is empty")
+    check_names(task.space, NETWORKS[task.network].settings)
+    task.folder.mkdir(parents=True, exist_ok=True)
+    with _alone(task.folder):
+        _begin(task)
+        study = task.study()
+        _revive(study)
+        left = trials - len(study.get_trials(deepcopy=False, states=ENDED))
+        turns = _here(task, left) if workers == 1 else _apart(task, left, min(workers, left))
+        for done in turns:
+            if progress:
+                progress("trials", trials - left + done, trials)
+        return report(task)
+
+
+def report(task: Task) -> dict[str, Any]:
+    """What a search has found so far, as `search` returns it."""
+    rows = [_row(task, trial) for trial in task.study().get_trials(deepcopy=False, states=ENDED)]
+    rows.sort(key=lambda row: (row["state"] == "complete", row["score"] or 0.0), reverse=True)
+    if not rows or rows[0]["state"] != "complete":
+        reason = next((row["reason"] for row in rows if row["reason"]), "none was begun")
+        raise ValueError(f"{task.folder}: none of {len(rows)} trials ended: {reason}")
+    return {"network": task.network, "best": rows[0], "trials": rows}
+
+
+def _row(task: Task, trial: optuna.trial.FrozenTrial) -> dict[str, Any]:
+    place = trial.user_attrs[PLACE]
+    record = task.record(place)
+    folder = task.folder / "trials" / place
+    return {
+        "number": trial.number,
+        "state": record.get("state", trial.state.name.lower()),
+        "score": record.get("score"),
+        "chosen": {name: _plain(value) for name, value in trial.params.items()},
+        "settings": record.get("settings"),
+        "plan": record.get("plan"),
+        "parameters": record.get("parameters"),
+        "folder": str(folder),
+        "checkpoint": str(folder / CHECKPOINT) if record.get("checkpoint") else None,
+        "reason": trial.user_attrs.get(REASON),
+    }
+
+
+def _plain(value: Any) -> Any:
+    """A parameter as it was chosen: options stand in the study as JSON."""
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _begin(task: Task) -> None:
+    """Say in the folder what is searched, or make sure that it is the same as before."""
+    told = task.folder / "search.json"
+    here = {
+        "network": task.network, "settings": task.settings, "plan": task.plan.lasting(), "seed": task.seed,
+        "space": {name: repr(choice) for name, choice in task.space.items()},
+        "training clips": content(task.train), "validation clips": content(task.val),
+    }  # fmt: skip
+    if told.exists():
+        try:
+            check_same(told, json.loads(told.read_text(encoding="utf-8")), here)
+        except json.JSONDecodeError:
+            raise ValueError(f"{told} tells of no search: give another folder") from None
+    else:
+        with written_whole(told) as part:
+            part.write_text(json.dumps(here, indent=2), encoding="utf-8")
+
+
+def _revive(study: optuna.Study) -> None:
+    """Queue again, in their own folders, the trials that a kill left running."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        study.tell(trial.number, state=TrialState.FAIL)
+        place = trial.user_attrs.get(PLACE)
+        study.enqueue_trial(trial.params, user_attrs={PLACE: place} if place else None)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Hold the folder, as long as this process lives; a ValueError if another search does.
+
+    The lock is SQLite's own, which every system has and which no kill leaves behind.
+    """
+    lock = sqlite3.connect(folder / "search.lock", timeout=0, isolation_level=None)
+    try:
+        try:
+            lock.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError:
+            raise ValueError(f"{folder}: a search is running there; wait for it, or give another folder") from None
+        try:
+            yield
+        except optuna.exceptions.StorageInternalError as error:
+            raise OSError(f"{folder / 'study.sqlite'}: {error.__cause__ or error}") from error
+    finally:
+        lock.close()
+
+
+def _here(task: Task, count: int) -> Iterator[int]:
+    """In this process, one after another; how many are done, after each."""
+    for done in range(1, count + 1):
+        run_trial(task)
+        yield done
+
+
+def _apart(task: Task, count: int, workers: int) -> Iterator[int]:
+    """In `workers` processes, of which none outlives the search."""
+    context = multiprocessing.get_context("spawn")
+    running: dict[Connection, Any] = {}
+    try:
+        for _ in range(workers):
+            ours, theirs = context.Pipe()
+            process = context.Process(target=_work, args=(theirs, task), daemon=True)
+            process.start()
+            theirs.close()
+            running[ours] = process
+            ours.send(True)
+        begun, done = workers, 0
+        while done < count:
+            for line in wait(list(running)):
+                try:
+                    error = line.recv()
+                except EOFError:
+                    running[line].join()
+                    raise ValueError(f"a worker ended with status {running[line].exitcode}") from None
+                if error is not None:
+                    raise error
+                done += 1
+                yield done
+                line.send(begun < count)
+                begun += 1
+    finally:
+        for process in running.values():
+            process.terminate()
+        for process in running.values():
+            process.join()
+
+
+def _work(line: Connection, task: Task) -> None:
+    """A worker: a trial for each True from the line, and what went wrong, or None, back."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    while line.recv():
+        try:
+            run_trial(task)
+        except OSError as error:
+            line.send(error)
+        except ValueError as error:
+            line.send(ValueError(str(error)))  # a subclass may not survive the way
+        else:
+            line.send(None)

@@ -1,0 +1,147 @@
+"""One trial of a search: a network built and trained as the search chose, and all of it on disk.
+
+A trial's folder holds what `fit` writes, `trial.json` and, where it ended, `checkpoint.safetensors`. A trial that was
+killed goes on in its own folder, and comes to the same end.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
+
+import optuna
+import torch
+from optuna.trial import Trial, TrialState
+
+from dreampedal.engine.files import written_whole
+
+from ..zoo.checkpoint import save
+from ..zoo.costs import parameters
+from ..zoo.net import Net
+from ..zoo.table import build
+from .fitting import DivergenceError, Row, fit
+from .plan import Plan
+from .space import Space, suggested
+
+if TYPE_CHECKING:
+    from ..sets.store import Clips
+
+CHECKPOINT, RECORD = "checkpoint.safetensors", "trial.json"
+WARM_TRIALS = 8
+"""Drawn at random before the search begins to model what is good."""
+DRAWN = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+PLACE, REASON = "place", "reason"
+"""Names under which a trial's folder, and why it was given up, stand in the study."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """What all trials of a search have in common."""
+
+    network: str
+    train: Clips
+    val: Clips
+    folder: Path
+    space: Space
+    plan: Plan
+    settings: dict[str, Any]
+    sample_rate: int
+    seed: int
+    device: str = "auto"
+
+    def study(self) -> optuna.Study:
+        """The study on disk, made where it is not there; its next trial is chosen by the seed and what came before."""
+        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        storage = optuna.storages.RDBStorage(
+            f"sqlite:///{self.folder.resolve() / 'study.sqlite'}", engine_kwargs={"connect_args": {"timeout": 60}}
+        )
+        study = optuna.create_study(
+            storage=storage, study_name=self.network, direction="maximize", load_if_exists=True,
+            pruner=optuna.pruners.MedianPruner(n_startup_trials=4, n_warmup_steps=max(1, self.plan.epochs // 10)),
+        )  # fmt: skip
+        drawn = len(study.get_trials(deepcopy=False, states=DRAWN))
+        study.sampler = optuna.samplers.TPESampler(n_startup_trials=WARM_TRIALS, seed=self.seed + drawn)
+        return study
+
+    def record(self, place: str) -> dict[str, Any]:
+        """What a trial's folder says of it; empty where it says nothing."""
+        file = self.folder / "trials" / place / RECORD
+        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def run_trial(task: Task) -> None:
+    """Run the study's next trial to its end.
+
+    Raises:
+        ValueError, OSError: what `fit` raises, but for a training that diverges: that trial alone is given up.
+    """
+    task.study().optimize(lambda trial: _score(task, trial), n_trials=1)
+
+
+def _score(task: Task, trial: Trial) -> float:
+    """Train as the trial says: the accuracy on validation clips, 0 to 1."""
+    place = task.folder / "trials" / trial.user_attrs.get(PLACE, f"{trial.number:04d}")
+    trial.set_user_attr(PLACE, place.name)
+    place.mkdir(parents=True, exist_ok=True)
+    settings, changes = suggested(task.space, trial)
+    record: dict[str, Any] = {"number": trial.number, "network": task.network, "state": "running", "history": []}
+    try:
+        plan = task.plan.changed(**changes)
+        net = _built(task, plan, settings)
+    except ValueError as error:
+        _give_up(trial, place, record, error)
+    try:
+        record |= {
+            "settings": net.settings.model_dump(mode="json"), "plan": plan.model_dump(mode="json"),
+            "parameters": parameters(net), "architecture": {name: repr(part) for name, part in net.layers().items()},
+        }  # fmt: skip
+        fitted = fit(
+            net, task.train, task.val, plan, place, device=task.device,
+            each_epoch=lambda row: _report(trial, record, row),
+        )  # fmt: skip
+    except optuna.TrialPruned:
+        _write(place, record | {"state": "pruned", "score": _best(record["history"])})
+        raise
+    except DivergenceError as error:
+        _give_up(trial, place, record, error)
+    score = fitted.best["val_accuracy"]
+    save(net, place / CHECKPOINT, history=list(fitted.history), plan=record["plan"])
+    _write(place, record | {"state": "complete", "score": score, "checkpoint": CHECKPOINT, "seconds": fitted.seconds})
+    return score
+
+
+def _built(task: Task, plan: Plan, settings: dict[str, Any]) -> Net:
+    """The trial's network, its first weights drawn from the plan's seed."""
+    clips = task.train
+    with torch.random.fork_rng():
+        torch.manual_seed(plan.seed)
+        return build(
+            task.network, clips.classes, clips.input, clips.seconds, task.settings | settings, task.sample_rate
+        )
+
+
+def _report(trial: Trial, record: dict[str, Any], row: Row) -> None:
+    """Tell the study of an epoch; it may give the trial up."""
+    record["history"].append(row)
+    trial.report(_best(record["history"]), int(row["epoch"]))
+    if trial.should_prune():
+        trial.set_user_attr(REASON, f"below the median at epoch {row['epoch']}")
+        raise optuna.TrialPruned
+
+
+def _best(history: list[Row]) -> float:
+    return max((row["val_accuracy"] for row in history), default=0.0)
+
+
+def _give_up(trial: Trial, place: Path, record: dict[str, Any], error: ValueError) -> NoReturn:
+    """End a trial that cannot be trained; the search goes on."""
+    trial.set_user_attr(REASON, str(error))
+    _write(place, record | {"state": "failed", "reason": str(error)})
+    raise optuna.TrialPruned from error
+
+
+def _write(place: Path, record: dict[str, Any]) -> None:
+    with written_whole(place / RECORD) as part:
+        part.write_text(json.dumps(record, indent=2), encoding="utf-8")
