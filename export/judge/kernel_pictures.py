@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,14 @@ def draw_most_similar(net: Net, layer: str, path: Path, count: int = 8, shift: i
     save(figure, path)
 
 
-def draw_activations(net: Net, x: NDArray[np.float32], path: Path, title: str = "") -> None:
+def draw_activations(
+    x: NDArray[np.float32],
+    layers: Mapping[str, NDArray[np.float32]],
+    heard: Mapping[str, float],
+    seconds: float,
+    path: Path,
+    title: str = "what it hears",
+) -> None:
     """What every layer makes of a clip: a row a filter, time to the right; below, what the network names.
 
     A layer that keeps bands shows the mean over them. Red is above zero and blue below; the brightest is what one in a
@@ -75,23 +83,19 @@ def draw_activations(net: Net, x: NDArray[np.float32], path: Path, title: str = 
 
     Args:
         x: features of one clip, (rows, frames).
+        layers: each layer's activation, (filters, ...) with time last, or (filters,).
+        heard: probability of each class.
+        seconds: of the clip.
     """
-    import torch
-
-    net.eval()
-    with torch.no_grad():
-        features = torch.from_numpy(np.asarray(x, np.float32))[None]
-        layers = {name: found[0].cpu().numpy() for name, found in net.activations(features).items()}
-        heard = torch.softmax(net(features), 1)[0].numpy()
     figure = blank(8, 1.2 + 1.5 * (len(layers) + 2))
     axes = figure.subplots(len(layers) + 2, 1)
-    _features(axes[0], np.asarray(x, np.float32), net.seconds)
-    axes[0].set_title(title or "what it hears", fontsize=9)
+    _features(axes[0], np.asarray(x, np.float32), seconds)
+    axes[0].set_title(title, fontsize=9)
     for place, (name, activation) in zip(axes[1:-1], layers.items(), strict=True):
-        _activation(place, name, activation, net.seconds)
-    axes[-1].bar(net.classes, heard, color=INK)
+        _activation(place, name, activation, seconds)
+    axes[-1].bar(list(heard), list(heard.values()), color=INK)
     axes[-1].set_ylim(0, 1)
-    axes[-1].tick_params(axis="x", labelrotation=30 if len(net.classes) > 8 else 0, labelsize=8)
+    axes[-1].tick_params(axis="x", labelrotation=30 if len(heard) > 8 else 0, labelsize=8)
     axes[-1].set_ylabel("probability", fontsize=8)
     save(figure, path)
 

@@ -1,0 +1,204 @@
+"""A network judged on a folder of sounds, and pruned with one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from ..fit.settings import checked
+from ..sets.recordings import LabelledSet, open_set
+from ..sets.segments import Segmenting
+from ..sets.splits import split
+from ..sets.store import encode
+from .listeners import Listener, open_listener
+from .pictures import draw_curve
+from .scores import Pooling, pool, score
+
+if TYPE_CHECKING:
+    from ..sets.store import Clips
+    from .pruning import Pruned, Pruning
+
+Progress = Callable[[str, int, int], None]
+PARTS = ("all", "training", "validation", "test")
+SHARES = (0.8, 0.1, 0.1)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What a network is judged on.
+
+    Fields:
+        folder: a labelled set (`sets.recordings.open_set`).
+        column: of its manifest, for labels; None: as the checkpoint says, or "genre".
+        part: "all" of it; what `sets.splits.split` leaves for "training", "validation" or "test"; or what the manifest
+            has in its column `split`. None: "test" where the checkpoint says that it was trained on a set of this name,
+            else "all".
+        seed: of the split; None: as the checkpoint says, or 0.
+        segments: how sounds are cut, where it differs from the checkpoint's own way or from whole clips in a row.
+        jobs: processes that encode.
+    """
+
+    folder: Path
+    column: str | None = None
+    part: str | None = None
+    seed: int | None = None
+    segments: Mapping[str, Any] = field(default_factory=dict)
+    jobs: int = 1
+
+
+def evaluate_on(
+    model: Path,
+    judged: Judged,
+    pictures: Path | None = None,
+    *,
+    pooling: Pooling = "mean",
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Judge a checkpoint or a model on a folder of sounds.
+
+    Args:
+        pictures: a folder to draw into; it is made.
+
+    Returns:
+        The scores (`scores.Scores.to_json`), with model, set, part, and "recordings": what each was taken for. With
+        `pictures`, their paths.
+
+    Raises:
+        ValueError: if the model cannot be used, or the folder has classes that it does not know.
+        OSError: if a file cannot be read or written.
+    """
+    listener = open_listener(model)
+    part = judged.part or _part(listener, judged.folder)
+    clips = encoded(listener, judged, (part,), progress)[0]
+    probabilities = listener.hear(clips)
+    scores = score(probabilities, clips.labels, clips.groups, listener.classes, pooling=pooling)
+    report = {"model": str(model), "set": str(judged.folder), "part": part} | scores.to_json()
+    report["recordings"] = _recordings(probabilities, clips, listener.classes, pooling)
+    if pictures is not None:
+        from .drawing import draw_all
+
+        report["pictures"] = [str(path) for path in draw_all(listener, clips, probabilities, scores, pictures)]
+    return report
+
+
+def prune_on(
+    model: Path,
+    judged: Judged,
+    out: Path,
+    settings: Pruning,
+    pictures: Path | None = None,
+    *,
+    tuning_epochs: int = 5,
+    progress: Progress | None = None,
+) -> dict[str, Any]:
+    """Prune a checkpoint with the parts of the set that it was trained on, and write the smaller network.
+
+    Args:
+        out: a checkpoint (.safetensors).
+        tuning_epochs: of each of `settings.tunings`, at a tenth of the plan's learning rate.
+
+    Returns:
+        What `pruning.Pruned.to_json` says, with model, set and out.
+    """
+    from ..zoo.checkpoint import save
+    from .pruning import prune
+
+    if out.suffix != ".safetensors":
+        raise ValueError(f"{out}: expected a name that ends in .safetensors; `dreampedal export` makes a model of it")
+    if not out.parent.is_dir():
+        raise ValueError(f"{out.parent}: no such folder; create it first")
+    listener = open_listener(model)
+    if listener.net is None:
+        raise ValueError(f"{model}: expected a checkpoint (.safetensors); a model in ONNX cannot be pruned")
+    train, val, test = encoded(listener, judged, ("training", "validation", "test"), progress)
+    tune = _tuning(listener, train, val, tuning_epochs) if settings.tunings else None
+    pruned = prune(listener.net, train, val, test, settings, tune=tune, progress=progress)
+    report = {"model": str(model), "set": str(judged.folder), "out": str(out)} | pruned.to_json()
+    kept = {name: report[name] for name in ("before", "after", "validation", "gone")}
+    save(pruned.net, out, **(dict(listener.extra) | {"pruning": kept | {"settings": settings.model_dump()}}))
+    if pictures is not None:
+        pictures.mkdir(parents=True, exist_ok=True)
+        draw_pruning(pruned, pictures / "pruning.png")
+        report["pictures"] = [str(pictures / "pruning.png")]
+    return report
+
+
+def draw_pruning(pruned: Pruned, path: Path) -> None:
+    """Accuracy on the validation set over the share of kernels that are gone."""
+    total = pruned.before.kernels
+    gone = [0.0, *(1 - step.kernels / total for step in pruned.steps)]
+    accuracy = [pruned.validation[0], *(step.accuracy for step in pruned.steps)]
+    title = f"{pruned.net.name}: {total} kernels, {pruned.after.kernels} left"
+    draw_curve(gone, {"validation": accuracy}, path, across="share of the kernels that are gone", title=title)
+
+
+def encoded(listener: Listener, judged: Judged, parts: Sequence[str], progress: Progress | None = None) -> list[Clips]:
+    """Clips of some parts of a set, as the network hears them, with labels in the order of its classes.
+
+    Raises:
+        ValueError: if the set has classes that the network does not know, or sounds are cut to another length.
+    """
+    extra = listener.extra
+    column = judged.column or extra.get("column", "genre")
+    own = set(parts) <= set(PARTS)
+    labelled = open_set(judged.folder, column, None if own else parts[0])
+    places = _places(labelled, listener)
+    seed = judged.seed if judged.seed is not None else int(extra.get("seed", 0))
+    whole = {"seconds": listener.seconds}
+    segmenting = checked(Segmenting, whole | dict(extra.get("segmenting", {})) | dict(judged.segments), "segments")
+    shares = tuple(extra.get("shares", SHARES))
+    chosen = {"all": labelled, parts[0]: labelled}
+    if own and set(parts) - {"all"}:
+        chosen |= dict(zip(PARTS[1:], split(labelled, seed=seed, shares=shares), strict=True))
+    found = []
+    for part in parts:
+        told = progress and (lambda _what, done, total, part=part: progress(f"encoding {part}", done, total))
+        clips = encode(chosen[part], listener.input, segmenting, jobs=judged.jobs, progress=told)
+        found.append(replace(clips, labels=places[np.asarray(clips.labels)], classes=listener.classes))
+    return found
+
+
+def _places(labelled: LabelledSet, listener: Listener) -> np.ndarray:
+    """Of each class of the set, its place among the network's."""
+    unknown = [name for name in labelled.classes if name not in listener.classes]
+    if unknown:
+        raise ValueError(
+            f"the set has {', '.join(unknown)}, which {listener.name} does not know: expected only "
+            f"{', '.join(listener.classes)}"
+        )
+    return np.array([listener.classes.index(name) for name in labelled.classes])
+
+
+def _part(listener: Listener, folder: Path) -> str:
+    """What training left aside, where the checkpoint was trained on a set of this name; else all."""
+    return "test" if listener.extra.get("set") == folder.resolve().name else "all"
+
+
+def _recordings(
+    probabilities: np.ndarray, clips: Clips, classes: Sequence[str], pooling: Pooling
+) -> list[dict[str, Any]]:
+    """A row a recording: its name, what it is, what it is taken for, how surely, and its clips."""
+    there, groups = np.unique(np.asarray(clips.groups), return_inverse=True)
+    pooled, labels = pool(probabilities.astype(np.float64), np.asarray(clips.labels), groups, pooling)
+    sizes = np.bincount(groups)
+    return [
+        {
+            "name": clips.group_names[group], "is": classes[label], "heard": classes[int(row.argmax())],
+            "probability": float(row.max()), "clips": int(size),
+        }
+        for group, label, row, size in zip(there, labels, pooled, sizes, strict=True)
+    ]  # fmt: skip
+
+
+def _tuning(listener: Listener, train: Clips, val: Clips, epochs: int) -> Callable[[Any], Any]:
+    """Training a little more, by the network's own plan at a tenth of its learning rate."""
+    from ..fit.fitting import fit
+    from ..fit.plan import Plan, plan_for
+
+    plan = Plan(**listener.extra["plan"]) if "plan" in listener.extra else plan_for(listener.name)
+    plan = plan.changed(epochs=epochs, learning_rate=plan.learning_rate / 10)
+    return lambda net: fit(net, train, val, plan, normalise=False).net

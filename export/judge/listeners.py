@@ -1,0 +1,138 @@
+"""Whatever names classes, judged alike: a checkpoint in torch, and a model of any kind in its ONNX file.
+
+listener = open_listener(Path("styles.onnx"))
+probabilities = listener.hear(clips)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreampedal.engine.clip_manifest import ClassifierManifest, WaveformManifest
+from dreampedal.engine.inputs import Input, LogBands
+from dreampedal.engine.structure import read_model
+
+from .scores import probabilities
+
+if TYPE_CHECKING:
+    from ..sets.store import Clips
+    from ..zoo.net import Net
+
+STREAMED_SECONDS = 5.0
+"""Length of the clips that a model which runs column by column is judged on."""
+STREAMS = 64
+"""Clips heard side by side, as channels."""
+
+
+@dataclass(frozen=True)
+class Listener:
+    """What names classes.
+
+    Fields:
+        name, classes, input, seconds: as its file says.
+        hear: probabilities of clips, (n, classes), rows that sum to 1.
+        activations: of every layer for the features of one clip, (rows, frames) to (filters, ...) by name.
+        net: the network in torch, where the file is a checkpoint.
+        extra: what else a checkpoint keeps.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    input: Input
+    seconds: float
+    hear: Callable[[Clips], NDArray[np.float32]]
+    activations: Callable[[NDArray[np.float32]], Mapping[str, NDArray[np.float32]]]
+    net: Net | None = None
+    extra: Mapping[str, Any] = field(default_factory=dict)
+
+
+def open_listener(path: Path) -> Listener:
+    """The network in a checkpoint (.safetensors) or a model (.onnx).
+
+    Raises:
+        ModelError: if the file cannot be used. A ValueError.
+        ValueError: if it names no classes, or tags of which a clip may have several.
+        OSError: if it cannot be read.
+    """
+    if path.suffix == ".safetensors":
+        from ..zoo.checkpoint import described, load
+
+        return listening(load(path), described(path).extra)
+    _, manifest = read_model(path)
+    if len(manifest.classes) < 2:
+        raise ValueError(f"{path}: names {', '.join(manifest.classes) or 'nothing'}: expected two classes at least")
+    if isinstance(manifest, ClassifierManifest) and manifest.probabilities == "sigmoid":
+        raise ValueError(f"{path}: names tags that do not exclude each other: expected one class a clip")
+    return _on_clips(path) if isinstance(manifest, ClassifierManifest | WaveformManifest) else _streamed(path)
+
+
+def listening(net: Net, extra: Mapping[str, Any] | None = None) -> Listener:
+    """A network in torch as a listener."""
+
+    def activations(x: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        import torch
+
+        net.eval()
+        with torch.no_grad():
+            found = net.activations(torch.from_numpy(np.asarray(x, np.float32))[None])
+        return {name: activation[0].numpy() for name, activation in found.items()}
+
+    return Listener(
+        net.name, net.classes, net.input, net.seconds, lambda clips: probabilities(net, clips), activations, net,
+        extra or {},
+    )  # fmt: skip
+
+
+def _on_clips(path: Path) -> Listener:
+    """A model that hears whole clips."""
+    from dreampedal.engine.clip_model import ClipModel
+
+    model = ClipModel.load(path, device="cpu")
+    manifest = model.manifest
+
+    def hear(clips: Clips) -> NDArray[np.float32]:
+        return softmax(np.concatenate([model.logits(x) for x in _batches(clips, 256)]))
+
+    def activations(x: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+        return {name: y[0] for name, y in model.activations(np.asarray(x, np.float32)[None]).items()}
+
+    return Listener(manifest.name, manifest.classes, manifest.input, manifest.seconds, hear, activations)
+
+
+def _streamed(path: Path) -> Listener:
+    """A model that runs column by column: probabilities are those of its mean logits once its head has heard enough."""
+    from dreampedal.engine.model import Model
+
+    from ..evaluation import heard
+
+    model = Model.load(path, device="cpu")
+    manifest = model.manifest
+    if manifest.runs_on != "columns":
+        raise ValueError(f"{path}: runs on the window: expected a model that runs on columns, or its checkpoint")
+    input = LogBands(bands=manifest.bands, window=manifest.window, hop=manifest.hop)
+
+    def hear(clips: Clips) -> NDArray[np.float32]:
+        enough = min(manifest.context_frames, clips.x.shape[-1]) - 1
+        return softmax(np.concatenate([heard(model, x)[:, enough:].mean(1) for x in _batches(clips, STREAMS)]))
+
+    return Listener(manifest.name, manifest.classes, input, STREAMED_SECONDS, hear, lambda _: {})
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Probabilities of logits (n, classes).
+
+    >>> softmax(np.array([[0.0, 0.0], [1e4, 0.0]])).tolist()
+    [[0.5, 0.5], [1.0, 0.0]]
+    """
+    raised = np.exp(logits - logits.max(1, keepdims=True))
+    return raised / raised.sum(1, keepdims=True)
+
+
+def _batches(clips: Clips, size: int) -> list[NDArray[np.float32]]:
+    return [np.asarray(clips.x[at : at + size], np.float32) for at in range(0, len(clips), size)]
