@@ -175,7 +175,7 @@ def _places(labelled: LabelledSet, listener: Listener) -> np.ndarray:
 
 def _part(listener: Listener, folder: Path) -> str:
     """What training left aside, where the checkpoint was trained on a set of this name; else all."""
-    return "test" if listener.extra.get("set") == folder.resolve().name else "all"
+    return "test" if listener.extra.get("set") == folder.absolute().name else "all"
 
 
 def _recordings(

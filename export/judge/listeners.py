@@ -106,7 +106,7 @@ def _on_clips(path: Path) -> Listener:
 
 
 def _streamed(path: Path) -> Listener:
-    """A model that runs column by column: probabilities are those of its mean logits once its head has heard enough."""
+    """A model that runs column by column: its mean logits over the columns that depend on the clip alone."""
     from dreampedal.engine.model import Model
 
     from ..evaluation import heard
@@ -117,9 +117,12 @@ def _streamed(path: Path) -> Listener:
         raise ValueError(f"{path}: runs on the window: expected a model that runs on columns, or its checkpoint")
     input = LogBands(bands=manifest.bands, window=manifest.window, hop=manifest.hop)
 
+    history = sum(columns for columns, _ in manifest.states.values())
+
     def hear(clips: Clips) -> NDArray[np.float32]:
-        enough = min(manifest.context_frames, clips.x.shape[-1]) - 1
-        return softmax(np.concatenate([heard(model, x)[:, enough:].mean(1) for x in _batches(clips, STREAMS)]))
+        # Of a clip that is shorter, the last column has heard the most.
+        first = min(history, clips.x.shape[-1] - 1)
+        return softmax(np.concatenate([heard(model, x)[:, first:].mean(1) for x in _batches(clips, STREAMS)]))
 
     return Listener(manifest.name, manifest.classes, input, STREAMED_SECONDS, hear, lambda _: {})
 

@@ -1,13 +1,13 @@
 """A small set of real sound to judge on: a recording as it is, without its highs and without its lows."""
 
-from dataclasses import dataclass, replace
-
 import numpy as np
 import torch
+from pedalboard.io import AudioFile
 from scipy.signal import butter, sosfilt
 
 from dreampedal.engine.inputs import LogBands, features
 from dreampedal.engine.manifest import Bands
+from dreampedal.export.sets.clips import Clips
 from dreampedal.export.zoo.table import build
 from tests.conftest import read
 
@@ -17,34 +17,32 @@ BLOCKS = 12
 """Seconds of the recording; each counts as a recording of its own."""
 
 
-@dataclass(frozen=True)
-class Clips:
-    x: np.ndarray
-    labels: np.ndarray
-    groups: np.ndarray
-    group_names: tuple
-    classes: tuple
-    input: object
-    seconds: float
+def lines():
+    """The recording as each class has it, mono, and its rate."""
+    audio, rate = read("solo_egtr_em9")
+    filters = (butter(4, 1200, "high", fs=rate, output="sos"), butter(4, 400, "low", fs=rate, output="sos"), None)
+    mono = audio.mean(0)
+    return [(mono if sos is None else sosfilt(sos, mono).astype(np.float32), rate) for sos in filters]
 
-    def __len__(self):
-        return len(self.labels)
 
-    def take(self, mask):
-        return replace(self, x=self.x[mask], labels=self.labels[mask], groups=self.groups[mask])
+def write_folder(root):
+    """A folder of folders: each class's recording, a file a second."""
+    for name, (line, rate) in zip(CLASSES, lines(), strict=True):
+        (root / name).mkdir(parents=True)
+        for block in range(line.size // rate):
+            with AudioFile(str(root / name / f"{block:02d}.wav"), "w", rate, 1) as file:
+                file.write(line[None, block * rate : (block + 1) * rate])
+    return root
 
 
 def sounds(input=None, seconds=SECONDS):
     """Clips of three classes, cut every tenth of a second from the recording that ships."""
     input = input or LogBands(bands=Bands(count=24))
-    audio, rate = read("solo_egtr_em9")
-    filters = (butter(4, 1200, "high", fs=rate, output="sos"), butter(4, 400, "low", fs=rate, output="sos"), None)
     x, labels, groups = [], [], []
-    for label, sos in enumerate(filters):
-        line = audio.mean(0) if sos is None else sosfilt(sos, audio.mean(0)).astype(np.float32)
-        starts = np.arange(0, line.size - int(seconds * rate), rate // 10)
-        for start in starts:
-            x.append(features(input, line[start : start + int(seconds * rate)], rate))
+    for label, (line, rate) in enumerate(lines()):
+        length = int(seconds * rate)
+        for start in np.arange(0, line.size - length, rate // 10):
+            x.append(features(input, line[start : start + length], rate))
             labels.append(label)
             groups.append(label * BLOCKS + min(start // rate, BLOCKS - 1))
     names = tuple(f"{name} {block}" for name in CLASSES for block in range(BLOCKS))
@@ -63,7 +61,7 @@ def taught(clips, name="columns", settings=None, steps=60, seed=0):
     torch.manual_seed(seed)
     torch.set_num_threads(1)
     net = build(name, clips.classes, clips.input, clips.seconds, settings)
-    x, labels = torch.from_numpy(clips.x), torch.from_numpy(clips.labels)
+    x, labels = torch.from_numpy(clips.x[:]), torch.from_numpy(clips.labels)
     net.normalise([x])
     optimiser = torch.optim.Adam(net.parameters(), 0.01)
     net.train()

@@ -85,7 +85,7 @@ def test_usefulness_foretells_what_a_filter_is_worth(net, sets):
     val = sets[1]
     chain = convolutions(net)
     found = usefulness(net, chain, val)
-    x, labels = torch.from_numpy(val.x), torch.from_numpy(val.labels)
+    x, labels = torch.from_numpy(val.x[:]), torch.from_numpy(val.labels)
     with torch.no_grad():
         losses = lambda net: torch.nn.functional.cross_entropy(net(x), labels, reduction="none")  # noqa: E731
         before = losses(net)
@@ -145,7 +145,7 @@ def test_a_little_training_lets_more_go(net, sets):
 def taught_on(net, clips):
     """A few more steps for a network that has learned already."""
     torch.manual_seed(1)
-    x, labels = torch.from_numpy(clips.x), torch.from_numpy(clips.labels)
+    x, labels = torch.from_numpy(clips.x[:]), torch.from_numpy(clips.labels)
     optimiser = torch.optim.Adam(net.parameters(), 0.001)
     net.train()
     for _ in range(20):

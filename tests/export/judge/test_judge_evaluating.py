@@ -1,0 +1,151 @@
+"""Checkpoints and models of every kind, judged on a folder of sounds."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from dreampedal.export.ascent import Training, export_ascent
+from dreampedal.export.judge.evaluating import Judged, encoded, evaluate_on, prune_on
+from dreampedal.export.judge.listeners import open_listener
+from dreampedal.export.judge.pruning import Pruning
+from dreampedal.export.sets.recordings import open_set
+from dreampedal.export.sets.splits import split
+from dreampedal.export.write.classifier import export_classifier
+from dreampedal.export.zoo.checkpoint import load, save
+from dreampedal.export.zoo.table import build
+from tests.export.judge.heard import CLASSES, SECONDS, parts, sounds, taught, write_folder
+
+RECORD = Training(data="nothing", licence="CC0-1.0", seed=0)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return write_folder(tmp_path_factory.mktemp("set") / "filtered")
+
+
+@pytest.fixture(scope="module")
+def net():
+    return taught(parts(sounds())[0], "columns", {"filters": (12, 8, 8), "context_frames": 8})
+
+
+@pytest.fixture(scope="module")
+def checkpoint(net, tmp_path_factory):
+    path = tmp_path_factory.mktemp("checkpoint") / "net.safetensors"
+    kept = {"seed": 3, "shares": [0.5, 0.25, 0.25], "segmenting": {"seconds": SECONDS}, "set": "filtered"}
+    save(net, path, **kept)
+    return path
+
+
+@pytest.fixture(autouse=True, scope="module")
+def cache(tmp_path_factory):
+    """What is encoded goes where nobody else looks."""
+    place = tmp_path_factory.mktemp("cache")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dreampedal.export.sets.store.user_cache_path", lambda _: place)
+        yield
+
+
+def test_a_checkpoint_is_judged_on_what_its_training_left_aside(checkpoint, folder, tmp_path):
+    report = evaluate_on(checkpoint, Judged(folder), tmp_path / "pictures")
+    left = split(open_set(folder), seed=3, shares=(0.5, 0.25, 0.25))[2]
+    assert report["part"] == "test"
+    assert [row["name"] for row in report["recordings"]] == sorted(left.groups)
+    assert report["by_recording"]["accuracy"] > 0.8
+    right = np.mean([row["is"] == row["heard"] for row in report["recordings"]])
+    assert right == pytest.approx(report["by_recording"]["accuracy"])
+    json.dumps(report, allow_nan=False)
+    names = {path.name for path in (tmp_path / "pictures").iterdir()}
+    assert {"confusion_clips.png", "reliability_recordings.png", "kernels_conv1.png", "alike_conv3.png"} < names
+    assert {f"activations_{name}.png" for name in CLASSES} < names
+    assert all((tmp_path / "pictures" / name).read_bytes().startswith(b"\x89PNG") for name in names)
+    assert len(report["pictures"]) == len(names)
+
+
+def test_a_set_of_another_name_is_judged_whole(checkpoint, folder, tmp_path):
+    (tmp_path / "else").symlink_to(folder)
+    report = evaluate_on(checkpoint, Judged(tmp_path / "else"))
+    assert report["part"] == "all" and report["by_recording"]["count"] == len(open_set(folder))
+    aside = evaluate_on(checkpoint, Judged(tmp_path / "else", part="validation"))
+    assert aside["by_recording"]["count"] == len(split(open_set(folder), seed=3, shares=(0.5, 0.25, 0.25))[1])
+
+
+def test_the_same_network_in_every_file_gets_the_same_figures(checkpoint, net, folder, tmp_path):
+    export_classifier(net, tmp_path / "whole.onnx", name="whole", training=RECORD)
+    export_ascent(net.network, tmp_path / "live.onnx", name="live", training=RECORD)
+    judged = Judged(folder, part="all", segments={"seconds": SECONDS})
+    torch_report = evaluate_on(checkpoint, judged)
+    for name in ("whole", "live"):
+        report = evaluate_on(tmp_path / f"{name}.onnx", judged, tmp_path / name)
+        for by in ("by_clip", "by_recording"):
+            assert report[by]["confusion"] == torch_report[by]["confusion"], name
+        assert report["by_clip"]["loss"] == pytest.approx(torch_report["by_clip"]["loss"], rel=0.02)
+        assert (tmp_path / name / "confusion_clips.png").exists()
+
+
+def test_a_set_with_some_of_the_classes_in_another_order(checkpoint, folder, tmp_path):
+    for name, other in (("whole", "a"), ("bright", "b")):
+        (tmp_path / other).symlink_to(folder / name)
+    (tmp_path / "a").rename(tmp_path / "whole")
+    (tmp_path / "b").rename(tmp_path / "bright")
+    report = evaluate_on(checkpoint, Judged(tmp_path))
+    assert "no recording of dull" in report["notes"]
+    assert report["by_recording"]["classes"]["dull"]["recall"] is None
+    assert report["by_recording"]["accuracy"] > 0.8
+
+
+def test_a_column_of_the_manifest_names_the_part(checkpoint, folder, tmp_path):
+    rows = [f"{folder.name}/{one.path.relative_to(folder)},{one.label},{'held' if i % 4 == 0 else 'seen'}"
+            for i, one in enumerate(open_set(folder).recordings)]  # fmt: skip
+    (folder.parent / "manifest.csv").write_text("\n".join(["clip,style,split", *rows]))
+    report = evaluate_on(checkpoint, Judged(folder.parent, column="style", part="held"))
+    assert report["by_recording"]["count"] == len(rows[::4])
+
+
+def test_a_pruned_checkpoint_is_written_with_its_report(checkpoint, folder, tmp_path):
+    report = prune_on(checkpoint, Judged(folder), tmp_path / "small.safetensors", Pruning(), tmp_path / "pictures")
+    small = load(tmp_path / "small.safetensors")
+    assert sum(small.settings.filters) == report["after"]["kernels"] < report["before"]["kernels"] == 28
+    listener = open_listener(tmp_path / "small.safetensors")
+    assert listener.extra["pruning"]["after"] == report["after"] and listener.extra["seed"] == 3
+    again = evaluate_on(tmp_path / "small.safetensors", Judged(folder))
+    assert again["by_clip"]["accuracy"] == report["test_after"]["by_clip"]["accuracy"]
+    assert (tmp_path / "pictures" / "pruning.png").exists()
+
+
+def test_no_recording_is_in_two_parts(checkpoint, folder):
+    listener = open_listener(checkpoint)
+    three = encoded(listener, Judged(folder), ("training", "validation", "test"))
+    names = [{clips.group_names[group] for group in clips.groups} for clips in three]
+    assert sum(map(len, names)) == len(set.union(*names)) == len(open_set(folder))
+
+
+def test_what_cannot_be_judged_is_said(checkpoint, net, folder, tmp_path):
+    other = build("columns", ("bright", "dull"), net.input, SECONDS, {"filters": (4,), "dilations": (1,)})
+    save(other, tmp_path / "two.safetensors")
+    with pytest.raises(ValueError, match="the set has whole, which columns does not know"):
+        evaluate_on(tmp_path / "two.safetensors", Judged(folder))
+    with pytest.raises(ValueError, match=r"whole\.onnx: expected a checkpoint"):
+        export_classifier(net, tmp_path / "whole.onnx", name="whole", training=RECORD)
+        prune_on(tmp_path / "whole.onnx", Judged(folder), tmp_path / "out.safetensors", Pruning())
+    with pytest.raises(ValueError, match=r"expected a name that ends in \.safetensors"):
+        prune_on(checkpoint, Judged(folder), tmp_path / "out.onnx", Pruning())
+    with pytest.raises(ValueError, match="nowhere: no such folder"):
+        prune_on(checkpoint, Judged(folder), tmp_path / "nowhere" / "out.safetensors", Pruning())
+    net.probabilities = "sigmoid"
+    export_classifier(net, tmp_path / "tags.onnx", name="tags", training=RECORD)
+    del net.probabilities
+    with pytest.raises(ValueError, match="tags that do not exclude each other"):
+        open_listener(tmp_path / "tags.onnx")
+
+
+def test_a_network_of_no_numbers_is_refused(net):
+    from dreampedal.export.judge.scores import probabilities
+
+    clips = sounds()
+    broken = build("columns", net.classes, net.input, net.seconds, net.settings)
+    with torch.no_grad():
+        broken.causal.head.bias[0] = float("nan")
+    with pytest.raises(ValueError, match="columns answers with NaN or infinity"):
+        probabilities(broken, clips)
