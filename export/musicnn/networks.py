@@ -20,8 +20,9 @@ from dreampedal.engine.manifest import Strict
 
 BANDS = 96
 FRAMES = 187
-"""Frames of mel bands that the networks were trained on: 3 s."""
-SECONDS = FRAMES * 256 / 16_000
+"""Frames of mel bands that the networks were trained on."""
+SECONDS = 3.0
+"""Of sound that have so many frames."""
 EPSILON = 1e-3
 """What TensorFlow's batch norm adds to a variance."""
 TIMBRAL_BANDS = (38, 67)
@@ -50,6 +51,8 @@ class Tagger(nn.Module):
 
     dreams: Literal["columns", "window", "waveform"] | None = None
     """Written as classifiers; what dreams live is distilled from them (`distil`)."""
+    probabilities = "sigmoid"
+    """A song has several tags."""
 
     def __init__(self, name: str, classes: Sequence[str]) -> None:
         super().__init__()

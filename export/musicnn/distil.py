@@ -1,0 +1,163 @@
+"""From a published network to one that dreams live: a causal network taught by its answers (after Hinton et al. 2015,
+"Distilling the knowledge in a neural network", with gradients in mind as in Czarnecki et al. 2017, "Sobolev training").
+
+The published network hears 3 s at 16 kHz and looks a second ahead; an effect has a few milliseconds. So a small causal
+network on log bands learns to answer as it does: what it says of songs and of phrases, and above all how its answer
+changes with an offset. Then the student dreams, its teacher is asked about the dreams, and it learns on.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from dreampedal.export.networks import Network
+from dreampedal.export.training import average
+
+from .lessons import Lessons, Progress, dreamt_lessons, heard, joined, pooled, random_lessons
+from .networks import Tagger
+from .views import Views
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How a student is made and taught.
+
+    Fields:
+        filters, dilations, context_frames: of the `Network`.
+        steps: of AdamW in each round; before each round but the first, the teacher is asked about dreams.
+        groups: lessons on the same 3 s in a step, of so many 3 s.
+        learning_rate: highest; it rises over 100 steps and falls over the last two fifths of a round.
+        change_weight: how much a change of answer counts beside the answer.
+        averaging: weight of the past in the running mean of the weights that is kept.
+    """
+
+    filters: tuple[int, ...] = (128, 96, 96)
+    dilations: tuple[int, ...] = (1, 3, 9)
+    context_frames: int = 32
+    steps: tuple[int, ...] = (1500, 1000, 1000)
+    groups: int = 24
+    learning_rate: float = 4e-3
+    weight_decay: float = 1e-2
+    change_weight: float = 2.0
+    averaging: float = 0.99
+
+
+def distil(
+    teacher: Tagger, views: Views, plan: Plan | None = None, seed: int = 0, progress: Progress | None = None
+) -> tuple[Network, Lessons]:
+    """A student of `teacher`, and all lessons that it was taught.
+
+    Args:
+        views: sounds to learn on; what is to be judged on later stays out of them.
+        seed: of all that is random.
+    """
+    plan = plan or Plan()
+    torch.manual_seed(seed)
+    lessons = [random_lessons(teacher, views, seed, progress)]
+    student = new_student(teacher, views, lessons[0], plan)
+    tags = np.arange(len(teacher.classes))
+    for number, steps in enumerate(plan.steps):
+        if number:
+            lessons.append(dreamt_lessons(teacher, student, views, seed + number, tags, progress))
+        student = taught(student, views, joined(lessons), plan, steps, seed + number, progress)
+    return student, joined(lessons)
+
+
+def new_student(teacher: Tagger, views: Views, lessons: Lessons, plan: Plan) -> Network:
+    """A network that has heard nothing but the range of its input and the mean of its teacher's answers."""
+    student = Network(
+        classes=teacher.classes, filters=plan.filters, dilations=plan.dilations, context_frames=plan.context_frames
+    )
+    rates = views.rates[lessons.clips]
+    sample = [np.flatnonzero(rates == rate)[::37][:100] for rate in np.unique(rates)]
+    x = [heard(views, lessons.clips[some], lessons.starts[some], lessons.offsets[some]) for some in sample]
+    columns = torch.cat([part.transpose(0, 1).flatten(1) for part in x], 1)
+    with torch.no_grad():
+        student.get_buffer("mean").copy_(columns.mean(1))
+        student.get_buffer("std").fill_(float((columns - columns.mean(1, keepdim=True)).std()))
+        student.head.bias.copy_(lessons.logits.mean(0))
+    return student
+
+
+def taught(
+    student: Network,
+    views: Views,
+    lessons: Lessons,
+    plan: Plan,
+    steps: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> Network:
+    """The student after `steps` steps: the running mean of its weights."""
+    rng = np.random.default_rng(seed)
+    spread = lessons.logits.std(0)
+    _, group = np.unique(lessons.groups, return_inverse=True)
+    members = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
+    rate_of = np.array([views.rates[lessons.clips[some[0]]] for some in members])
+    student = copy.deepcopy(student)
+    kept = copy.deepcopy(student)
+    optimiser = torch.optim.AdamW(student.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
+    for step in range(steps):
+        student.train()
+        fading = min(1.0, (step + 1) / 100, (steps - step) / (0.4 * steps))
+        optimiser.param_groups[0]["lr"] = plan.learning_rate * fading
+        rate = rng.choice(rate_of)
+        chosen = rng.choice(np.flatnonzero(rate_of == rate), plan.groups)
+        some = np.concatenate([members[n] for n in chosen])
+        of = torch.from_numpy(np.repeat(np.arange(plan.groups), [len(members[n]) for n in chosen]))
+        x = heard(views, lessons.clips[some], lessons.starts[some], lessons.offsets[some])
+        errors = (pooled(student, x) - lessons.logits[some]) / spread
+        loss = _loss(errors, of, plan)
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(student.parameters(), 2.0)
+        optimiser.step()
+        average(kept, student, min(plan.averaging, (step + 1) / (step + 20)))
+        if progress and step % 20 == 0:
+            progress("teaching", step, steps)
+    return kept.eval()
+
+
+def _loss(errors: Tensor, group: Tensor, plan: Plan) -> Tensor:
+    """Of answers, and of how they change within a group: errors (n, classes) in units of each class's spread."""
+    count = torch.bincount(group).float()[:, None]
+    mean = torch.zeros(len(count), errors.shape[1]).index_add(0, group, errors) / count
+    answer = torch.nn.functional.smooth_l1_loss(errors, torch.zeros_like(errors))
+    return answer + plan.change_weight * (errors - mean[group]).square().mean()
+
+
+@torch.no_grad()
+def agreement(student: Network, views: Views, lessons: Lessons) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Correlation of the student's answers with its teacher's, (classes,), and of their changes within a group.
+
+    To be asked on sounds that the student was not taught on.
+    """
+    student.eval()
+    answers = torch.zeros_like(lessons.logits)
+    rates = views.rates[lessons.clips]
+    for rate in np.unique(rates):
+        for some in np.array_split(places := np.flatnonzero(rates == rate), 1 + len(places) // 64):
+            answers[some] = pooled(
+                student, heard(views, lessons.clips[some], lessons.starts[some], lessons.offsets[some])
+            )
+    _, group = np.unique(lessons.groups, return_inverse=True)
+    found, wanted = answers.double().numpy(), lessons.logits.double().numpy()
+    return _correlation(found, wanted), _correlation(_within(found, group), _within(wanted, group))
+
+
+def _within(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Values less the mean of their group."""
+    sums = np.zeros((group.max() + 1, values.shape[1]))
+    np.add.at(sums, group, values)
+    return values - (sums / np.bincount(group)[:, np.newaxis])[group]
+
+
+def _correlation(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    a, b = a - a.mean(0), b - b.mean(0)
+    return np.asarray((a * b).sum(0) / np.sqrt((a**2).sum(0) * (b**2).sum(0) + 1e-30))

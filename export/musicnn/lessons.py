@@ -1,0 +1,211 @@
+"""What the published network says of sounds and of offsets on them: the lessons that a student is taught.
+
+A lesson is 3 s of a sound, an offset on its log bands, and the published network's logits for both together. Offsets
+come in groups on the same 3 s, so that a student learns what a change changes: it is by its gradient that it will
+dream. They are drawn at random (smooth over bands and frames, from an equaliser that stands to one that flickers), or
+they are the student's own dreams of a tag, so that it hears from its teacher where its gradient leads.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+from torch import Tensor
+
+from dreampedal.export.augment import NEPERS
+from dreampedal.export.networks import Network
+
+from .networks import FRAMES, Tagger
+from .views import LAYOUT, Views, at_one_loudness, columns_of, moved, start_column
+
+BEFORE = 28
+"""Columns before the 3 s that the student hears too: as many as its convolutions reach back."""
+MOST_COLUMNS = columns_of(48_000) + 1
+STARTS = (20, 120)
+"""Where the 3 s begin, in frames of mel bands."""
+VARIANTS = 3
+GAIN_DB = (-12.0, 6.0)
+SPREAD_DB = (2.0, 12.0)
+"""Range of an offset's RMS."""
+LIMIT_DB = 30.0
+DREAM_STEPS = 6
+DREAM_REACH_DB = (6.0, 36.0)
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Lessons:
+    """Offsets on sounds, and the answers.
+
+    Fields:
+        clips: which sound of the views, int64 (n,).
+        starts: where its 3 s begin, in frames of mel bands, int64 (n,).
+        offsets: float16 (n, 96, columns); what is beyond the columns of 3 s at the sound's rate is not used.
+        logits: the published network's, float32 (n, tags).
+    """
+
+    clips: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    offsets: Tensor
+    logits: Tensor
+
+    def __len__(self) -> int:
+        return len(self.clips)
+
+    @property
+    def groups(self) -> NDArray[np.int64]:
+        """Equal where the sound and its 3 s are the same, int64 (n,)."""
+        return np.asarray(self.clips * 100_000 + self.starts)
+
+
+def joined(parts: list[Lessons]) -> Lessons:
+    """All lessons in one."""
+    return Lessons(
+        np.concatenate([part.clips for part in parts]),
+        np.concatenate([part.starts for part in parts]),
+        torch.cat([part.offsets for part in parts]),
+        torch.cat([part.logits for part in parts]),
+    )
+
+
+def heard(views: Views, clips: NDArray[np.int64], starts: NDArray[np.int64], offsets: Tensor) -> Tensor:
+    """What the student hears of lessons on sounds of one rate: (n, 96, BEFORE + columns of 3 s)."""
+    rate = int(views.rates[clips[0]])
+    columns = columns_of(rate)
+    x = torch.full((len(clips), LAYOUT.count, BEFORE + columns), LAYOUT.floor)
+    for row, (clip, start) in enumerate(zip(clips, starts, strict=True)):
+        first = start_column(int(start), rate)
+        begin = max(0, first - BEFORE)
+        known = torch.from_numpy(views.bands[clip][:, begin : first + columns].astype(np.float32))
+        place = begin - first + BEFORE
+        x[row, :, place : place + known.shape[1]] = known
+    x[..., BEFORE:] += offsets[..., :columns]
+    x[..., :BEFORE] += offsets[..., :1]
+    return x.clamp_min(LAYOUT.floor)
+
+
+@torch.no_grad()
+def answers(teacher: Tagger, views: Views, clip: int, starts: NDArray[np.int64], offsets: Tensor) -> Tensor:
+    """The published network's logits for offsets on one sound: (n, tags).
+
+    In bfloat16, which is nearly twice as fast and leaves logits right to about 0.1: nothing to a student.
+    """
+    rate = int(views.rates[clip])
+    mel = torch.from_numpy(views.mel[clip].astype(np.float32))
+    x = moved(torch.stack([mel[:, start : start + FRAMES] for start in starts]), _used(offsets, rate), rate)
+    with torch.autocast("cpu", torch.bfloat16):
+        return teacher(x).float()
+
+
+def random_lessons(teacher: Tagger, views: Views, seed: int, progress: Progress | None = None) -> Lessons:
+    """For each sound, 3 s at a few places, each as it is (but for a gain) and with random offsets."""
+    rng = np.random.default_rng(seed)
+    parts = []
+    for clip in range(len(views)):
+        starts = np.repeat(np.array(STARTS), VARIANTS)
+        offsets = torch.stack([_random_offset(views, clip, int(s), n % VARIANTS, rng) for n, s in enumerate(starts)])
+        logits = answers(teacher, views, clip, starts, offsets)
+        parts.append(Lessons(np.full(len(starts), clip), starts, offsets, logits))
+        if progress:
+            progress("asking the published network", clip + 1, len(views))
+    return joined(parts)
+
+
+def dreamt_lessons(
+    teacher: Tagger,
+    student: Network,
+    views: Views,
+    seed: int,
+    tags: NDArray[np.int64],
+    progress: Progress | None = None,
+) -> Lessons:
+    """For each sound, 3 s as it is and three dreams of the student on it, toward or away from one of `tags` each."""
+    rng = np.random.default_rng(seed)
+    student.eval()
+    parts = []
+    for clip in range(len(views)):
+        starts = np.full(4, rng.choice(STARTS))
+        nothing = torch.zeros(4, LAYOUT.count, MOST_COLUMNS, dtype=torch.float16)
+        x = heard(views, np.full(4, clip), starts, nothing)
+        aim = torch.zeros(4, len(teacher.classes))
+        for row, tag in enumerate(rng.choice(tags, 3), 1):
+            aim[row, tag] = 1.0 if rng.random() < 0.85 else -1.0
+        dreams = dreamed(student, x, aim, rng.uniform(*DREAM_REACH_DB) * NEPERS)
+        gain = torch.tensor(rng.uniform(*GAIN_DB) * NEPERS, dtype=torch.float32)
+        offsets = nothing
+        offsets[..., : dreams.shape[2]] = (dreams + gain).half()
+        parts.append(Lessons(np.full(4, clip), starts, offsets, answers(teacher, views, clip, starts, offsets)))
+        if progress:
+            progress("asking about dreams", clip + 1, len(views))
+    return joined(parts)
+
+
+def dreamed(student: Network, x: Tensor, aim: Tensor, reach: float) -> Tensor:
+    """Offsets that a student dreams on what it hears, at the loudness of the sound.
+
+    As an effect dreams: steps along the gradient, smoothed over bands and of one size in every column.
+
+    Args:
+        x: (n, 96, BEFORE + columns).
+        aim: weight of each class, (n, classes); a row of zeros dreams nothing.
+        reach: limit of the offset in nepers.
+
+    Returns:
+        (n, 96, columns) in nepers.
+    """
+    smooth = _smoother()
+    columns = x.shape[2] - BEFORE
+    offset = torch.zeros(len(x), LAYOUT.count, columns)
+    for _ in range(DREAM_STEPS):
+        offset.requires_grad_(True)
+        moved_x = torch.cat([x[..., :BEFORE], x[..., BEFORE:] + offset], 2)
+        (gradient,) = torch.autograd.grad((pooled(student, moved_x) * aim).sum(), offset)
+        shaped = smooth @ gradient
+        size = shaped.square().mean(1, keepdim=True).sqrt()
+        step = shaped / (size + 1e-20) * (size > 0)
+        offset = (offset.detach() + step * (1.5 * reach / DREAM_STEPS)).clamp(-reach, reach)
+    dreaming = (aim != 0).any(1)[:, None, None]
+    return torch.where(dreaming, at_one_loudness(x[..., BEFORE:], offset), offset).detach()
+
+
+def pooled(student: Network, x: Tensor) -> Tensor:
+    """Logits from the mean of the last layer over all columns but those before: (n, 96, columns) to (n, classes)."""
+    y = student.last_layer(x)[..., BEFORE - student.history_frames :]
+    return student.head(student.dropout(y).mean(2))
+
+
+def _used(offsets: Tensor, rate: int) -> Tensor:
+    """The columns of 3 s at a rate, as float32."""
+    return offsets[..., : columns_of(rate)].float()
+
+
+def _random_offset(views: Views, clip: int, start: int, variant: int, rng: np.random.Generator) -> Tensor:
+    """An offset for one sound, float16 (96, MOST_COLUMNS); variant 0 is a gain only."""
+    rate = int(views.rates[clip])
+    columns, first = columns_of(rate), start_column(start, rate)
+    gain = rng.uniform(*GAIN_DB) * NEPERS
+    offset = np.full((LAYOUT.count, MOST_COLUMNS), gain, np.float32)
+    if variant:
+        frames = float(rng.choice([1, 3, 10, 40, 0]))
+        noise = rng.standard_normal((LAYOUT.count, columns if frames else 1))
+        smooth = gaussian_filter(noise, (rng.uniform(1.5, 10), frames), mode="nearest")
+        scaled = smooth / smooth.std() * rng.uniform(*SPREAD_DB) * NEPERS
+        limited = np.clip(scaled, -LIMIT_DB * NEPERS, LIMIT_DB * NEPERS).astype(np.float32)
+        whole = torch.from_numpy(np.broadcast_to(limited, (LAYOUT.count, columns)).copy())
+        bands = torch.from_numpy(views.bands[clip][:, first : first + columns].astype(np.float32))
+        whole = whole[:, : bands.shape[1]]
+        offset[:, : bands.shape[1]] += at_one_loudness(bands[None], whole[None])[0].numpy()
+    return torch.from_numpy(offset).half()
+
+
+def _smoother() -> Tensor:
+    """Gaussian smoothing over 1.5 bands, as the effects have it by default: (96, 96)."""
+    place = torch.arange(LAYOUT.count, dtype=torch.float32)
+    kernel = torch.exp(-0.5 * ((place[:, None] - place) / 1.5) ** 2)
+    return kernel / kernel.sum(1, keepdim=True)

@@ -1,0 +1,117 @@
+"""What the published network would hear of an offset, and a student that learns from it and dreams."""
+
+import numpy as np
+import pytest
+import torch
+
+from dreampedal.engine import measure
+from dreampedal.engine.bands import BandLayout
+from dreampedal.engine.inputs import Mel, features
+from dreampedal.export.musicnn.distil import Plan, agreement, new_student, taught
+from dreampedal.export.musicnn.lessons import BEFORE, dreamed, dreamt_lessons, heard, pooled, random_lessons
+from dreampedal.export.musicnn.networks import FRAMES, Musicnn
+from dreampedal.export.musicnn.published import TAGS
+from dreampedal.export.musicnn.views import at_one_loudness, columns_of, mel_centres_hz, moved, views
+
+SECONDS = 5
+
+
+@pytest.fixture(scope="module")
+def teacher():
+    """musicnn with weights drawn at random, settled as batch norm settles."""
+    torch.manual_seed(3)
+    network = Musicnn("mtt_musicnn", TAGS["mtt"])
+    network.train()
+    for _ in range(2):
+        network(torch.rand(2, 96, FRAMES) * 3)
+    return network.eval()
+
+
+@pytest.fixture(scope="module")
+def sounds():
+    """Two sounds in both views: notes that decay, at two rates."""
+    rng = np.random.default_rng(0)
+    made = []
+    for rate in (44_100, 48_000):
+        time = np.arange(SECONDS * rate) / rate
+        tones = sum(
+            np.sin(2 * np.pi * hz * time) * np.exp(-3 * (time % step)) for hz, step in ((220, 0.5), (1870, 0.3))
+        )
+        made.append((0.1 * tones + 1e-3 * rng.standard_normal(time.size)).astype(np.float32)[None])
+    return views([(made[0], 44_100), (made[1], 48_000)])
+
+
+def test_mel_centres_are_those_that_librosa_has():
+    import librosa
+
+    assert np.allclose(mel_centres_hz(), librosa.mel_frequencies(n_mels=98, fmin=0, fmax=8000)[1:-1])
+
+
+@pytest.mark.parametrize("recording", ["mix_rock", "solo_egtr_em9"])
+def test_what_an_offset_does_is_known_without_rendering_it(recording, clip):
+    from dreampedal import Dream
+
+    audio, rate = clip(recording)
+    audio = np.ascontiguousarray(audio.mean(0, keepdims=True)[:, : int(3.2 * rate)])
+    effect = Dream(target="class:flute")
+    offset = measure.trace(effect, audio, rate).offset
+    wet = measure.with_offset(effect, audio, rate, offset)
+    dry, rendered = (torch.tensor(features(Mel.musicnn(), sound, rate)[:, :FRAMES])[None] for sound in (audio, wet))
+    foreseen = moved(dry, torch.tensor(offset[..., : columns_of(int(rate))]), int(rate))
+    missed, changed = (foreseen - rendered).square().mean().sqrt(), (dry - rendered).square().mean().sqrt()
+    assert missed < 0.3 * changed
+
+
+def test_an_offset_at_one_loudness_adds_none(clip):
+    from dreampedal.engine.bands import log_band_features
+
+    audio, rate = clip("mix_rock")
+    bands = torch.from_numpy(log_band_features(audio[:1, : 3 * int(rate)], rate)).double()
+    weight = torch.from_numpy(measure_weights())[:, None]
+    offset = at_one_loudness(bands, torch.randn(bands.shape, dtype=torch.double))
+    loudness = [(weight * torch.exp(2 * x)).sum().item() for x in (bands, bands + offset)]
+    assert loudness[1] == pytest.approx(loudness[0], rel=1e-9)
+
+
+def measure_weights():
+    from dreampedal.engine.guard import k_gain
+
+    return k_gain(BandLayout().centres_hz)
+
+
+def test_lessons_hold_what_the_teacher_says(teacher, sounds):
+    lessons = random_lessons(teacher, sounds, seed=0)
+    assert len(np.unique(lessons.groups)) == 4
+    for row in (0, 4, 9):
+        rate = int(sounds.rates[lessons.clips[row]])
+        start = lessons.starts[row]
+        mel = torch.from_numpy(sounds.mel[lessons.clips[row]].astype(np.float32))[None, :, start : start + FRAMES]
+        offset = lessons.offsets[row][None, :, : columns_of(rate)].float()
+        assert torch.allclose(teacher(moved(mel, offset, rate))[0], lessons.logits[row], atol=0.1)
+
+
+def test_a_student_learns_and_dreams_what_it_was_asked(teacher, sounds):
+    torch.manual_seed(0)
+    plan = Plan(filters=(12, 12, 12), groups=2, learning_rate=1e-2)
+    lessons = random_lessons(teacher, sounds, seed=0)
+    fresh = new_student(teacher, sounds, lessons, plan)
+    student, again = (taught(fresh, sounds, lessons, plan, 30, 5) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(student.parameters(), again.parameters(), strict=True))
+    before, after = (np.median(agreement(network, sounds, lessons)[1]) for network in (fresh.eval(), student))
+    assert after > before + 0.2
+
+    tag = 7
+    x = heard(sounds, np.array([0, 0]), np.array([20, 20]), torch.zeros(2, 96, 282))
+    aim = torch.zeros(2, 50)
+    aim[0, tag] = 1
+    offset = dreamed(student, x, aim, reach=1.5)
+    assert not offset[1].any()
+    loudest = at_one_loudness(x[..., BEFORE:], offset)
+    assert torch.allclose(loudest, offset, atol=1e-5)
+    with torch.no_grad():
+        moved_x = torch.cat([x[..., :BEFORE], x[..., BEFORE:] + offset], 2)
+        assert pooled(student, moved_x)[0, tag] > pooled(student, x)[0, tag]
+
+    asked = dreamt_lessons(teacher, student, sounds, 1, np.array([tag]))
+    assert len(asked) == 8
+    assert len(np.unique(asked.groups)) == 2
