@@ -7,10 +7,12 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 INSTALL := PYTHONWARNINGS=ignore $(PIP) install --quiet --constraint constraints.txt
 # One installation serves type checks and import checks; neither follows the folders of an editable one.
 CHECKED := build/check
+# Clips of seven genres: where they lie beside the checkout, or where they are cut from Debian's packages.
+GENRES ?= $(firstword $(wildcard ../shared/data/genres) build/genres)
 PACKAGES := dreampedal engine engine/live engine/phase effects export export/fit export/judge export/musicnn export/sets export/write export/zoo presets
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports unit live-server soak train-notes bench clean
+.PHONY: help demo test lint types imports unit live-server soak train-notes train-all train-styles bench clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +43,15 @@ soak: .venv/develop ## Eight hours' worth of blocks at the end of a live stream:
 train-notes: .venv/develop ## Train the shipped model again (20 minutes); SOUNDFONTS="a.sf2 b.sf2" chooses the sounds.
 	$(BIN)/dreampedal train notes --out presets/models/notes.onnx $(foreach font,$(SOUNDFONTS),--soundfont $(font))
 
+train-all: .venv/develop build/sounds $(GENRES)/manifest.csv ## Train every row of bench/networks.md, from Debian's and PyPI's packages to the table.
+	$(BIN)/python bench/networks.py --genres $(GENRES)
+	$(BIN)/python bench/pruning.py
+	$(BIN)/python bench/styles.py $(GENRES) build/styles.onnx
+	$(BIN)/python bench/networks.py --table
+
+train-styles: .venv/develop $(GENRES)/manifest.csv ## Train the shipped model of styles again (4 minutes).
+	$(BIN)/python bench/styles.py $(GENRES)
+
 bench: .venv/develop ## Run every benchmark, one after the other: ours, theirs, ratio.
 	@set -e; for script in $(filter-out bench/report.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python $$script; done
 
@@ -56,6 +67,20 @@ build/live-server:
 			jackd2 libportaudio2; } >build/live-server.log 2>&1 && touch $@ || \
 		echo "make: jackd2 and libportaudio2 could not be installed (build/live-server.log)" >&2; \
 	else echo "make: live tests play through an audio server: install jackd2 and libportaudio2 to run them" >&2; fi
+
+# The clips of genres: those beside the checkout, or cut again from Debian's packages (3.5 GB are fetched).
+build/genres/manifest.csv: .venv/develop
+	$(BIN)/python bench/genres.py build/genres
+
+# Soundfonts to learn from, one to judge on, and recordings of instruments. Installed where that can be done unasked.
+SOUNDS := fluid-soundfont-gm musescore-general-soundfont-lossless freepats timgm6mb-soundfont gcompris-qt-data libfluidsynth3
+build/sounds:
+	@mkdir -p build
+	@dpkg --status $(SOUNDS) >build/sounds.log 2>&1 || \
+	{ test "$$(id -u)" = 0 && apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes \
+		--no-install-recommends $(SOUNDS); } >build/sounds.log 2>&1 || \
+	{ echo "make: train-all needs the Debian packages $(SOUNDS) (build/sounds.log)" >&2; exit 1; }
+	@touch $@
 
 # Stamps: an installation is repeated when what it was made from has changed.
 

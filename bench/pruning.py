@@ -1,0 +1,58 @@
+"""Take kernels out of a network of the table, one by one, and write `results/networks_pruning.json`.
+
+The network is that of the row `vgg_3x3`, trained once. What decides is its accuracy on a tenth of the keys; what is
+reported is another tenth. Each time that nothing more can go, it is trained for one more epoch, a few times.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import date
+
+from networks import arguments, sources_of, write_page
+from report import RESULTS, machine
+
+from dreampedal.engine.files import written_whole
+from dreampedal.export import recipe_data
+from dreampedal.export.fit.fitting import fit
+from dreampedal.export.judge.pruning import Pruning, prune
+from dreampedal.export.recipe_runs import train_one
+from dreampedal.export.recipes import RECIPES
+from dreampedal.export.zoo.net import Net
+
+ROW, TUNINGS, LIMIT = "vgg_3x3", 3, 0.01
+
+
+def main() -> None:
+    recipe, began = RECIPES[ROW], time.monotonic()
+    train, val, test = recipe_data.notes(recipe, sources_of(arguments(__doc__)), None)
+    net, seconds = train_one(recipe, train, val, 0)
+    plan = recipe.plan.changed(epochs=1, learning_rate=recipe.plan.learning_rate / 4, rising_epochs=0.0, averaging=0.9)
+
+    def tune(smaller: Net) -> Net:
+        return fit(smaller, train, val, plan, normalise=False).net
+
+    found = prune(net, train, val, test, Pruning(limit=LIMIT, tunings=TUNINGS), tune=tune)
+    before, after = found.test_before.by_clip, found.test_after.by_clip
+    share = 100 * found.gone
+    row = {
+        "title": f"pruning of `{ROW}`: {share:.0f} % of {found.before.kernels} kernels gone",
+        "thesis": "asked for, not tried", "bar": None,
+        "clip": {"mean": after.accuracy, "interval_seeds": None, "interval_recordings": after.accuracy_interval},
+        "elsewhere": {"before": before.accuracy}, "seeds": [0], "folds": 0,
+        "minutes_each": seconds / 60, "minutes": (time.monotonic() - began) / 60,
+        "command": "python bench/pruning.py", "report": found.to_json(),
+    }  # fmt: skip
+    written = {"machine": machine(), "date": date.today().isoformat(), "rows": {"pruning": row}}
+    with written_whole(RESULTS / "networks_pruning.json") as part:
+        part.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    for name, size in (("before", found.before), ("after", found.after)):
+        cost = f"{size.parameters} numbers, {size.multiply_adds / 1e6:.2f} M multiply-adds"
+        print(f"{name}: {size.kernels} kernels, {cost}")
+    print(f"validation {found.validation}, test {before.accuracy:.4f} to {after.accuracy:.4f}, gone {share:.1f} %")
+    write_page()
+
+
+if __name__ == "__main__":
+    main()

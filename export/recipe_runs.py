@@ -1,0 +1,188 @@
+"""Runs a row of the table of networks: trains it for every seed and fold, and judges it on what it never heard."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dreampedal import presets
+
+from . import recipe_data
+from .fit.fitting import fit
+from .judge.scores import Measures, Scores, probabilities, score
+from .recipe_data import Progress, Sources
+from .recipe_starts import from_model
+from .recipes import Recipe
+from .sets.clips import Clips
+from .sets.recordings import LabelledSet
+from .sets.splits import folds, split
+from .sets.store import encode
+from .zoo.costs import multiply_adds, parameters
+from .zoo.net import Net
+from .zoo.table import build
+
+MODELS = Path(presets.__file__).parent / "models"
+
+STUDENT_95 = {2: 12.71, 3: 4.303, 4: 3.182, 5: 2.776}
+"""Two-sided 95 % points of Student's distribution, by the number of seeds."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What came of one seed.
+
+    Fields:
+        probabilities, clips: of what was left out, (n, classes), and the clips they belong to.
+        scores: of them.
+        seconds: of each training.
+        net: the last one trained.
+        elsewhere: accuracy on other sounds, by name.
+    """
+
+    probabilities: NDArray[np.float32]
+    clips: Clips
+    scores: Scores
+    seconds: tuple[float, ...]
+    net: Net
+    elsewhere: dict[str, float]
+
+
+def run(recipe: Recipe, sources: Sources, progress: Progress | None = None) -> dict[str, Any]:
+    """Train and judge a row.
+
+    Returns:
+        "clip" and "recording": accuracy as the mean over seeds, its 95 % intervals over seeds (Student's) and over
+        recordings (bootstrap), and each seed's own; "recall" of each class; "elsewhere"; clips, recordings, cost;
+        minutes of the longest training, and of all with the sounds read.
+    """
+    began = time.monotonic()
+    runs = _on_notes if recipe.data == "notes" else _by_folds
+    found = list(runs(recipe, sources, progress))
+    # Where each seed judges a part, the recordings that intervals are drawn from are those of all parts.
+    whole = [_together(found)] if recipe.each_seed == "one" else [one.scores for one in found]
+    return {
+        "clip": _figure([one.scores.by_clip for one in found], [one.by_clip for one in whole]),
+        "recording": _figure([one.scores.by_recording for one in found], [one.by_recording for one in whole]),
+        "recall": {
+            name: statistics.fmean(one.by_clip.classes[name].recall or 0.0 for one in whole)
+            for name in whole[0].classes
+        },
+        "elsewhere": {
+            name: statistics.fmean(one.elsewhere[name] for one in found) for name in found[0].elsewhere
+        },
+        "clips": whole[0].by_clip.count, "recordings": whole[0].by_recording.count,
+        "seeds": list(recipe.seeds), "folds": recipe.folds,
+        "parameters": parameters(found[0].net), "multiply_adds": multiply_adds(found[0].net),
+        "minutes_each": max(spent for one in found for spent in one.seconds) / 60,
+        "minutes": (time.monotonic() - began) / 60,
+    }  # fmt: skip
+
+
+def train_one(
+    recipe: Recipe, train: Clips, val: Clips, seed: int, progress: Progress | None = None
+) -> tuple[Net, float]:
+    """A network with the recipe's settings, trained; and the seconds that it took."""
+    torch.manual_seed(seed)
+    net = build(recipe.network, train.classes, train.input, train.seconds, recipe.settings)
+    if recipe.start:
+        net.normalise([torch.from_numpy(np.asarray(train.x[::4], np.float32))])
+        from_model(net, train, MODELS / f"{recipe.start}.onnx")
+    plan = recipe.plan.changed(seed=seed)
+    fitted = fit(net, train, val, plan, progress=progress, change=recipe.change, normalise=not recipe.start)
+    return net, fitted.seconds
+
+
+def train_on_all(recipe: Recipe, sources: Sources, seed: int = 0, progress: Progress | None = None) -> Net:
+    """A row's network, trained on every recording that there is."""
+    labelled = recipe_data.labelled_set(recipe, sources)
+    clips = encode(labelled, recipe_data.input_of(recipe), recipe.cut, copies=recipe.copies, progress=progress)
+    return train_one(recipe, *_train_and_val(clips, labelled, recipe, seed), seed, progress)[0]
+
+
+def _by_folds(recipe: Recipe, sources: Sources, progress: Progress | None) -> Iterator[Judged]:
+    """Cross-validation by recording."""
+    labelled = recipe_data.labelled_set(recipe, sources)
+    clips = encode(labelled, recipe_data.input_of(recipe), recipe.cut, copies=recipe.copies, progress=progress)
+    if recipe.levelled:
+        clips = recipe_data.levelled(clips)
+    for number, seed in enumerate(recipe.seeds):
+        parts = folds(labelled, recipe.folds, seed if recipe.each_seed == "all" else 0)
+        chosen = parts if recipe.each_seed == "all" else [parts[number % recipe.folds]]
+        found, judged, seconds = np.zeros((len(clips), len(clips.classes)), np.float32), np.zeros(len(clips), bool), []
+        for fold, (rest, left_out) in enumerate(chosen):
+            train, val = _train_and_val(clips, rest, recipe, seed)
+            net, spent = train_one(recipe, train, val, 100 * seed + fold, progress)
+            test = _of(clips, left_out) & ~clips.changed
+            found[test] = probabilities(net, clips.take(test))
+            judged |= test
+            seconds.append(spent)
+        yield _judged(found[judged], clips.take(judged), seed, tuple(seconds), net, {})
+
+
+def _on_notes(recipe: Recipe, sources: Sources, progress: Progress | None) -> Iterator[Judged]:
+    """One training a seed, judged on keys that it never heard, another soundfont, and recordings."""
+    train, val, test = recipe_data.notes(recipe, sources, progress)
+    others = recipe_data.elsewhere(recipe, sources, progress)
+    for seed in recipe.seeds:
+        net, spent = train_one(recipe, train, val, seed, progress)
+        heard = {}
+        for name, clips in others.items():
+            found = score(probabilities(net, clips), clips.labels, clips.groups, clips.classes, seed=seed)
+            heard[name] = (found.by_recording if name == "recordings" else found.by_clip).accuracy
+        yield _judged(probabilities(net, test), test, seed, (spent,), net, heard)
+
+
+def _judged(
+    found: NDArray[np.float32], clips: Clips, seed: int, seconds: tuple[float, ...], net: Net, heard: dict[str, float]
+) -> Judged:
+    scores = score(found, clips.labels, clips.groups, clips.classes, seed=seed)
+    return Judged(found, clips, scores, seconds, net, heard)
+
+
+def _together(found: Sequence[Judged]) -> Scores:
+    """The figures of parts that were judged by a seed each, as of one set."""
+    return score(
+        np.concatenate([one.probabilities for one in found]), np.concatenate([one.clips.labels for one in found]),
+        np.concatenate([one.clips.groups for one in found]), found[0].clips.classes,
+    )  # fmt: skip
+
+
+def _train_and_val(clips: Clips, rest: LabelledSet, recipe: Recipe, seed: int) -> tuple[Clips, Clips]:
+    """Clips to learn from, and those that plateau, early stopping and the choice of an epoch look at."""
+    if recipe.validation:
+        learned, looked_at = split(rest, seed, (1 - recipe.validation, recipe.validation))
+        return clips.take(_of(clips, learned)), clips.take(_of(clips, looked_at) & ~clips.changed)
+    train = clips.take(_of(clips, rest))
+    # Some of the training clips themselves: nothing that is judged is looked at, and the last epochs are chosen.
+    chosen = np.zeros(len(train), bool)
+    chosen[:: max(1, len(train) // 256)] = True
+    return train, train.take(chosen & ~train.changed)
+
+
+def _of(clips: Clips, labelled: LabelledSet) -> NDArray[np.bool_]:
+    """Which clips come from the recordings of a set, shape (n,)."""
+    wanted = set(labelled.groups)
+    return np.array([name in wanted for name in clips.group_names])[clips.groups]
+
+
+def _figure(seeds: Sequence[Measures], whole: Sequence[Measures]) -> dict[str, Any]:
+    """Accuracy: mean and intervals."""
+    values = [one.accuracy for one in seeds]
+    mean = statistics.fmean(one.accuracy for one in whole)
+    reach = STUDENT_95[len(values)] * statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else None
+    return {
+        "mean": mean,
+        "seeds": values,
+        "interval_seeds": None if reach is None else [mean - reach, min(1.0, mean + reach)],
+        "interval_recordings": [
+            statistics.fmean(one.accuracy_interval[end] for one in whole) for end in (0, 1)
+        ],
+    }  # fmt: skip

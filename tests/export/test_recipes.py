@@ -1,0 +1,133 @@
+"""Rows of the table of networks: what they begin with, how they are changed, and how they are judged."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from pedalboard.io import AudioFile
+
+from dreampedal import presets
+from dreampedal.engine.bands import log_band_features
+from dreampedal.engine.inputs import LogBands, Waveform
+from dreampedal.engine.model import Model
+from dreampedal.export import recipe_changes, recipe_data, recipe_runs
+from dreampedal.export.evaluation import heard
+from dreampedal.export.fit.plan import Plan
+from dreampedal.export.recipe_data import Sources
+from dreampedal.export.recipe_starts import from_model, weights_of
+from dreampedal.export.recipes import RECIPES, SIX_GENRES
+from dreampedal.export.sets.clips import Clips
+from dreampedal.export.sets.segments import Segmenting
+from dreampedal.export.zoo.table import NETWORKS, build
+
+NOTES = Path(presets.__file__).parent / "models" / "notes.onnx"
+
+
+@pytest.fixture
+def bands(clip):
+    """Log bands of 5 s of two recordings, (2, 96, 430)."""
+    found = [clip(name) for name in ("solo_flute", "mix_rock")]
+    return torch.from_numpy(np.stack([log_band_features(a.mean(0)[None], rate)[0][:, :340] for a, rate in found]))
+
+
+@pytest.fixture
+def genres(tmp_path, clip):
+    """A set of two genres in its published form: a track is a second of a recording in two clips."""
+    sources = {"metal": ("mix_death_metal", "drums_break"), "ambient": ("solo_cello", "mix_orchestra_peer_gynt")}
+    lines = ["clip,track,genre,style2,split"]
+    for genre, names in sources.items():
+        for track, name in enumerate(name for name in names for _ in range(2)):
+            audio, rate = clip(name)
+            for part in range(2):
+                path = tmp_path / f"{genre}_{track}_{part}.wav"
+                first = int((0.5 * part + track) * rate)
+                with AudioFile(str(path), "w", samplerate=rate, num_channels=1) as file:
+                    file.write(audio[:1, first : first + rate // 2])
+                lines.append(f"{path.name},{genre}{track},{genre},{'metal' if genre == 'metal' else 'soft'},train")
+    (tmp_path / "manifest.csv").write_text("\n".join(lines) + "\n")
+    return Sources(tmp_path)
+
+
+def test_every_row_can_be_built_and_has_a_plan():
+    for name, recipe in RECIPES.items():
+        classes = recipe.classes or ("metal", "soft")
+        net = build(recipe.network, classes, recipe.input, recipe.seconds, recipe.settings)
+        assert net.classes == classes, name
+        assert recipe.cut.seconds == (recipe.seconds or NETWORKS[recipe.network].seconds), name
+    assert len(SIX_GENRES) == 6
+
+
+def test_full_height_kernels_cost_what_small_ones_do():
+    cost = [
+        recipe_runs.multiply_adds(build("vgg", ("a", "b"), settings=RECIPES[name].settings))
+        for name in ("vgg_3x3", "vgg_full_height")
+    ]
+    assert abs(cost[0] / cost[1] - 1) < 0.05
+    assert RECIPES["vgg_3x3"].plan == RECIPES["vgg_full_height"].plan
+
+
+def test_a_network_begins_where_the_shipped_model_ended(bands):
+    model = Model.load(NOTES, device="cpu")
+    settings = {"filters": (128, 96, 96), "context_frames": model.manifest.context_frames}
+    net = build("columns", model.manifest.classes, LogBands(), 5.0, settings).eval()
+    net.normalise([bands])
+    clips = Clips(
+        bands.numpy(), np.array([0, 1]), np.array([0, 1]), ("x", "y"), model.manifest.classes, LogBands(), 5.0
+    )
+    from_model(net, clips, NOTES)
+    weights = weights_of(NOTES)
+    with torch.no_grad():
+        net.causal.head.weight.copy_(weights["head.weight"])
+        net.causal.head.bias.copy_(weights["head.bias"])
+        ours = net.network.eval().logits_at_frames(bands)
+    # The engine hears the model's own file, a column at a time, after endless silence as torch does here.
+    theirs = heard(model, bands.numpy()).transpose(0, 2, 1)
+    assert np.abs(ours.numpy() - theirs).max() < 1e-3
+
+
+def test_a_network_cannot_begin_with_another_kind(bands):
+    clips = Clips(bands.numpy(), np.array([0, 1]), np.array([0, 1]), ("x", "y"), ("a", "b"), LogBands(), 5.0)
+    with pytest.raises(ValueError, match="expected a columns network"):
+        from_model(build("deep", ("a", "b")), clips, NOTES)
+    with pytest.raises(ValueError, match=r"conv1 has weights \(128, 96, 3\): expected \(32, 96, 3\)"):
+        from_model(build("columns", ("a", "b"), settings={"filters": (32, 96, 96)}), clips, NOTES)
+
+
+def test_changes_follow_their_seed_and_keep_what_is_heard(bands):
+    seeds = [torch.Generator().manual_seed(seed) for seed in (1, 1, 2)]
+    one, same, other = (recipe_changes.music(bands, seed) for seed in seeds)
+    assert torch.equal(one, same) and not torch.equal(one, other)
+    assert one.shape == (2, 96, recipe_changes.STRETCH_FRAMES) and one.isfinite().all()
+    assert (one.amax((1, 2)) <= -2.0 * np.log(10) / 20 + 1e-4).all()
+    samples = torch.randn(4, 1, 800, generator=torch.Generator().manual_seed(3))
+    turned = recipe_changes.louder_or_softer(samples, torch.Generator().manual_seed(4))
+    gain = torch.fft.rfft(turned).abs() / torch.fft.rfft(samples).abs()
+    assert torch.allclose(gain, gain[..., :1].expand_as(gain), rtol=1e-3)
+    assert (20 * gain[..., 0].log10()).abs().max() <= 6.001
+
+
+def test_the_seeds_together_judge_every_recording(genres, monkeypatch, tmp_path):
+    monkeypatch.setattr("dreampedal.export.sets.store.user_cache_path", lambda name: tmp_path / "cache")
+    small = replace(
+        RECIPES["dense"], classes=None, plan=Plan(epochs=6, batch=8, averaging=0.0, learning_rate=5e-3), validation=0.0,
+        cut=Segmenting(seconds=0.5), seconds=0.5, input=None, folds=2, seeds=(0, 1),
+    )  # fmt: skip
+    found = recipe_runs.run(small, genres)
+    assert found["clips"] == 16 and found["recordings"] == 8
+    assert len(found["clip"]["seeds"]) == 2
+    assert np.isclose(found["clip"]["mean"], np.mean(found["clip"]["seeds"]))
+    low, high = found["clip"]["interval_recordings"]
+    assert 0 <= low <= found["clip"]["mean"] <= high <= 1
+    every = recipe_runs.run(replace(small, each_seed="all"), genres)
+    assert every["clips"] == 16 and every["recording"]["mean"] >= 0.5
+
+
+def test_level_tells_nothing_once_it_is_taken_away(bands):
+    gains = torch.tensor([0.01, 0.1, 2.0])[:, None, None]
+    x = torch.randn(3, 1, 4000, generator=torch.Generator().manual_seed(5)) * gains
+    places = np.arange(3)
+    clips = Clips(x.numpy(), places % 2, places, ("a", "b", "c"), ("a", "b"), Waveform(sample_rate=8000), 0.5)
+    level = np.sqrt(np.mean(np.square(recipe_data.levelled(clips).x), axis=(1, 2)))
+    assert np.allclose(level, recipe_data.LEVEL, rtol=1e-4)
