@@ -12,6 +12,7 @@ import typer
 
 from dreampedal import __version__
 
+from . import cli_judge, cli_train
 from .console import fail, one_line
 
 app = typer.Typer(
@@ -22,8 +23,8 @@ app = typer.Typer(
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
-train = typer.Typer(help="Train a model that ships; needs the extra: pip install 'dreampedal[train]'.")
-app.add_typer(train, name="train", short_help="Train a model that ships.")
+train = typer.Typer(help="Train a network; needs the extra: pip install 'dreampedal[train]'.")
+app.add_typer(train, name="train", short_help="Train a network on sounds.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")]
 Soundfonts = Annotated[list[Path], typer.Option("--soundfont", metavar="FILE", help="A General MIDI soundfont.")]
@@ -260,20 +261,5 @@ def train_notes(
     run(soundfont, out, seed, minutes, as_json)
 
 
-@app.command(
-    short_help="Judge a model on sounds it never saw.",
-    epilog="Example: dreampedal evaluate notes --soundfont TimGM6mb.sf2",
-)
-def evaluate(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model by name, or the path of one.")],
-    soundfont: Annotated[list[Path] | None, typer.Option(metavar="FILE", help="Judge it on this soundfont.")] = None,
-    folder: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Judge it on recordings named by instrument.")
-    ] = None,
-    picture: Annotated[Path | None, typer.Option(metavar="FILE", help="Draw who is taken for whom (png).")] = None,
-    as_json: AsJson = False,
-) -> None:
-    """Judge what a model hears in notes that it was not trained on: accuracy, and what it takes for what."""
-    from .models import evaluate as run
-
-    run(model, soundfont or [], folder, picture, as_json)
+cli_train.register(app, train)
+cli_judge.register(app)

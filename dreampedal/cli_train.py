@@ -19,7 +19,7 @@ Plan = Annotated[
     list[str] | None, typer.Option("--plan", metavar="KEY=VALUE", help="How to train: learning_rate=0.01, mixup=0.2.")
 ]
 Segments = Annotated[
-    list[str] | None, typer.Option("--segment", metavar="KEY=VALUE", help="How sounds are cut: seconds=3, trim_db=-60.")
+    list[str] | None, typer.Option("--segment", metavar="KEY=VALUE", help="How sounds are cut: seconds=3, trim_db=60.")
 ]
 Heard = Annotated[
     list[str] | None, typer.Option("--input", metavar="KEY=VALUE", help="What is heard of a sound: kind=mel, bands=64.")
@@ -66,6 +66,9 @@ def folder(
     heard: Heard = None,
     column: Column = "genre",
     copies: Copies = 0,
+    weights: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Published weights to begin with (vgg19, inception_v3).")
+    ] = None,
     seed: Seed = 0,
     epochs: Epochs = None,
     minutes: Annotated[float | None, typer.Option(metavar="M", help="Stop after so long.")] = None,
@@ -81,7 +84,9 @@ def folder(
     from .training import train_folder as work
     from .training import wanted
 
-    order = wanted(sounds, network, column, settings, plan, segments, heard, copies, seed, epochs, minutes, jobs)
+    order = wanted(
+        sounds, network, column, settings, plan, segments, heard, copies, seed, epochs, minutes, jobs, weights
+    )
     work(order, out, run, device, as_json)
 
 

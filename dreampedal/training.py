@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +21,7 @@ Texts = Sequence[str] | None
 
 def wanted(
     folder: Path, network: str, column: str, settings: Texts, plan: Texts, segments: Texts, heard: Texts, copies: int,
-    seed: int, epochs: int | None, minutes: float | None, jobs: int,
+    seed: int, epochs: int | None, minutes: float | None, jobs: int, weights: Path | None = None,
 ) -> Order:  # fmt: skip
     """What the options ask for; a ValueError for a text that cannot be read."""
     from dreampedal.export.fit.folder import Order
@@ -34,7 +33,7 @@ def wanted(
             changes[name] = value
     return Order(
         folder, network, column, read_settings(settings or []), changes, read_settings(segments or []),
-        read_settings(heard or []), copies, seed, jobs,
+        read_settings(heard or []), copies, seed, jobs, weights,
     )  # fmt: skip
 
 
@@ -44,7 +43,7 @@ def train_folder(order: Order, out: Path, run: Path | None, device: str, as_json
 
     with bar() as progress:
         report = train(order, out, run, progress, device)
-    if int(os.environ.get("RANK", "0")):
+    if not report:  # the first of several processes says it
         return
     if as_json:
         print_json(report)

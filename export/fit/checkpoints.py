@@ -24,7 +24,7 @@ from dreampedal.engine.files import written_whole
 from .plan import Plan
 
 if TYPE_CHECKING:
-    from ..sets.store import Clips
+    from ..sets.clips import Clips
 
 NAME = "training.pt"
 FORMAT = 1

@@ -29,7 +29,7 @@ from .schedule import ended, learning_rate
 from .state import Training
 
 if TYPE_CHECKING:
-    from ..sets.store import Clips
+    from ..sets.clips import Clips
 
 Progress = Callable[[str, int, int], None]
 """Called with what is going on, how much of it is done, and how much there is."""
@@ -199,7 +199,11 @@ def _folder(place: Path | None, training: Training) -> Iterator[Callable[[dict[s
 
         def keep(begun: dict[str, Any], row: Row) -> None:
             checkpoints.write(place, training.state(begun))
-            logs.add(row)
+            try:
+                logs.add(row)
+            except OSError as error:
+                kept = f"{error.strerror} (logs; the checkpoint of epoch {row['epoch']} is whole)"
+                raise OSError(error.errno, kept, str(place)) from None
 
         yield keep
 

@@ -6,9 +6,9 @@ shares, segments) is kept in the checkpoint, so that whoever judges it later lea
 
 from __future__ import annotations
 
-import json
+import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +22,13 @@ from dreampedal.engine.library import suggestion
 from ..judge.scores import probabilities, score
 from ..sets.recordings import LabelledSet, open_set
 from ..sets.segments import Segmenting
-from ..sets.splits import split
+from ..sets.splits import SHARES, check_apart, split
 from ..sets.store import encode
+from ..write.checkpoints import export_checkpoint
 from ..zoo.checkpoint import save
 from ..zoo.costs import parameters
 from ..zoo.net import Net
+from ..zoo.pretrained import load_weights
 from ..zoo.table import NETWORKS, Builder, build
 from .fitting import Fitted, fit
 from .plan import Plan, plan_for
@@ -36,11 +38,9 @@ from .space import check_names, read_space, space_for
 from .trials import Task
 
 if TYPE_CHECKING:
-    from ..sets.store import Clips
+    from ..sets.clips import Clips
 
 Progress = Callable[[str, int, int], None]
-SHARES = (0.8, 0.1, 0.1)
-"""Of the recordings, for training, validation and test."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,7 @@ class Order:
         input: what the network hears, fields that differ from its own; with another "kind", all that differ from its
             defaults.
         copies: changed copies of each training clip.
+        weights: a file of published weights to begin with, for networks that have some (`zoo.pretrained`).
         seed: of the split, the first weights and the plan.
         jobs: processes that encode.
     """
@@ -70,6 +71,7 @@ class Order:
     copies: int = 0
     seed: int = 0
     jobs: int = 1
+    weights: Path | None = None
 
     @property
     def builder(self) -> Builder:
@@ -120,7 +122,7 @@ def parts_of(order: Order, progress: Progress | None = None) -> Parts:
     input, segmenting = order.heard(), order.segmenting()
     order.chosen_plan()
     labelled = open_set(order.folder, column=order.column)
-    train, val, test = split(labelled, seed=order.seed, shares=SHARES)
+    train, val, test = _apart(*split(labelled, seed=order.seed, shares=SHARES))
 
     def clips(part: LabelledSet, name: str, copies: int = 0) -> Clips:
         told = progress and (lambda _what, done, total: progress(f"encoding {name}", done, total))
@@ -133,7 +135,10 @@ def built(order: Order, clips: Clips) -> Net:
     """The network, its first weights drawn from the seed."""
     with torch.random.fork_rng():
         torch.manual_seed(order.seed)
-        return build(order.network, clips.classes, clips.input, clips.seconds, dict(order.settings))
+        net = build(order.network, clips.classes, clips.input, clips.seconds, dict(order.settings))
+        if order.weights is not None:
+            load_weights(net, order.weights)
+        return net
 
 
 def train_folder(
@@ -147,8 +152,8 @@ def train_folder(
         progress: told what is going on, how much of it is done, and how much there is.
 
     Returns:
-        A report: network, model, run, classes, parameters, clips and recordings of each part, epochs, best_epoch,
-        seconds, and the scores on "validation" and "test".
+        A report (empty in all but the first of torchrun's processes): network, model, run, classes, parameters, clips
+        and recordings of each part, epochs, best_epoch, seconds, and the scores on "validation" and "test".
 
     Raises:
         ValueError: where something does not fit; OSError: if a disk is full or a file cannot be read.
@@ -162,16 +167,19 @@ def train_folder(
     net = built(order, parts.train)
     plan = order.chosen_plan()
     fitted = fit(net, parts.train, parts.val, plan, run, progress, device=device)
+    if int(os.environ.get("RANK", "0")):
+        return {}
     scores = {"validation": _scores(net, parts.val), "test": _scores(net, parts.test)}
-    extra = kept(order, plan, fitted) | {"scores": scores}
+    accuracy = {name: round(scores["test"][name]["accuracy"], 4) for name in ("by_clip", "by_recording")}
     checkpoint = out if out.suffix == ".safetensors" else run / "checkpoint.safetensors"
-    save(net, checkpoint, **extra)
-    report = {
+    save(net, checkpoint, **kept(order, plan, fitted), scores=scores, accuracy=accuracy)
+    if out.suffix == ".onnx":
+        export_checkpoint(checkpoint, out)
+    return {
         "network": order.network, "model": str(out), "run": str(run), "classes": list(net.classes),
         "parameters": parameters(net), "clips": _counts(parts, len), "recordings": _counts(parts, _recordings),
         "epochs": len(fitted.history), "best_epoch": fitted.best_epoch, "seconds": round(fitted.seconds, 1), **scores,
     }  # fmt: skip
-    return report
 
 
 def search_folder(
@@ -201,14 +209,25 @@ def search_folder(
 def kept(order: Order, plan: Plan, fitted: Fitted) -> dict[str, Any]:
     """What a checkpoint keeps of how it came about."""
     return {
-        "seed": order.seed, "shares": list(SHARES), "segmenting": json.loads(json.dumps(_plain(order.segmenting()))),
-        "column": order.column, "set": order.folder.name, "copies": order.copies,
+        "seed": order.seed, "shares": list(SHARES), "segmenting": order.segmenting().model_dump(mode="json"),
+        "column": order.column, "set": order.folder.name, "copies": order.copies, "data": order.folder.name,
+        "licence": "as the recordings that it was trained on", "notes": f"dreampedal train folder, {order.network}",
         "plan": plan.model_dump(mode="json"), "history": list(fitted.history), "best_epoch": fitted.best_epoch,
     }  # fmt: skip
 
 
-def _plain(value: Any) -> Any:
-    return value.model_dump(mode="json") if hasattr(value, "model_dump") else asdict(value)
+def _apart(train: LabelledSet, val: LabelledSet, test: LabelledSet) -> tuple[LabelledSet, ...]:
+    """The three parts, once every class is in each, and no sound in two of them, under whatever name."""
+    for place, name in enumerate(train.classes):
+        if not all((part.labels == place).any() for part in (train, val, test)):
+            found = {group for part in (train, val, test) for group in np.array(part.groups)[part.labels == place]}
+            raise ValueError(
+                f"class {name!r} has recordings of {len(found)} groups: expected three or more, "
+                f"one each to train, to validate and to test on"
+            )
+    check_apart(train, LabelledSet(train.classes, val.recordings + test.recordings))
+    check_apart(val, test)
+    return train, val, test
 
 
 def _scores(net: Net, clips: Clips) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def search(task: Task, trials: int = 20, workers: int = 1, progress: Progress | 
     with _alone(task.folder):
         _begin(task)
         study = task.study()
-        _revive(study)
+        _revive(task, study)
         left = trials - len(study.get_trials(deepcopy=False, states=ENDED))
         turns = _here(task, left) if workers == 1 else _apart(task, left, min(workers, left))
         for done in turns:
@@ -117,12 +117,13 @@ def _begin(task: Task) -> None:
             part.write_text(json.dumps(here, indent=2), encoding="utf-8")
 
 
-def _revive(study: optuna.Study) -> None:
+def _revive(task: Task, study: optuna.Study) -> None:
     """Queue again, in their own folders, the trials that a kill left running."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
         place = trial.user_attrs.get(PLACE)
-        study.enqueue_trial(trial.params, user_attrs={PLACE: place} if place else None)
+        whole = set(task.space) == set(trial.params)
+        study.enqueue_trial(trial.params if whole else {}, user_attrs={PLACE: place} if place else None)
 
 
 @contextmanager

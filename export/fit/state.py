@@ -18,7 +18,7 @@ from .processes import Processes
 from .schedule import Course, heard
 
 if TYPE_CHECKING:
-    from ..sets.store import Clips
+    from ..sets.clips import Clips
 
 Weights = dict[str, Tensor]
 

@@ -6,17 +6,20 @@ killed goes on in its own folder, and comes to the same end.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
+import numpy as np
 import optuna
 import torch
 from optuna.trial import Trial, TrialState
 
 from dreampedal.engine.files import written_whole
 
+from ..sets.clips import Clips, Rows
 from ..zoo.checkpoint import save
 from ..zoo.costs import parameters
 from ..zoo.net import Net
@@ -24,9 +27,6 @@ from ..zoo.table import build
 from .fitting import DivergenceError, Row, fit
 from .plan import Plan
 from .space import Space, suggested
-
-if TYPE_CHECKING:
-    from ..sets.store import Clips
 
 CHECKPOINT, RECORD = "checkpoint.safetensors", "trial.json"
 WARM_TRIALS = 8
@@ -51,6 +51,13 @@ class Task:
     seed: int
     device: str = "auto"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What goes to another process: clips that lie on disk go by the name of their file."""
+        return vars(self) | {"train": _sent(self.train), "val": _sent(self.val)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state | {name: _received(*state[name]) for name in ("train", "val")})
+
     def study(self) -> optuna.Study:
         """The study on disk, made where it is not there; its next trial is chosen by the seed and what came before."""
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -69,6 +76,23 @@ class Task:
         """What a trial's folder says of it; empty where it says nothing."""
         file = self.folder / "trials" / place / RECORD
         return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+
+
+def _sent(clips: Clips) -> tuple[dict[str, Any], str | None]:
+    """Fields of clips, and the file that holds `x` where it is one on disk."""
+    fields = {one.name: getattr(clips, one.name) for one in dataclasses.fields(clips)}
+    x = fields["x"]
+    base, places = (x.base, x.places) if isinstance(x, Rows) else (x, None)
+    if not isinstance(base, np.memmap):
+        return fields, None
+    return fields | {"x": places}, str(base.filename)
+
+
+def _received(fields: dict[str, Any], file: str | None) -> Clips:
+    if file is not None:
+        base = np.load(file, mmap_mode="r")
+        fields = fields | {"x": base if fields["x"] is None else Rows(base, fields["x"])}
+    return Clips(**fields)
 
 
 def run_trial(task: Task) -> None:

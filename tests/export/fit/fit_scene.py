@@ -1,0 +1,97 @@
+"""A small network and clips of real recordings, to be trained here or in a process of its own.
+
+    python -m tests.export.fit.fit_scene FOLDER OUT PAUSE
+
+trains in FOLDER and writes the weights to OUT; every step takes PAUSE seconds longer, so that a kill hits its middle.
+"""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+from dreampedal.engine.inputs import Mel, features
+from dreampedal.export.fit.fitting import fit
+from dreampedal.export.fit.plan import Plan
+from dreampedal.export.sets.clips import Clips
+from tests.conftest import ROOT, read
+
+MEL = Mel(sample_rate=8000, window=256, hop=128, bands=16)
+SECONDS = 0.25
+CLASSES = ("bright", "plain")
+PLAN = Plan(
+    epochs=4, batch=16, optimiser="sgd", learning_rate=0.05, schedule="plateau", plateau_epochs=1, label_smoothing=0.1,
+    mixup=0.2, averaging=0.9, adversarial_db=2, adversarial_steps=2, seed=3,
+)  # fmt: skip
+PLAIN = PLAN.changed(adversarial_db=0)
+
+
+class Small(nn.Module):
+    """A convolution with all that could make two trainings differ: batch norm, dropout, first weights.
+
+    A `plain` one has neither norm nor dropout: each clip is heard by itself.
+    """
+
+    name, classes, input, seconds = "small", CLASSES, MEL, SECONDS
+
+    def __init__(self, filters=8, seed=0, plain=False):
+        super().__init__()
+        self.settings = {"filters": filters}
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            self.conv, self.head = nn.Conv1d(MEL.bands, filters, 3), nn.Linear(filters, len(CLASSES))
+        self.norm = nn.Identity() if plain else nn.BatchNorm1d(filters)
+        self.drop = nn.Identity() if plain else nn.Dropout(0.3)
+
+    def forward(self, x):
+        return self.head(self.drop(self.norm(self.conv(x)).relu().mean(-1)))
+
+
+def clips(name="solo_egtr_em9", count=48):
+    """Clips of a recording, as they are and with their highs turned up; the classes say which."""
+    audio, rate = read(name)
+    mono = audio.mean(0)
+    starts = np.linspace(0, mono.size - round(SECONDS * rate), count // 2).astype(int)
+    x, labels = [], []
+    for start in starts:
+        plain = mono[start : start + round(SECONDS * rate)]
+        for label, sound in enumerate((np.diff(plain, prepend=0) * 2, plain)):
+            x.append(features(MEL, sound.astype(np.float32), rate))
+            labels.append(label)
+    return Clips(
+        x=np.array(x, np.float16), labels=np.array(labels), groups=np.repeat(np.arange(len(starts)) // 4, 2),
+        group_names=tuple(f"part{i}" for i in range(-(-len(starts) // 4))), classes=CLASSES, input=MEL, seconds=SECONDS,
+    )  # fmt: skip
+
+
+def same(first, second):
+    """Whether two networks, or two sets of weights, are the same, bit for bit."""
+    a, b = (net if isinstance(net, dict) else net.state_dict() for net in (first, second))
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def figures(history):
+    """A history without its times."""
+    return [{name: value for name, value in row.items() if name != "seconds"} for row in history]
+
+
+def command(folder, out, pause=0.0, torchrun=()):
+    """The command that trains in a process of its own, and the environment for it."""
+    line = [sys.executable, *torchrun, "-m", "tests.export.fit.fit_scene", str(folder), str(out), str(pause)]
+    return {"args": line, "cwd": ROOT, "env": os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}}
+
+
+def main(folder, out, pause):
+    rank = os.environ.get("RANK")
+    net, plan = (Small(), PLAN) if rank is None else (Small(plain=True), PLAIN)
+    net.norm.register_forward_pre_hook(lambda *_: time.sleep(float(pause)))
+    fit(net, clips(), clips("speech_female_en", 24), plan, folder, device="cpu")
+    torch.save(net.state_dict(), out if rank is None else f"{out}.{rank}")
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:3]), sys.argv[3])

@@ -1,0 +1,147 @@
+"""A search keeps all of every trial, goes on where it was killed, and shares its trials out."""
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from dreampedal.export.fit.ensemble import Ensemble
+from dreampedal.export.fit.plan import Plan
+from dreampedal.export.fit.search import search
+from dreampedal.export.fit.space import read_space
+from dreampedal.export.fit.trials import Task
+from dreampedal.export.zoo.checkpoint import load
+from dreampedal.export.zoo.table import build
+from tests.conftest import ROOT
+from tests.export.fit.fit_scene import CLASSES, MEL, SECONDS, clips
+
+SPACE = read_space(["depth=1..3", "plan.learning_rate=1e-3..1e-1", "pooling=max,mean"])
+
+
+def task_in(folder, **changes):
+    """A search for a very small network."""
+    plan = Plan(epochs=3, batch=16, averaging=0.5)
+    settings = {"width": 4, "dense": 8}
+    task = Task("vgg", clips(), clips("speech_female_en", 24), folder, SPACE, plan, settings, 44_100, 0, "cpu")
+    return replace(task, **changes)
+
+
+def chosen(report):
+    return sorted((row["number"], row["score"], json.dumps(row["chosen"])) for row in report["trials"])
+
+
+def test_a_search_goes_on_and_keeps_all_of_every_trial(tmp_path):
+    told = []
+    first = search(task_in(tmp_path / "a"), 2)
+    report = search(task_in(tmp_path / "a"), 5, progress=lambda *at: told.append(at))
+    assert told == [("trials", done, 5) for done in (3, 4, 5)]
+    assert {row["number"] for row in first["trials"]} < {row["number"] for row in report["trials"]} == set(range(5))
+    complete = [row for row in report["trials"] if row["state"] == "complete"]
+    assert report["best"]["score"] == max(row["score"] for row in complete) > 0
+    for row in complete:
+        record = json.loads((tmp_path / "a" / "trials" / f"{row['number']:04d}" / "trial.json").read_text())
+        net = load(row["checkpoint"])
+        assert len(record["history"]) == 3 and record["score"] == row["score"]
+        assert list(record["architecture"]) == list(net.layers()) and net.settings.depth == row["chosen"]["depth"]
+        assert record["plan"]["learning_rate"] == row["chosen"]["plan.learning_rate"]
+        assert sum(p.numel() for p in net.parameters()) == record["parameters"]
+    assert chosen(search(task_in(tmp_path / "b"), 5)) == chosen(report), "in one run or in two"
+
+
+def test_another_search_in_the_same_folder_is_refused(tmp_path):
+    task = task_in(tmp_path)
+    search(task, 1)
+    with pytest.raises(ValueError, match=r"search\.json: seed is 0: expected 1"):
+        search(replace(task, seed=1), 2)
+    with pytest.raises(ValueError, match=r"no setting 'dept' \(did you mean 'depth'\?\)"):
+        search(replace(task, space=read_space(["dept=1..3"])), 2)
+
+
+def test_trials_that_cannot_be_built_are_given_up_with_their_reason(tmp_path):
+    task = task_in(tmp_path, space=read_space(["depth=7..8"]))
+    with pytest.raises(ValueError, match=r"none of 2 trials ended: vgg: 0\.25 s are 15 columns"):
+        search(task, 2)
+    assert json.loads((tmp_path / "trials" / "0000" / "trial.json").read_text())["state"] == "failed"
+
+
+@pytest.mark.parametrize("text, words", [
+    ("depth=3", "expected a range as 1..8, or options"),
+    ("depth=5..2", "the smaller first"),
+    ("depth=a..b", "expected two numbers"),
+    ("depth", "expected key=value"),
+])  # fmt: skip
+def test_spaces_that_are_none(text, words):
+    with pytest.raises(ValueError, match=words):
+        read_space([text])
+
+
+def test_clips_on_disk_go_to_another_process_by_name(tmp_path):
+    heard = clips()
+    np.save(tmp_path / "x.npy", heard.x)
+    held = replace(heard, x=np.load(tmp_path / "x.npy", mmap_mode="r"))
+    task = task_in(tmp_path, train=held, val=held.take(np.arange(5, 20)))
+    sent = pickle.dumps(task)
+    assert len(sent) < 8_000 < heard.x.nbytes
+    back = pickle.loads(sent)
+    assert np.array_equal(back.train.x[:], heard.x) and np.array_equal(back.val.x[:], heard.x[5:20])
+    assert np.array_equal(back.val.labels, heard.labels[5:20])
+
+
+KILLED = """
+import sys, time
+from pathlib import Path
+from dreampedal.export.fit import trials
+from dreampedal.export.fit.search import search
+from tests.export.fit.test_fit_search import task_in
+if __name__ == "__main__":
+    report = trials._report
+    trials._report = lambda *all: (time.sleep(0.3), report(*all))
+    search(task_in(Path(sys.argv[1])), 4, workers=int(sys.argv[2]))
+"""
+
+
+def test_a_search_that_was_killed_ends_as_one_that_was_not(tmp_path):
+    script = tmp_path / "killed.py"
+    script.write_text(KILLED)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path / "a"), "1"], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
+    end = time.monotonic() + 90
+    while not (tmp_path / "a" / "trials" / "0001" / "training.pt").exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    with pytest.raises(ValueError, match="a search is running there"):
+        search(task_in(tmp_path / "a"), 4)
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    resumed, whole = search(task_in(tmp_path / "a"), 4), search(task_in(tmp_path / "b"), 4)
+    assert sorted(row[1:] for row in chosen(resumed)) == sorted(row[1:] for row in chosen(whole))
+    assert len(list((tmp_path / "a" / "trials").iterdir())) == 4
+
+
+def test_two_workers(tmp_path):
+    report = search(task_in(tmp_path), 4, workers=2)
+    assert [row["number"] for row in sorted(report["trials"], key=lambda row: row["number"])] == [0, 1, 2, 3]
+    assert report["best"]["state"] == "complete"
+
+
+def test_an_ensemble_answers_with_the_mean_of_the_probabilities():
+    nets = []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        nets.append(build("vgg", CLASSES, MEL, SECONDS, {"depth": 2, "width": 4, "dense": 8}).eval())
+    x = torch.from_numpy(np.asarray(clips().x, np.float32))
+    with torch.no_grad():
+        mean = torch.stack([net(x).softmax(1) for net in nets]).mean(0)
+        assert torch.allclose(Ensemble(nets)(x).softmax(1), mean, atol=1e-6)
+    with pytest.raises(ValueError, match="expected two networks or more"):
+        Ensemble(nets[:1])
+    with pytest.raises(ValueError, match="classes is"):
+        Ensemble([nets[0], build("vgg", ("a", "b"), MEL, SECONDS)])
