@@ -12,7 +12,7 @@ Accuracy on the validation set is what kernels are chosen by, so it flatters; on
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -25,7 +25,7 @@ from ..zoo.costs import multiply_adds, parameters
 from ..zoo.net import Net
 from .kernels import convolutions, weights, without
 from .scores import TINY, Scores, probabilities, score
-from .usefulness import in_line, settle, usefulness
+from .usefulness import Candidate, in_line, settle, usefulness
 
 if TYPE_CHECKING:
     from ..sets.store import Clips
@@ -42,7 +42,8 @@ class Pruning(Strict):
         limit: what accuracy on the validation set may lose, as a share of its clips: 0.01 is one point.
         alike: two kernels of a layer resemble each other from this cosine on.
         tries: kernels tried in a step before nothing more can go, half of them at most for being alike.
-        at_once: kernels taken out in a step; more than 1 is faster and less careful.
+        at_once: kernels taken out together as long as that stays within the limit; then half as many, and at last one
+            by one. More than 1 is faster and a little less careful.
         tunings: times that the network is trained a little more when nothing more can go, to go on from there.
         settling_clips: of the training set, from which batch norms take their statistics.
         judging_clips: of the validation set, from which usefulness is read; accuracy is always that of all.
@@ -54,25 +55,36 @@ class Pruning(Strict):
     at_once: Positive = 1
     tunings: Annotated[int, Field(ge=0)] = 0
     settling_clips: Positive = 256
-    judging_clips: Positive = 512
+    judging_clips: Positive = 256
+
+
+@dataclass(frozen=True)
+class Removed:
+    """A kernel that is gone.
+
+    Fields:
+        layer, filter: which; the number is that of the network at the start.
+        reason: "useless", or "alike": a kernel most like it was left.
+        usefulness: from 0, relative to its layer; cosine: with its nearest in the layer.
+    """
+
+    layer: str
+    filter: int
+    reason: str
+    usefulness: float
+    cosine: float
 
 
 @dataclass(frozen=True)
 class Step:
-    """What was taken out of a layer, why, and how the network fared after it.
+    """What was taken out at once, and how the network that is left fares.
 
     Fields:
-        layer, filters: whose numbers are those of the network at the start.
-        reason: "useless", or "alike": a kernel most like it is left.
-        usefulness: of the first filter, from 0, relative to its layer; cosine: with its nearest in the layer.
-        kernels, accuracy, loss: of the network that is left, on the validation set.
+        removed: the kernels.
+        kernels, accuracy, loss: of what is left, on the validation set.
     """
 
-    layer: str
-    filters: tuple[int, ...]
-    reason: str
-    usefulness: float
-    cosine: float
+    removed: tuple[Removed, ...]
     kernels: int
     accuracy: float
     loss: float
@@ -156,7 +168,7 @@ def prune(
         if step is not None:
             steps.append(step)
             if progress is not None:
-                progress("pruning", sum(len(step.filters) for step in steps), search.kernels_before)
+                progress("pruning", search.kernels_before - step.kernels, search.kernels_before)
         elif tune is not None and len(tuned) < settings.tunings and search.tune(tune):
             tuned.append(len(steps))
         else:
@@ -185,28 +197,47 @@ class _Search:
         self.accuracy, _ = _accuracy(net, val)
         self.accuracy_before = self.accuracy
         self.means = settle(net, chain, train)
+        self.at_once = settings.at_once
 
     def step(self) -> Step | None:
-        """Take out the first kernel in line that can go; None if none of those tried can."""
+        """Take out the first kernels in line that can go; None if none of those tried can."""
         chain = convolutions(self.net)
         useful = usefulness(self.net, chain, self.judging)
         kernels = {convolution.layer: weights(self.net, convolution.layer) for convolution in chain}
-        for candidate in in_line(useful, kernels, self.settings.alike, self.settings.tries):
-            layer, filters = candidate.layer, candidate.together(self.settings.at_once)
-            smaller = without(self.net, {layer: filters}, self.means)
-            means = settle(smaller, convolutions(smaller), self.train, after=layer)
-            accuracy, loss = _accuracy(smaller, self.val)
-            if accuracy < self.accuracy_before - self.settings.limit - 1e-9:
-                continue
-            numbers = self.numbers[layer]
-            gone = tuple(numbers[filter] for filter in filters)
-            self.numbers[layer] = [number for number in numbers if number not in gone]
-            self.net, self.means, self.accuracy = smaller, means, accuracy
-            return Step(
-                layer, gone, candidate.reason, candidate.usefulness, candidate.cosine,
-                sum(map(len, self.numbers.values())), accuracy, loss,
-            )  # fmt: skip
-        return None
+        line = in_line(useful, kernels, self.settings.alike, max(self.settings.tries, self.at_once))
+        while self.at_once > 1:
+            step = self._try(line[: self.at_once])
+            if step is not None:
+                return step
+            self.at_once //= 2
+        attempts = (self._try([candidate]) for candidate in line[: self.settings.tries])
+        return next((step for step in attempts if step is not None), None)
+
+    def _try(self, candidates: Sequence[Candidate]) -> Step | None:
+        """Take these out if the network that is left is within the limit; None, and nothing changed, if not."""
+        chosen: dict[str, list[Candidate]] = {}
+        for candidate in candidates:
+            together = chosen.setdefault(candidate.layer, [])
+            if len(together) < len(self.numbers[candidate.layer]) - 1:
+                together.append(candidate)
+        removed = {layer: [candidate.filter for candidate in of] for layer, of in chosen.items() if of}
+        if not removed:
+            return None
+        smaller = without(self.net, removed, self.means)
+        first = next(layer for layer in self.numbers if layer in removed)
+        means = settle(smaller, convolutions(smaller), self.train, after=first)
+        accuracy, loss = _accuracy(smaller, self.val)
+        if accuracy < self.accuracy_before - self.settings.limit - 1e-9:
+            return None
+        gone = tuple(
+            Removed(layer, self.numbers[layer][c.filter], c.reason, c.usefulness, c.cosine)
+            for layer, of in chosen.items()
+            for c in of
+        )
+        for layer, filters in removed.items():
+            self.numbers[layer] = [n for at, n in enumerate(self.numbers[layer]) if at not in filters]
+        self.net, self.means, self.accuracy = smaller, means, accuracy
+        return Step(gone, sum(map(len, self.numbers.values())), accuracy, loss)
 
     def tune(self, tune: Tune) -> bool:
         """Train the network a little more; False, and nothing changed, if it is then worse than the limit allows."""
@@ -214,7 +245,7 @@ class _Search:
         accuracy, _ = _accuracy(tuned, self.val)
         if accuracy < self.accuracy:
             return False
-        self.net, self.accuracy = tuned, accuracy
+        self.net, self.accuracy, self.at_once = tuned, accuracy, self.settings.at_once
         self.means = settle(tuned, convolutions(tuned), self.train)
         return True
 

@@ -171,7 +171,7 @@ def probabilities(net: nn.Module, clips: Clips, batch: int = 64) -> NDArray[np.f
     try:
         with torch.no_grad():
             for at in range(0, len(clips), batch):
-                x = torch.from_numpy(np.asarray(clips.x[at : at + batch], np.float32))
+                x = torch.from_numpy(np.array(clips.x[at : at + batch], np.float32))
                 rows.append(torch.softmax(net(x), 1).numpy())
     finally:
         net.train(training)

@@ -108,7 +108,6 @@ class Candidate:
         layer, filter: which.
         reason: "alike": another of its layer has a kernel most like it, and is more useful; or "useless".
         usefulness: from 0, relative to its layer; cosine: of its kernel with the nearest of its layer.
-        next: the other filters of the layer, the least useful first.
     """
 
     layer: str
@@ -116,11 +115,6 @@ class Candidate:
     reason: str
     usefulness: float
     cosine: float
-    next: tuple[int, ...]
-
-    def together(self, count: int) -> list[int]:
-        """This filter and the least useful of its layer, `count` in all; one is left at least."""
-        return [self.filter, *self.next[: min(count - 1, len(self.next) - 1)]]
 
 
 def in_line(
@@ -143,16 +137,13 @@ def in_line(
     line = [(*place, "alike") for place in redundant]
     line += [(*place, "useless") for place in by_use if place not in redundant]
     return [
-        Candidate(
-            layer, filter, reason, float(useful[layer][filter]), float(nearest[layer][filter].max()),
-            tuple(other for of, other in by_use if of == layer and other != filter),
-        )
+        Candidate(layer, filter, reason, float(useful[layer][filter]), float(nearest[layer][filter].max()))
         for layer, filter, reason in line[:count]
-    ]  # fmt: skip
+    ]
 
 
 def _batches(clips: Clips, size: int) -> Iterator[tuple[Tensor, Tensor]]:
     """Features float32 (n, rows, frames) and labels int64 (n,)."""
     for at in range(0, len(clips), size):
-        x = torch.from_numpy(np.asarray(clips.x[at : at + size], np.float32))
+        x = torch.from_numpy(np.array(clips.x[at : at + size], np.float32))
         yield x, torch.from_numpy(np.asarray(clips.labels[at : at + size], np.int64))

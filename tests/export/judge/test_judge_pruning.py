@@ -48,7 +48,7 @@ def test_every_step_is_one_kernel_within_the_limit(pruned):
     kernels = [pruned.before.kernels, *(step.kernels for step in pruned.steps)]
     assert np.array_equal(np.diff(kernels), -np.ones(len(pruned.steps)))
     assert min(step.accuracy for step in pruned.steps) >= pruned.validation[0] - 0.01 - 1e-9
-    gone = [(step.layer, step.filters) for step in pruned.steps]
+    gone = [(one.layer, one.filter) for step in pruned.steps for one in step.removed]
     assert len(set(gone)) == len(gone)
     assert pruned.steps[-1].accuracy == pruned.validation[1]
 
@@ -73,8 +73,8 @@ def test_a_copy_of_a_kernel_is_taken_out_first(sets):
     with torch.no_grad():
         for tensor in (conv[0].weight, conv[1].weight, conv[1].bias, conv[1].running_mean, conv[1].running_var):
             tensor[4] = tensor[2]
-    first = prune(net, *sets[:2], settings=Pruning(tries=8, limit=0.05)).steps[0]
-    assert (first.layer, first.reason) == ("conv1", "alike") and first.filters[0] in (2, 4)
+    first = prune(net, *sets[:2], settings=Pruning(tries=8, limit=0.05)).steps[0].removed[0]
+    assert (first.layer, first.reason) == ("conv1", "alike") and first.filter in (2, 4)
     assert first.cosine == pytest.approx(1, abs=1e-5)
 
 
@@ -109,7 +109,16 @@ def test_a_filter_that_says_nothing_is_useless(net, sets):
     kernels = {c.layer: np.eye(c.filters)[:, None] for c in chain}
     line = in_line(found, kernels, alike=0.9, count=3)
     assert (line[0].layer, line[0].filter, line[0].reason) == ("conv2", 3, "useless")
-    assert line[0].together(4) == [3, *np.argsort(found["conv2"], kind="stable")[1:4]]
+    assert line[0].usefulness <= line[1].usefulness <= line[2].usefulness
+
+
+def test_several_at_once_stay_within_the_limit_too(net, sets):
+    fast = prune(net, *sets[:2], settings=Pruning(at_once=8))
+    sizes = [len(step.removed) for step in fast.steps]
+    assert sizes[0] == 8 and sizes == sorted(sizes, reverse=True)
+    assert accuracy(fast.net, sets[1]) == fast.validation[1] >= fast.validation[0] - 0.01 - 1e-9
+    assert fast.gone == pytest.approx(sum(sizes) / 40) and fast.gone > 0.5
+    assert min(fast.after.filters.values()) >= 1
 
 
 def test_batch_norms_take_the_statistics_of_the_clips(net, sets):
