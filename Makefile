@@ -43,9 +43,10 @@ soak: .venv/develop ## Eight hours' worth of blocks at the end of a live stream:
 train-notes: .venv/develop ## Train the shipped model again (20 minutes); SOUNDFONTS="a.sf2 b.sf2" chooses the sounds.
 	$(BIN)/dreampedal train notes --out presets/models/notes.onnx $(foreach font,$(SOUNDFONTS),--soundfont $(font))
 
-train-all: .venv/develop build/sounds $(GENRES)/manifest.csv ## Train every row of bench/networks.md, from Debian's and PyPI's packages to the table.
+train-all: .venv/develop build/sounds $(GENRES)/manifest.csv ## Train every row of bench/networks.md, from packages to the table (hours).
 	$(BIN)/python bench/networks.py --genres $(GENRES)
-	$(BIN)/python bench/pruning.py
+	$(BIN)/python bench/musicnn.py --genres $(GENRES)
+	$(BIN)/python bench/pruning.py --genres $(GENRES)
 	$(BIN)/python bench/styles.py $(GENRES) build/styles.onnx
 	$(BIN)/python bench/networks.py --table
 
@@ -53,7 +54,7 @@ train-styles: .venv/develop $(GENRES)/manifest.csv ## Train the shipped model of
 	$(BIN)/python bench/styles.py $(GENRES)
 
 bench: .venv/develop ## Run every benchmark, one after the other: ours, theirs, ratio.
-	@set -e; for script in $(filter-out bench/report.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python $$script; done
+	@set -e; for script in $(filter-out $(NO_BENCHMARKS:%=bench/%.py),$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python $$script; done
 
 clean: ## Remove what was built; .venv stays.
 	rm -rf build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -67,6 +68,9 @@ build/live-server:
 			jackd2 libportaudio2; } >build/live-server.log 2>&1 && touch $@ || \
 		echo "make: jackd2 and libportaudio2 could not be installed (build/live-server.log)" >&2; \
 	else echo "make: live tests play through an audio server: install jackd2 and libportaudio2 to run them" >&2; fi
+
+# In bench/, and no benchmark: what train-all runs, and what all share.
+NO_BENCHMARKS := report genres networks musicnn pruning styles
 
 # The clips of genres: those beside the checkout, or cut again from Debian's packages (3.5 GB are fetched).
 build/genres/manifest.csv: .venv/develop

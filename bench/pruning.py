@@ -33,7 +33,7 @@ def main() -> None:
     def tune(smaller: Net) -> Net:
         return fit(smaller, train, val, plan, normalise=False).net
 
-    found = prune(net, train, val, test, Pruning(limit=LIMIT, tunings=TUNINGS), tune=tune)
+    found = prune(net, train, val, test, Pruning(limit=LIMIT, tunings=TUNINGS, at_once=8), tune=tune)
     before, after = found.test_before.by_clip, found.test_after.by_clip
     share = 100 * found.gone
     row = {

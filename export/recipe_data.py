@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from pedalboard.io import AudioFile
 
 from dreampedal.engine.inputs import Input, features
@@ -97,6 +98,19 @@ def levelled(clips: Clips) -> Clips:
     x = np.asarray(clips.x, np.float32)
     rms = np.sqrt(np.mean(np.square(x), axis=(1, 2), keepdims=True))
     return replace(clips, x=x * (LEVEL / np.maximum(rms, 1e-4)))
+
+
+def right_by_level(train: Clips, test: Clips) -> NDArray[np.bool_]:
+    """Which clips of samples, of two classes, are told apart by loudness alone; shape (clips of test,).
+
+    Louder than a threshold is one class: the threshold, and which class, are those that are right most often in
+    training. A network that does no better has learned nothing else.
+    """
+    known, asked = (np.sqrt(np.mean(np.square(np.asarray(one.x, np.float64)), axis=(1, 2))) for one in (train, test))
+    thresholds = np.quantile(known, np.linspace(0, 1, 101))
+    shares = ((known > thresholds[:, None]) == train.labels).mean(1)
+    place = int(np.abs(shares - 0.5).argmax())
+    return ((asked > thresholds[place]) == test.labels) == (shares[place] > 0.5)
 
 
 def instrument_clips(source: Path, input: Input, seconds: float) -> Clips:

@@ -116,7 +116,8 @@ def _by_folds(recipe: Recipe, sources: Sources, progress: Progress | None) -> It
     for number, seed in enumerate(recipe.seeds):
         parts = folds(labelled, recipe.folds, seed if recipe.each_seed == "all" else 0)
         chosen = parts if recipe.each_seed == "all" else [parts[number % recipe.folds]]
-        found, judged, seconds = np.zeros((len(clips), len(clips.classes)), np.float32), np.zeros(len(clips), bool), []
+        found, judged = np.zeros((len(clips), len(clips.classes)), np.float32), np.zeros(len(clips), bool)
+        seconds, by_level = [], []
         for fold, (rest, left_out) in enumerate(chosen):
             train, val = _train_and_val(clips, rest, recipe, seed)
             net, spent = train_one(recipe, train, val, 100 * seed + fold, progress)
@@ -124,7 +125,10 @@ def _by_folds(recipe: Recipe, sources: Sources, progress: Progress | None) -> It
             found[test] = probabilities(net, clips.take(test))
             judged |= test
             seconds.append(spent)
-        yield _judged(found[judged], clips.take(judged), seed, tuple(seconds), net, {})
+            if recipe.data == "styles":
+                by_level.extend(recipe_data.right_by_level(train, clips.take(test)))
+        heard = {"loudness alone": float(np.mean(by_level))} if by_level else {}
+        yield _judged(found[judged], clips.take(judged), seed, tuple(seconds), net, heard)
 
 
 def _on_notes(recipe: Recipe, sources: Sources, progress: Progress | None) -> Iterator[Judged]:

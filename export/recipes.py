@@ -83,7 +83,7 @@ NOTES = Plan(epochs=8, batch=64, learning_rate=2e-3, weight_decay=1e-2, averagin
 def _image(title: str, network: str, figure: int) -> Recipe:
     """One of the four networks of Van Mieghem (2020)."""
     return Recipe(
-        title=title, network=network, data="genres", classes=SIX_GENRES, plan=plan_for(network),
+        title=title, network=network, data="genres", classes=SIX_GENRES, plan=plan_for(network).changed(epochs=100),
         thesis=f"{figure} % (Van Mieghem 2020)", cut=Segmenting(seconds=3.0, hop_seconds=2.0), each_seed="one",
         validation=0.2,
     )  # fmt: skip

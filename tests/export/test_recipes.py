@@ -131,3 +131,14 @@ def test_level_tells_nothing_once_it_is_taken_away(bands):
     clips = Clips(x.numpy(), places % 2, places, ("a", "b", "c"), ("a", "b"), Waveform(sample_rate=8000), 0.5)
     level = np.sqrt(np.mean(np.square(recipe_data.levelled(clips).x), axis=(1, 2)))
     assert np.allclose(level, recipe_data.LEVEL, rtol=1e-4)
+
+
+def test_loudness_alone_tells_loud_from_soft_whichever_class_is_loud():
+    rng = np.random.default_rng(6)
+    labels = np.arange(40) % 2
+    for loud in (0, 1):
+        gain = np.where(labels == loud, 0.5, 0.05)[:, None, None]
+        x = (rng.standard_normal((40, 1, 800)) * gain).astype(np.float32)
+        clips = Clips(x, labels, labels, ("a", "b"), ("a", "b"), Waveform(sample_rate=8000), 0.1)
+        assert recipe_data.right_by_level(clips, clips.take(labels == 0)).all()
+        assert recipe_data.right_by_level(clips, clips).all()
