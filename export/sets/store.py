@@ -12,7 +12,7 @@ import errno
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -172,8 +172,7 @@ def _part(one: Recording, chosen: Encoding, hop: float, folder: Path) -> Part:
     if (rows := _rows_in(path, shape, chosen.dtype)) is not None:
         return Part(path, rows)
     features = encoded(one, chosen, hop, key=int(name[:16], 16))
-    with _kept(path) as part:
-        np.save(part, features)
+    _write(path, features.shape, chosen, [features])
     return Part(path, len(features))
 
 
@@ -214,13 +213,17 @@ def _joined(parts: list[Part], chosen: Encoding, folder: Path) -> NDArray[Any]:
     shape = shape_of(chosen.input, chosen.segmenting.seconds)
     count = sum(part.rows for part in parts)
     if _rows_in(path, shape, chosen.dtype) != count:
-        with _kept(path) as target, open(target, "wb") as stream:
-            header = {"descr": np.lib.format.dtype_to_descr(np.dtype(chosen.dtype)), "fortran_order": False}
-            np.lib.format.write_array_header_1_0(stream, {**header, "shape": (count, *shape)})
-            for part in parts:
-                if part.rows:
-                    stream.write(np.load(part.path).tobytes())
+        _write(path, (count, *shape), chosen, (np.load(part.path) for part in parts))
     return np.load(path, mmap_mode="r")
+
+
+def _write(path: Path, shape: tuple[int, ...], chosen: Encoding, rows: Iterable[NDArray[Any]]) -> None:
+    """An array of this shape as a file, from some of its rows at a time."""
+    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(chosen.dtype)), "fortran_order": False, "shape": shape}
+    with _kept(path) as part, open(part, "wb") as stream:
+        np.lib.format.write_array_header_1_0(stream, header)
+        for some in rows:
+            stream.write(some.tobytes())
 
 
 @contextmanager
