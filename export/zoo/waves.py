@@ -80,10 +80,10 @@ class GatedSettings(Strided):
         dropout: before the head.
     """
 
-    filters: Annotated[tuple[Positive, ...], Field(min_length=1)] = (32, 48)
+    filters: Annotated[tuple[Positive, ...], Field(min_length=1)] = (16, 32)
     kernels: tuple[Positive, ...] = (64, 32)
-    strides: tuple[Positive, ...] = (8, 8)
-    dilations: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1, 2, 4, 8, 16, 32, 64, 128)
+    strides: tuple[Positive, ...] = (16, 8)
+    dilations: Annotated[tuple[Positive, ...], Field(min_length=1)] = (1, 2, 4, 8, 16, 32, 64)
     kernel: Annotated[int, Field(ge=2)] = 3
     last: Positive = 128
     dropout: Share = 0.2
@@ -92,7 +92,7 @@ class GatedSettings(Strided):
 class Gated(Row):
     """The idea of Geng (2016) at 48 kHz: strided convolutions and no pooling, then gated dilated convolutions.
 
-    The gates are those of van den Oord et al. (2016, "WaveNet"). With the default settings they run at 750 Hz, and the
+    The gates are those of van den Oord et al. (2016, "WaveNet"). With the default settings they run at 375 Hz, and the
     last of them hears 0.68 s back.
     """
 

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from dreampedal.engine.inputs import BandImage, Envelope, LogBands, Mel, Waveform, features
 from dreampedal.export.ascent_window import window_network
+from dreampedal.export.zoo.blocks import GatedBlock
 from dreampedal.export.zoo.costs import parameters
 from dreampedal.export.zoo.table import NETWORKS, build
 
@@ -31,16 +32,18 @@ def test_raw_is_the_network_of_geng():
     assert net.dreams == "waveform"
 
 
-def test_gates_run_at_a_64th_of_the_rate_and_keep_their_size():
+def test_gates_run_at_a_128th_of_the_rate_and_keep_their_size():
     net = build("gated", TWO, seconds=1.0)
     found = sizes(net)
-    # (48,000 - 64) // 8 + 1 = 5,993, and (5,993 - 32) // 8 + 1 = 746.
-    assert [found[name] for name in ("conv1", "conv2", "gated1", "gated8", "last")] == [
-        (32, 5_993), (48, 746), (48, 746), (48, 746), (128, 746),
+    # (48,000 - 64) // 16 + 1 = 2,997, and (2,997 - 32) // 8 + 1 = 371.
+    assert [found[name] for name in ("conv1", "conv2", "gated1", "gated7", "last")] == [
+        (16, 2_997), (32, 371), (32, 371), (32, 371), (128, 371),
     ]  # fmt: skip
-    front = 2 + (32 * 64 + 64) + (48 * 32 * 32 + 96)
-    gates = 8 * (2 * (48 * 48 * 3 + 48) + 48 * 48 + 96)
-    assert parameters(net) == front + gates + (128 * 48 + 256) + (2 * 128 + 2)
+    front = 2 + (16 * 64 + 32) + (32 * 16 * 32 + 64)
+    gates = 7 * (2 * (32 * 32 * 3 + 32) + 32 * 32 + 64)
+    assert parameters(net) == front + gates + (128 * 32 + 256) + (2 * 128 + 2)
+    # (3 - 1) · (1 + 2 + ... + 64) = 254 of its samples back: 0.68 s at 375 Hz.
+    assert sum(block.history for block in net.body.children() if isinstance(block, GatedBlock)) == 254
 
 
 def test_gates_hear_only_the_past(small):
@@ -51,7 +54,7 @@ def test_gates_hear_only_the_past(small):
     with torch.no_grad():
         first, second = net.activations(x)["gated4"], net.activations(later)["gated4"]
     same = (first == second).all(1)[0]
-    assert same[:370].all() and not same[380:].any()  # the sample in the middle is at position 375
+    assert same[:184].all() and not same[190:].any()  # the sample in the middle is at position 187.5
 
 
 @pytest.mark.parametrize(
