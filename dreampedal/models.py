@@ -20,20 +20,22 @@ from .progress import bar
 def verify(model: str | PathLike[str], as_json: bool) -> None:
     """Prove a model, by name or path, and say what was proved; a ValueError names the first thing that is wrong."""
     from dreampedal.effects.dream import Dream
+    from dreampedal.engine.manifest import Manifest
     from dreampedal.engine.structure import read_model
     from dreampedal.engine.verify import verify as prove
 
     file = library.find("model", model)
     _, manifest = read_model(file)
-    live = manifest.kind == "ascent" and manifest.runs_on == "columns"
-    target = manifest.layers[-1].name
-    proof = prove(file, (lambda: Dream(model=str(file), target=target)) if live else None)
+    live = isinstance(manifest, Manifest) and manifest.runs_on == "columns"
+    proof = prove(file, (lambda: Dream(model=str(file), target=manifest.layers[-1].name)) if live else None)
     if as_json:
         print_json(asdict(proof) | {"file": str(file), "manifest": manifest.model_dump(mode="json")})
         return
     layers = ", ".join(f"{layer.name} ({layer.filters})" for layer in manifest.layers)
     print(f"{file}: {manifest.name} {manifest.version}, {proof.file_bytes / 1e6:.2f} MB, {proof.nodes} nodes")
-    print(f"  layers: {layers}")
+    if not isinstance(manifest, Manifest):
+        print(f"  kind: {manifest.kind}, on {manifest.input.kind} of {manifest.seconds:g} s")
+    print(f"  layers: {layers or 'none'}")
     print(f"  classes: {', '.join(manifest.classes) or 'none'}")
     print(f"  trained on: {manifest.training.data} ({manifest.training.licence})")
     print(f"  golden takes: {proof.takes} replayed, off by {proof.golden_deviation:.1g} of the largest value at most")

@@ -27,6 +27,9 @@ Array = NDArray[np.float32]
 CLIPS = 2
 """Clips of a golden take."""
 
+LOUDEST = 1e4
+"""Largest number in a golden clip."""
+
 PLACES = 512
 """Samples of each clip at which the gradient is written out."""
 
@@ -110,4 +113,7 @@ def _take(
             raise ModelError(path, f"golden take {number}, {name}", "missing or misshapen", f"shape {shape}")
     if expected.keys() != wanted.keys() or given.keys() != sizes.keys():
         raise ModelError(path, f"golden take {number}", "more than it should hold", ", ".join((*sizes, *wanted)))
-    return ClipTake(int(case["seed"]), float(case["low"]), float(case["high"]), given, expected)
+    seed, low, high = int(case["seed"]), float(case["low"]), float(case["high"])
+    if not (0 <= seed < 1 << 32 and -LOUDEST <= low < high <= LOUDEST):
+        raise ModelError(path, f"golden take {number}", f"noise {seed} from {low} to {high}", "noise that can be drawn")
+    return ClipTake(seed, low, high, given, expected)

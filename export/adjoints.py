@@ -30,12 +30,13 @@ class Operator(Protocol):
 
 @dataclass(frozen=True)
 class Activation:
-    """ReLU, leaky ReLU, ELU, or nothing; `slope` is leaky ReLU's below zero, or ELU's depth (alpha).
+    """ReLU, leaky ReLU, ELU, sigmoid, tanh, or nothing; `slope` is leaky ReLU's below zero, or ELU's depth (alpha).
 
-    The derivative is read from the output alone. That of ELU with alpha 1 is `clip(y + 1, 0, 1)`, a single node.
+    The derivative is read from the output alone. That of ELU with alpha 1 is `clip(y + 1, 0, 1)`, a single node; that
+    of sigmoid `y·(1 - y)`, of tanh `1 - y²`.
     """
 
-    kind: Literal["relu", "leaky_relu", "elu", "identity"] = "elu"
+    kind: Literal["relu", "leaky_relu", "elu", "sigmoid", "tanh", "identity"] = "elu"
     slope: float = 1.0
 
     def forward(self, graph: Graph, x: str) -> str:
@@ -46,6 +47,10 @@ class Activation:
                 return graph.op("LeakyRelu", x, alpha=self.slope)
             case "elu":
                 return graph.op("Elu", x, alpha=self.slope)
+            case "sigmoid":
+                return graph.op("Sigmoid", x)
+            case "tanh":
+                return graph.op("Tanh", x)
         return x
 
     def adjoint(self, graph: Graph, x: str, y: str, dy: str) -> str:
@@ -56,6 +61,9 @@ class Activation:
     def _derivative(self, graph: Graph, y: str) -> str:
         if self.kind == "relu":
             return graph.op("Sign", y)
+        if self.kind in ("sigmoid", "tanh"):
+            far = graph.op("Sub", graph.constant(1.0), y if self.kind == "sigmoid" else graph.op("Mul", y, y))
+            return graph.op("Mul", y, far) if self.kind == "sigmoid" else far
         if self.kind == "elu" and self.slope == 1:
             return graph.op("HardSigmoid", y, alpha=1.0, beta=1.0)
         slope = graph.constant(self.slope)

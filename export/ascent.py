@@ -11,11 +11,12 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import onnx
 from torch import Tensor, nn
 
+from dreampedal.engine.clip_manifest import ClassifierManifest, WaveformManifest
 from dreampedal.engine.files import written_whole
 from dreampedal.engine.interface import inputs, outputs
 from dreampedal.engine.manifest import (
@@ -174,7 +175,10 @@ def _manifest(
     )
 
 
-def write_model(path: Path, graph: Graph, values: dict[str, str], manifest: Manifest, golden: str) -> Manifest:
+Declared = TypeVar("Declared", Manifest, ClassifierManifest, WaveformManifest)
+
+
+def write_model(path: Path, graph: Graph, values: dict[str, str], manifest: Declared, golden: str) -> Declared:
     """Put graph, manifest and golden vectors into one file; the manifest with the hash of the weights."""
     model = graph.model(inputs(manifest), outputs(manifest), values)
     manifest = manifest.model_copy(update={"content_hash": content_hash(model)})

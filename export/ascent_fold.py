@@ -76,6 +76,10 @@ def activation(module: nn.Module) -> Activation | None:
             return Activation("leaky_relu", module.negative_slope)
         case nn.ELU():
             return Activation("elu", module.alpha)
+        case nn.Sigmoid():
+            return Activation("sigmoid")
+        case nn.Tanh():
+            return Activation("tanh")
     return None
 
 
@@ -111,6 +115,7 @@ def _causal_layer(name: str, modules: list[nn.Module], pending: Affine) -> tuple
         elif chosen is None and (chosen := activation(module)):
             continue
         else:
-            raise ValueError(f"{name} holds {module}: expected a batch norm and one of ReLU, LeakyReLU and ELU")
+            expected = "a batch norm and one of ReLU, LeakyReLU, ELU, Sigmoid and Tanh"
+            raise ValueError(f"{name} holds {module}: expected {expected}")
     layer = CausalLayer(name, single(weight), single(bias), conv.dilation[0], chosen or Activation("identity"))
     return layer, after

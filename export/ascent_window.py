@@ -18,6 +18,7 @@ from .adjoints import AveragePool, Convolution, Linear, MaxPool, Mean, Operator,
 from .ascent_fold import PASSED, activation, batch_norm, doubles, single
 from .ascent_graph import Graph
 from .ascent_steps import ascend, turned
+from .joins import Gate, Join, Joined
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def layer_outputs(network: nn.Sequential) -> dict[str, nn.Module]:
     outputs = {}
     for name, child in network.named_children():
         inner = [module for _, module in _leaves(child)]
-        if any(isinstance(module, nn.Conv1d | nn.Conv2d) for module in inner):
+        if any(isinstance(module, nn.Conv1d | nn.Conv2d) for module in child.modules()):
             outputs[name] = next((module for module in reversed(inner) if activation(module)), inner[-1])
     return outputs
 
@@ -119,18 +120,18 @@ class Window:
             back = graph.op("Expand", graph.reshape("classes", [1, -1]), graph.op("Shape", outputs[-1]))
         for stage, x, y in reversed([*zip(self.net.stages, inputs, outputs, strict=False)]):
             if stage.layer:
-                injected = _injection(graph, stage, y)
+                injected = injection(graph, y, stage.layer, stage.filters, stage.positions)
                 back = graph.op("Add", back, injected) if back else injected
             if back:
                 back = stage.operator.adjoint(graph, x, y, back)
         return turned(graph, back)
 
 
-def _injection(graph: Graph, stage: Stage, y: str) -> str:
-    """Gradient at a layer's output of the mean over its positions of u·y + ½v·y²."""
-    share = graph.constant(1 / stage.positions)
-    flat = graph.reshape(y, [0, stage.filters, stage.positions])
-    u, v = (graph.reshape(graph.op("Mul", f"{kind}_{stage.layer}", share), [-1, 1]) for kind in "uv")
+def injection(graph: Graph, y: str, layer: str, filters: int, positions: int) -> str:
+    """Gradient at a layer's output `y` of the mean over its positions of u·y + ½v·y²."""
+    share = graph.constant(1 / positions)
+    flat = graph.reshape(y, [0, filters, positions])
+    u, v = (graph.reshape(graph.op("Mul", f"{kind}_{layer}", share), [-1, 1]) for kind in "uv")
     injected = graph.op("Add", graph.op("Mul", flat, v), u)
     return graph.op("Reshape", injected, graph.op("Shape", y))
 
@@ -170,15 +171,31 @@ def _operator(name: str, module: nn.Module, x: Tensor, y: Tensor) -> Operator:
             axes = sum(size == 1 for size in y.shape[2:])
             if axes and tuple(y.shape[2:]) == sizes[: len(sizes) - axes] + (1,) * axes:
                 return Mean(axes, int(np.prod(sizes[len(sizes) - axes :])))
+        case nn.GLU() if module.dim in (1, 1 - x.ndim):
+            return Gate(y.shape[1])
+        case Joined():
+            rows = tuple(_row(f"{name}.{index}", branch, x) for index, branch in enumerate(module))
+            return Join(module.join, tuple(row for row, _ in rows), tuple(width for _, width in rows))
         case nn.Flatten() if module.start_dim == 1 and module.end_dim == -1:
             return Reshaping(tuple(x.shape[1:]), tuple(y.shape[1:]))
         case nn.Linear() if x.ndim == 2:
             bias_ = np.zeros(module.out_features) if module.bias is None else doubles(module.bias)
             return Linear(name, single(doubles(module.weight)), single(bias_))
     raise ValueError(
-        f"{name} is {module}: expected convolutions padded with zeros, batch norm, ReLU, LeakyReLU, ELU, average "
-        "and max pooling, means over time (AdaptiveAvgPool to 1), Flatten and Linear"
+        f"{name} is {module}: expected convolutions padded with zeros, batch norm, ReLU, LeakyReLU, ELU, Sigmoid, "
+        "Tanh, GLU, branches that are joined, average and max pooling, means over time (AdaptiveAvgPool to 1), Flatten "
+        "and Linear"
     )
+
+
+def _row(name: str, branch: nn.Module, x: Tensor) -> tuple[tuple[Operator, ...], int]:
+    """A branch as operators, and the filters of its output."""
+    row = []
+    for part, module in _leaves(branch):
+        y = module(x)
+        row.append(_operator(".".join(filter(None, (name, part))), module, x, y))
+        x = y
+    return tuple(row), x.shape[1]
 
 
 def _pads(module: nn.Conv1d | nn.Conv2d) -> tuple[int, ...]:

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from dreampedal.engine.clip_manifest import WaveformManifest
 from dreampedal.engine.manifest import Manifest
 
 from .ascent_steps import TINY
@@ -31,7 +32,7 @@ Inputs = Mapping[str, Array]
 """Inputs of an ascent by name, as `dreampedal.engine.structure.inputs` lists them."""
 
 
-def objective(heard: Hearing, given: Inputs, manifest: Manifest) -> Tensor:
+def objective(heard: Hearing, given: Inputs, manifest: Manifest | WaveformManifest) -> Tensor:
     """Mean over positions of Σ(u·y + ½v·y²) over layers, plus classes·logits, summed over channels."""
     activations, logits = heard
     total = torch.zeros(())

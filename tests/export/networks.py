@@ -39,6 +39,8 @@ ACTIVATIONS = {
     "deep_elu": lambda: nn.ELU(1.7),
     "leaky_relu": lambda: nn.LeakyReLU(0.1),
     "relu": nn.ReLU,
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
     "identity": nn.Identity,
 }
 

@@ -15,6 +15,7 @@ from dreampedal.engine.verify import verify
 from dreampedal.export import golden
 from dreampedal.export.ascent import export_window
 from dreampedal.export.ascent_window import layer_outputs
+from dreampedal.export.joins import Joined
 
 from .networks import ACTIVATIONS, TRAINING, settle
 from .test_ascent_columns import FORMS, hand_over, plain, relative, wanted
@@ -86,6 +87,11 @@ def stacks(draw):
         ahead = [norm(filters)] if draw(st.booleans()) else []
         add(f"conv{number + 1}", *ahead, conv, *(parts[part] for part in shape))
         filters = width
+        if (join := draw(st.sampled_from([None, "gate", "product", "sum", "concatenation"]))) == "gate":
+            add(f"join{number + 1}", convolution(filters, 2 * filters, 1), nn.GLU(1))
+        elif join:
+            add(f"join{number + 1}", Joined(join, [convolution(filters, filters, 1), nn.Tanh(), nn.Sigmoid()]))
+            filters = x.shape[1]
         if draw(st.booleans()) and min(x.shape[2:]) >= 3:
             size = tuple(draw(each(1, 3)) for _ in range(axes))
             stride = tuple(draw(each(1, 3)) for _ in range(axes))
@@ -142,6 +148,17 @@ LAYERS = {
     "max": lambda axes: AXES[axes][3](2),
     "overlapping max": lambda axes: AXES[axes][3](3, 1, 1),
     "dilated max": lambda axes: AXES[axes][3](2, 2, dilation=2),
+    "gated linear unit": lambda axes: nn.Sequential(AXES[axes][0](4, 6, 3), nn.GLU(1), AXES[axes][0](3, 4, 1)),
+    "product": lambda axes: Joined("product", [AXES[axes][0](4, 4, 3, padding=1), nn.Identity(), nn.Sigmoid()]),
+    "sum": lambda axes: Joined("sum", [nn.Identity(), nn.Sequential(AXES[axes][0](4, 4, 1), nn.Tanh())]),
+    "concatenation": lambda axes: nn.Sequential(
+        Joined("concatenation", [AXES[axes][0](4, 2, 3, padding=1), AXES[axes][0](4, 3, 1), nn.Identity()]),
+        AXES[axes][0](9, 4, 1),
+    ),
+    "WaveNet's gate": lambda axes: Joined(
+        "product",
+        [nn.Sequential(AXES[axes][0](4, 4, 2), nn.Tanh()), nn.Sequential(AXES[axes][0](4, 4, 2), nn.Sigmoid())],
+    ),
 } | {name: lambda axes, make=make: make() for name, make in ACTIVATIONS.items()}  # fmt: skip
 
 
@@ -171,7 +188,7 @@ def test_a_padded_one_is_kept(tmp_path):
 
 @pytest.mark.parametrize(
     "part",
-    [nn.Tanh(), nn.Conv2d(4, 4, 3, padding=1, padding_mode="reflect"), nn.MaxPool2d(2, ceil_mode=True),
+    [nn.GELU(), nn.Conv2d(4, 4, 3, padding=1, padding_mode="reflect"), nn.MaxPool2d(2, ceil_mode=True),
      nn.AdaptiveAvgPool2d((2, None)), nn.AvgPool2d(2, divisor_override=3)],
 )  # fmt: skip
 def test_what_cannot_be_written_is_named(part, tmp_path):

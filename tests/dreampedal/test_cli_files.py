@@ -1,0 +1,52 @@
+"""`classify` and `export` as a user meets them; what they call has tests of its own."""
+
+import pytest
+
+
+def test_a_recording_is_named(dreampedal, recording):
+    recording("guitar.wav", seconds=4)
+    run = dreampedal("classify", "guitar.wav", "--clips", 6, "--json")
+    assert run.status == 0 and run.err == ""
+    (row,) = run.json
+    assert row["model"] == "notes" and 1 <= row["clips"] <= 6
+    assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+    shares = list(row["probabilities"].values())
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_a_table_for_each_file_and_a_line_for_each_that_is_none(dreampedal, recording, tmp_path):
+    recording("long.wav", seconds=4)
+    recording("short.wav", seconds=1)
+    (tmp_path / "text.wav").write_text("words")
+    run = dreampedal("classify", "long.wav", "text.wav", "short.wav", "--clips", 3)
+    assert run.status == 2
+    assert run.err.splitlines() == [line for line in run.err.splitlines() if line.startswith("dreampedal: text.wav")]
+    assert "long.wav: notes, 3 clips of 3 s" in run.out and "short.wav: notes, 1 clip of 3 s, repeated" in run.out
+    assert "probability" in run.out and "%" in run.out
+
+
+@pytest.mark.parametrize("arguments, words", [
+    (["classify", "none.wav"], ["none.wav: no such file"]),
+    (["classify", "none.wav", "--model", "nots"], ["no model named 'nots'", "did you mean 'notes'"]),
+    (["classify", "none.wav", "--clips", "0"], ["--clips"]),
+    (["export", "none.safetensors", "-o", "tiny.onnx"], ["none.safetensors: no such file"]),
+    (["export", "none.safetensors", "-o", "tiny.txt"], ["tiny.txt: expected a name that ends in .onnx"]),
+    (["export", "none.safetensors", "-o", "tiny.onnx", "--kind", "toaster"], ["kind 'toaster': expected auto"]),
+])  # fmt: skip
+def test_bad_argument(dreampedal, arguments, words):
+    assert dreampedal(*arguments).refused(*words)
+
+
+def test_a_checkpoint_becomes_a_model_that_names(dreampedal, recording, tmp_path):
+    torch = pytest.importorskip("torch")
+    from dreampedal.export.zoo.checkpoint import save
+    from dreampedal.export.zoo.table import build
+
+    torch.manual_seed(0)
+    save(build("columns", ("bell", "drum"), seconds=1.0, settings={"filters": [6], "dilations": [1]}),
+         tmp_path / "tiny.safetensors", seed=3)  # fmt: skip
+    run = dreampedal("export", "tiny.safetensors", "-o", "Tiny Bells.onnx", "--data", "noise", "--licence", "CC0-1.0")
+    assert run.status == 0 and "tiny_bells, kind ascent" in run.out, run.err
+    recording("guitar.wav", seconds=2)
+    run = dreampedal("classify", "guitar.wav", "--model", "Tiny Bells.onnx", "--json")
+    assert set(run.json[0]["probabilities"]) == {"bell", "drum"}
