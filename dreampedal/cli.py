@@ -12,7 +12,7 @@ import typer
 
 from dreampedal import __version__
 
-from . import cli_judge, cli_train
+from . import cli_files, cli_judge, cli_train
 from .console import fail, one_line
 
 app = typer.Typer(
@@ -263,3 +263,4 @@ def train_notes(
 
 cli_train.register(app, train)
 cli_judge.register(app)
+cli_files.register(app)
