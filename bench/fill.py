@@ -1,7 +1,8 @@
 """What `fill` gives that gain cannot, on recordings, analysed afresh.
 
 Of the energy that is wanted of the bands that gain alone leaves under half of it: what gain gives, what is there with
-fill, and what that does to the loudness and to the target. Run with `python bench/fill.py FOLDER` (a folder of
+fill (and what of it would be, were it wanted at once), how far it moves from frame to frame, how loud its bursts are,
+and what that does to the loudness and to the target. Run with `python bench/fill.py FOLDER` (a folder of
 recordings); without one, the demo recording is used. With `--pictures FOLDER`, before and after are drawn (matplotlib).
 """
 
@@ -41,11 +42,24 @@ def measured(name: str, audio: NDArray[np.float32], rate: float, mode: str, targ
         "short %": 100 * found.short,
         "by gain %": 100 * found.by_gain,
         "there %": 100 * found.there,
+        "at once %": 100 * found.at_once,
+        "moves dB": found.moves_db,
+        "above 9 kHz dB": burst_db(found.wet, rate),
         "loudness dB": measure.loudness_db(found.wet, rate) - measure.loudness_db(audio, rate),
         "heard dry": heard(audio),
         "by gain": heard(plain(audio, rate)),
         "filled": heard(found.wet),
     }
+
+
+def burst_db(audio: NDArray[np.float32], rate: float) -> float:
+    """The loudest 10 ms above 9 kHz, against the mean of all."""
+    from scipy.signal import butter, sosfilt
+
+    high = sosfilt(butter(6, 9000, "high", fs=rate, output="sos"), np.asarray(audio[0], np.float64))
+    length = round(rate / 100)
+    parts = np.square(high[: high.size // length * length]).reshape(-1, length).mean(axis=1)
+    return float(10 * np.log10(max(parts.max(), 1e-12) / max(float(np.square(audio).mean()), 1e-12)))
 
 
 def draw(folder: Path, name: str, audio: NDArray[np.float32], rate: float) -> None:

@@ -1,9 +1,11 @@
-"""Phase estimated in real time: how well it fits and what a hop costs, against librosa and lws on the same magnitudes.
+"""Phase estimated in real time: how well it fits and what a hop costs, against peers on the same magnitudes.
 
 C is the spectral convergence in dB, lower is better, averaged over the recordings in `../shared/data/clips` (the demo
-recording where they are not); a hop of ours is estimation and synthesis, called from Python; all on one core.
-librosa is offline (fast Griffin-Lim, 32 iterations), lws online (look-ahead 3, 10 iterations).
-Run with `python bench/phase.py`; `--quick` takes half of the recordings and three seconds of each.
+recording where they are not), and over those of them that are voices and single sustained instruments (SOLO). A hop of
+ours is estimation and synthesis, called from Python; everything runs on one core. librosa is offline (fast Griffin-Lim,
+32 iterations), pghipy is offline (PGHI over the whole spectrogram), lws is online (look-ahead 3, 10 iterations).
+Run with `python bench/phase.py`: it prints the table and writes results/phase.json and the page bench/phase.md;
+`--quick` takes half of the recordings and three seconds of each, and writes no page.
 """
 
 from __future__ import annotations
@@ -12,6 +14,8 @@ import argparse
 import statistics
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -19,7 +23,7 @@ from typing import Any
 import numpy as np
 import scipy.fft
 from pedalboard.io import AudioFile
-from report import report
+from report import machine, report
 
 from dreampedal.engine.phase import Estimator, convergence_db
 from dreampedal.engine.stft import Frames, FrameState
@@ -33,23 +37,30 @@ Run = Callable[[Clip, Frames], tuple[Clip, Clip, Clip]]
 SIZES = [(2048, 512), (2048, 256), (1024, 128), (512, 64)]
 SETTINGS: list[tuple[str, int, int]] = [
     ("spsi", 0, 1), ("rtpghi", 0, 1), ("rtpghi", 1, 1), ("rtisi", 0, 8), ("rtisi", 3, 8), ("gsrtisi", 0, 16),
-    ("gsrtisi", 2, 16), ("gsrtisi", 3, 8), ("gsrtisi", 3, 40), ("hybrid", 1, 2), ("hybrid", 2, 16), ("hybrid", 3, 8),
-    ("hybrid", 3, 32),
+    ("gsrtisi", 1, 2), ("gsrtisi", 2, 16), ("gsrtisi", 3, 8), ("gsrtisi", 3, 40), ("hybrid", 0, 16), ("hybrid", 1, 2),
+    ("hybrid", 2, 16), ("hybrid", 3, 8), ("hybrid", 3, 32),
 ]  # fmt: skip
 """Method, frames of look-ahead, iterations."""
-PEERS: dict[str, tuple[Any, int]] = {"librosa": ("all", 32), "lws": (3, 10)}
+WINDOWS = ("hamming", "blackman", "gauss", "asymmetric")
+FEWER: list[tuple[str, int, int]] = [
+    ("spsi", 0, 1), ("rtpghi", 0, 1), ("rtpghi", 1, 1), ("gsrtisi", 0, 16), ("gsrtisi", 3, 8), ("hybrid", 0, 16),
+    ("hybrid", 3, 8), ("hybrid", 3, 32),
+]  # fmt: skip
+"""With the windows that are not Hann."""
+PEERS: dict[str, tuple[Any, int]] = {"librosa": ("all", 32), "pghipy": ("all", 1), "lws": (3, 10)}
 """Look-ahead and iterations."""
-OTHER_WINDOWS = [("hybrid", 3, 8), ("rtpghi", 1, 1)]
+SOLO = ("fiddle_irish", "solo_cello", "solo_egtr_em9", "solo_flute", "speech_female_en", "speech_male_en")
+PAGE = Path(__file__).parent / "phase.md"
 
 
-def recordings(quick: bool) -> list[Clip]:
-    """Mono sounds, as they are in the files."""
+def recordings(quick: bool) -> dict[str, Clip]:
+    """Mono sounds by name, as they are in the files."""
     paths = sorted(CLIPS.glob("*.flac"))
-    sounds = [demo_recording()[0].mean(0)] if not paths else []
+    sounds = {} if paths else {"demo": demo_recording()[0].mean(0)}
     for path in paths:
         with AudioFile(str(path)) as file:
-            sounds.append(file.read(file.frames).mean(0))
-    return [sound[: 3 * 44_100] for sound in sounds[::2]] if quick else sounds
+            sounds[path.stem] = file.read(file.frames).mean(0)
+    return {name: sounds[name][: 3 * 44_100] for name in list(sounds)[::2]} if quick else sounds
 
 
 def magnitudes(audio: Clip, frames: Frames) -> Clip:
@@ -109,42 +120,92 @@ def with_lws(lws: Any) -> Run:
     return run
 
 
-def measure(run: Run, sounds: list[Clip], frames: Frames) -> tuple[float, float, float]:
-    """C in dB, microseconds a hop, and the 99th percentile over the median of single hops."""
-    run(sounds[0][:8192], frames)
-    fits, medians, tails = [], [], []
-    for sound in sounds:
+def with_pghipy(package: Any) -> Run:
+    def run(audio: Clip, frames: Frames) -> tuple[Clip, Clip, Clip]:
+        size, hop, window = frames.window_samples, frames.hop_samples, frames.window.astype(np.float64)
+        wanted = np.abs(package.stft(audio.astype(np.float64), size, hop, window))
+        start = time.perf_counter()
+        phase = package.pghi(wanted, size, hop, frames.gamma, 1e-4)
+        dual = package.calculate_synthesis_window(size, hop, window)
+        sound = package.istft(wanted * np.exp(1j * phase), size, hop, window, dual)
+        seconds = (time.perf_counter() - start) / len(wanted)
+        found = np.abs(package.stft(sound, size, hop, window))
+        count = min(len(wanted), len(found))
+        return wanted[:count], found[:count], np.full(1, seconds)
+
+    return run
+
+
+@dataclass(frozen=True)
+class Measured:
+    """C in dB over all recordings and the solo ones, microseconds a hop, and their 99th percentile over the median."""
+
+    fit_db: float
+    solo_db: float | None
+    microseconds: float
+    tail: float
+
+
+def measure(run: Run, sounds: dict[str, Clip], frames: Frames) -> Measured:
+    """All recordings through one estimator."""
+    run(next(iter(sounds.values()))[:8192], frames)
+    fits, medians, tails = {}, [], []
+    for name, sound in sounds.items():
         wanted, found, seconds = run(sound, frames)
-        fits.append(convergence_db(wanted, found))
+        fits[name] = convergence_db(wanted, found)
         medians.append(float(np.median(seconds)) * 1e6)
         tails.append(float(np.percentile(seconds, 99) / np.median(seconds)))
-    return statistics.mean(fits), statistics.median(medians), statistics.median(tails)
+    solo = [fits[name] for name in SOLO if name in fits]
+    mean = statistics.mean(solo) if solo else None
+    return Measured(statistics.mean(fits.values()), mean, statistics.median(medians), statistics.median(tails))
 
 
 def found_peers() -> tuple[dict[str, Run], list[str]]:
     """The peers that are installed, and the names of those that are not."""
     peers: dict[str, Run] = {}
     missing = []
-    for name, make in (("librosa", with_librosa), ("lws", with_lws)):
+    makers = {"librosa": with_librosa, "pghipy": with_pghipy, "lws": with_lws}
+    for name, make in makers.items():
         try:
-            peers[name] = make(import_module(name))
+            peers[name] = make(import_module("pghipy.pghipy" if name == "pghipy" else name))
         except ImportError:
             missing.append(name)
     return peers, missing
 
 
-def row(frames: Frames, name: str, ahead: Any, iterations: int, own: Any, theirs: dict[str, Any]) -> dict[str, Any]:
-    """One line of the table: `own` are C, microseconds and tail, `theirs` the same of each peer at these frames."""
+def row(
+    frames: Frames, name: str, ahead: Any, iterations: int, own: Measured, theirs: dict[str, Measured]
+) -> dict[str, Any]:
+    """One line of the table: `own` beside the peers' at these frames."""
     line = {
-        "window/hop": f"{frames.window_samples}/{frames.hop_samples} {frames.kind}", "estimator": name,
-        "look-ahead": ahead, "iterations": iterations, "C dB": round(own[0], 2), "µs/hop": round(own[1], 1),
-        "p99/median": round(own[2], 2),
+        "window/hop": f"{frames.window_samples}/{frames.hop_samples}", "window": frames.kind, "estimator": name,
+        "look-ahead": ahead, "iterations": iterations, "C dB": round(own.fit_db, 2),
+        "C dB, solo": "-" if own.solo_db is None else round(own.solo_db, 2), "µs/hop": round(own.microseconds, 1),
+        "p99/median": "-" if name in PEERS else round(own.tail, 2),
     }  # fmt: skip
-    for peer in PEERS:
+    for peer in ("librosa", "lws"):
         known = peer in theirs and name not in theirs
-        line[f"{peer}: dB"] = round(own[0] - theirs[peer][0], 1) if known else "-"
-        line[f"{peer}: ratio"] = round(theirs[peer][1] / own[1], 1) if known else "-"
+        line[f"{peer}: dB"] = round(own.fit_db - theirs[peer].fit_db, 1) if known else "-"
+        line[f"{peer}: times faster"] = round(theirs[peer].microseconds / own.microseconds, 1) if known else "-"
     return line
+
+
+def write_page(rows: list[dict[str, Any]], recordings: int) -> None:
+    """The whole table as a page."""
+    lines = [
+        "# Phase, estimated in real time: every method, window and setting",
+        "",
+        f"Written by `python bench/phase.py` ({machine()}, {date.today().isoformat()}; {recordings} recordings).",
+        "C is the spectral convergence in dB over all recordings, and over the voices and single instruments alone;",
+        "lower is better. µs/hop is estimation and synthesis of one hop on one core; `dB` and `times faster` compare a",
+        "row with librosa (fast Griffin-Lim, 32 iterations, offline) and lws (online, look-ahead 3, 10 iterations) on",
+        "the same magnitudes in the same run; pghipy is PGHI over the whole spectrogram, offline.",
+        "",
+        "| " + " | ".join(rows[0]) + " |",
+        "| " + " | ".join("---" for _ in rows[0]) + " |",
+        *("| " + " | ".join(str(value).replace("-", "−", 1) for value in row.values()) + " |" for row in rows),
+    ]
+    PAGE.write_text("\n".join(lines) + "\n")
 
 
 def main() -> None:
@@ -161,14 +222,16 @@ def main() -> None:
             rows.append(row(frames, name, *PEERS[name], own, theirs))
         for setting in SETTINGS:
             rows.append(row(frames, *setting, measure(ours(*setting), sounds, frames), theirs))
+        for kind in WINDOWS:
+            other = Frames(size, hop, kind)
+            for setting in FEWER:
+                rows.append(row(other, *setting, measure(ours(*setting), sounds, other), {}))
         print(f"{size}/{hop}: done", flush=True)
-    for kind in ("hamming", "blackman", "gauss", "asymmetric"):
-        frames = Frames(1024, 128, kind)
-        for setting in OTHER_WINDOWS:
-            rows.append(row(frames, *setting, measure(ours(*setting), sounds, frames), {}))
     for name in missing:
         print(f"{name} is not installed: pip install 'dreampedal[bench]'")
     report("phase", rows, recordings=len(sounds), quick=quick, missing=missing)
+    if not quick:
+        write_page(rows, len(sounds))
 
 
 if __name__ == "__main__":

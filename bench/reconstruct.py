@@ -1,6 +1,7 @@
 """A whole spectrogram back into a signal, against librosa's fast Griffin-Lim on the same magnitudes.
 
-One core; Hann; C is the spectral convergence in dB, the mean over the recordings (lower is better), by librosa's own
+Both begin with the same random phases in the first row, so that C is the same as well; then with our own. One core;
+Hann; C is the spectral convergence in dB, the mean over the recordings (lower is better), by librosa's own
 transform; seconds are the minimum of several runs, for a second of sound. Run with `python bench/reconstruct.py FOLDER`
 (a folder of recordings); without one, the demo recording is used.
 """
@@ -20,12 +21,14 @@ from pedalboard.io import AudioFile
 from report import report
 from threadpoolctl import threadpool_limits
 
-from dreampedal.phase import reconstruct
+from dreampedal.engine.phase.offline import griffin_lim
+from dreampedal.phase import Frames, reconstruct
 from dreampedal.presets import demo_recording
 
 SECONDS, RUNS = 5, 3
 SETTINGS = ((2048, 512), (2048, 256), (1024, 128))
 OURS: dict[str, dict[str, object]] = {
+    "fast Griffin-Lim, 32 iterations, librosa's own start": {"method": "fast_griffin_lim", "iterations": 32},
     "fast Griffin-Lim, 32 iterations": {"method": "fast_griffin_lim", "iterations": 32},
     "PGHI": {"method": "pghi"},
     "hybrid, 3 frames, 8 iterations": {"method": "hybrid", "lookahead_frames": 3, "iterations": 8},
@@ -54,13 +57,23 @@ def with_librosa(magnitude: NDArray[np.float32], window: int, hop: int) -> NDArr
     return librosa.griffinlim(magnitude, n_iter=32, hop_length=hop, n_fft=window, momentum=0.99, random_state=0)
 
 
+def from_their_start(magnitude: NDArray[np.float32], window: int, hop: int) -> Callable[[], NDArray[np.float32]]:
+    """Our fast Griffin-Lim, begun with the random phases that librosa draws for `random_state=0`."""
+    angle = 2 * np.pi * np.random.RandomState(0).random(magnitude.shape)
+    start = np.stack([magnitude * np.cos(angle), magnitude * np.sin(angle)]).transpose(0, 2, 1).astype(np.float32)
+    columns, frames = np.ascontiguousarray(magnitude.T), Frames(window, hop)
+    length = (magnitude.shape[1] - 1) * hop
+    return partial(griffin_lim, columns, np.ascontiguousarray(start), frames, length, 32, 0.99)
+
+
 def rows_of(sounds: list[NDArray[np.float32]], rate: float, window: int, hop: int) -> list[dict[str, object]]:
     """A row for each of our methods."""
     figures = np.zeros((1 + len(OURS), 2))
     for sound in sounds:
         magnitude = np.abs(librosa.stft(sound, n_fft=window, hop_length=hop, pad_mode="constant"))
         works = [partial(with_librosa, magnitude, window, hop)]
-        works += [partial(reconstruct, magnitude, hop=hop, **how) for how in OURS.values()]
+        works += [from_their_start(magnitude, window, hop)]
+        works += [partial(reconstruct, magnitude, hop=hop, **how) for how in list(OURS.values())[1:]]
         for n, (signal, seconds) in enumerate(timed(works)):
             figures[n] += convergence_db(signal.reshape(-1), magnitude, window, hop), seconds * rate / sound.size
     (their_c, their_time), *found = (figures / len(sounds)).tolist()

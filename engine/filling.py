@@ -15,6 +15,39 @@ OPEN = 0.5
 """Nepers of gain, up or down, from which on the floor is open and the phase is the estimated one."""
 
 
+RISE, FALL = 0.35, 0.5
+"""Time constants of the floor, in windows of the model's: 16 and 23 ms at 44.1 kHz. A dream that turns a band up for a
+moment leaves a soft swell there, where a floor that jumped with it would leave a burst."""
+
+HANGS_OVER = 4.0
+"""A floor that falls behind its frame is at most so many times what the frame itself has: nothing outlasts silence."""
+
+PINK_FROM = 44
+"""The bin of the model's frames, near 1 kHz, from which on the floor falls by 3 dB an octave: equal bands of the
+features have as much of it, and what is turned up above 9 kHz does not hiss over all else."""
+
+NOISE = 0.2
+"""How far the phase of what is filled in leans towards that of noise.
+
+Where a fill begins there is nothing to go on with: bins that are estimated from one another would all begin in step,
+which is a click, and would stay so, which is a train of them.
+"""
+
+
+def tilt(bins: int, pink_from: float) -> NDArray[np.float32]:
+    """What the floor is multiplied by in each bin.
+
+    >>> [round(float(x), 2) for x in tilt(177, 44.0)[[0, 43, 87, 175]]]
+    [1.0, 1.0, 0.71, 0.5]
+    """
+    return np.asarray(np.sqrt(np.minimum(1, pink_from / np.arange(1, bins + 1))), np.float32)
+
+
+def follow_of(hop_samples: int, window_samples: int) -> NDArray[np.float32]:
+    """What a floor keeps of its past from one hop to the next: rising, and falling."""
+    return np.exp(-hop_samples / (np.array([RISE, FALL]) * window_samples)).astype(np.float32)
+
+
 def level_of(window: NDArray[np.float32]) -> float:
     """What the root of a frame's summed |X|² is multiplied by to be |X| of a sine as loud as the frame (Parseval).
 
@@ -52,8 +85,15 @@ def makeup_of(window: NDArray[np.float32], dual: NDArray[np.float32], hop_sample
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
-def want(spectrum, gains, level, floor, estimated, makeup, known, magnitude, weight):  # type: ignore[no-untyped-def]
-    """Write what is wanted of a frame: `known`, `magnitude` and `weight`, as `Wanted` has them."""
+def want(  # type: ignore[no-untyped-def]
+    spectrum, gains, floor, floors, estimated, makeup, keeps, noise, followed, known, magnitude, weight
+):
+    """Write what is wanted of a frame: `known`, `magnitude` and `weight`, as `Wanted` has them; move `followed` on.
+
+    `floors` (bins,) are the magnitudes that a floor of 1 has in a frame whose summed |X|² is 1; `keeps` (2,) is what
+    the floor keeps of its past, rising and falling; `noise` (2, bins) is a frame of noise, of which only the phase
+    counts.
+    """
     per_row = spectrum.shape[1] // gains.shape[1]
     for channel in range(spectrum.shape[1]):
         row = channel // per_row
@@ -61,24 +101,32 @@ def want(spectrum, gains, level, floor, estimated, makeup, known, magnitude, wei
         for k in range(spectrum.shape[2]):
             re, im = spectrum[0, channel, k], spectrum[1, channel, k]
             power += np.float64(re * re + im * im)
-        least = np.float32(floor * level * np.sqrt(power))
+        level = np.float32(floor * np.sqrt(power))
         for k in range(spectrum.shape[2]):
             re, im = spectrum[0, channel, k], spectrum[1, channel, k]
             a, b = gains[0, row, k], gains[1, row, k]
             gain, there = np.sqrt(a * a + b * b), np.sqrt(re * re + im * im)
+            sane = gain < np.float32(1e12)  # a response that is not finite is no business of an estimator
+            gain = gain if sane else np.float32(1)
             opened = np.log(max(gain, np.float32(1e-6))) / np.float32(OPEN)
-            enough = max(there, least * min(max(opened, np.float32(0)), np.float32(1)))
-            lacks = np.float32(makeup) * (enough - there) * gain
+            least, before = floors[k] * level, followed[channel, k]
+            aim = least * gain * min(max(opened, np.float32(0)), np.float32(1))
+            now = aim + (keeps[0] if aim > before else keeps[1]) * (before - aim)
+            now = min(now, np.float32(HANGS_OVER) * least * max(gain, np.float32(1)))
+            followed[channel, k] = now if now > np.float32(1e-12) else np.float32(0)
+            lacks = np.float32(makeup) * max(followed[channel, k] - there * gain, np.float32(0))
             wanted = there * gain + lacks
+            sane = sane and wanted < np.float32(1e12)
             missing = lacks / max(wanted, np.float32(1e-30))
             kept = np.float32(1) - np.float32(estimated) * min(abs(opened), np.float32(1))
             share = np.float32(1) - kept * (np.float32(1) - missing)
-            sane = wanted < np.float32(1e12)  # a response that is not finite is no business of an estimator
-            known[0, channel, k], known[1, channel, k] = re * a - im * b, re * b + im * a
+            share *= np.float32(1) - np.float32(NOISE) * missing
+            length = max(np.sqrt(noise[0, k] * noise[0, k] + noise[1, k] * noise[1, k]), np.float32(1e-12))
+            stray = lacks / length
+            known[0, channel, k] = re * a - im * b + stray * noise[0, k] if sane else re
+            known[1, channel, k] = re * b + im * a + stray * noise[1, k] if sane else im
             magnitude[channel, k] = wanted if sane else np.float32(0)
             weight[channel, k] = min(max(share, np.float32(0)), np.float32(1)) if sane else np.float32(0)
-            if not sane:
-                known[0, channel, k], known[1, channel, k] = re, im
 
 
 ROUNDS = 6
@@ -122,7 +170,7 @@ def settle_filled(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def louder_when_filled(spectrum, begin, end, gains, floor, level, loudness):  # type: ignore[no-untyped-def]
-    """As `louder_by`, with what `floor` adds to it."""
+    """As `louder_by`, with what `floor` adds to it in the end, where it opens and stays."""
     before = after = np.float32(1e-20)
     for channel in range(begin, end):
         power = 0.0
@@ -134,7 +182,8 @@ def louder_when_filled(spectrum, begin, end, gains, floor, level, loudness):  # 
             re, im = spectrum[0, channel, k], spectrum[1, channel, k]
             there, gain = re * re + im * im, gains[k]
             opened = min(max(np.log(gain) / np.float32(OPEN), np.float32(0)), np.float32(1))
-            missing = max((least * opened) * (least * opened) - there, np.float32(0))
+            opened *= least * np.sqrt(min(np.float32(1), np.float32(PINK_FROM) / np.float32(k + 1)))
+            missing = max(opened * opened - there, np.float32(0))
             below, above = gains[max(k - 1, 0)], gains[min(k + 1, gains.size - 1)]
             smooth = (below + np.float32(4) * gain + above) / np.float32(6)
             before += loudness[k] * there

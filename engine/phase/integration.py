@@ -128,3 +128,7 @@ def turn_by_gradient(
         root = climbs[m]
         to_re[m] = from_re[root] * c - from_im[root] * s
         to_im[m] = from_re[root] * s + from_im[root] * c
+    # The lowest and the highest bin of a real sound are real.
+    for m in (0, last):
+        to_re[m] = np.float32(1) if to_re[m] >= 0 else np.float32(-1)
+        to_im[m] = np.float32(0)

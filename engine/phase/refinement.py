@@ -9,7 +9,8 @@ Søndergaard 2013).
 The newest frames miss the later ones that will overlap them. Each is therefore analysed through its window divided by
 the sum of what is there (window times dual), which is the least-squares signal of the frames at hand.
 A new frame starts with the phase of what the earlier frames left in its place; the hybrid adds to that the frame which
-the gradient of the magnitudes predicts from the refined phase of the frame before.
+the gradient of the magnitudes predicts from the refined phase of the frame before, the others a trace of a click in the
+middle of the window, for where nothing was left.
 """
 
 from __future__ import annotations
@@ -34,8 +35,9 @@ def partial_windows(window: Row, dual: Row, hop_samples: int, slots: int) -> NDA
     """The windows to analyse frame 0 (the oldest) to `slots` - 1 with, and last the one that a new frame starts with.
 
     Shape (slots + 1, window). Frame j is overlapped by all earlier frames and by `slots` - 1 - j later ones. A new
-    frame is overlapped by earlier ones only, and the division is by their sum to the power of ¾: what few of them left
-    is not trusted as far as what many agree on. By measurement ¾ is the best of ½, ¾ and 1 for most settings.
+    frame is overlapped by earlier ones only. Where few frames overlap, what one of them left alone is not trusted as
+    far as what several agree on: the division is then by their sum to the power of ¾, by measurement the best of ½,
+    ¾, 1 and 1¼. With seven eighths of overlap or more, and later frames to mend it, the full division is better.
     """
     size = window.size
     share = window.astype(np.float64) * dual
@@ -48,7 +50,8 @@ def partial_windows(window: Row, dual: Row, hop_samples: int, slots: int) -> NDA
         for start in range(hop_samples, min(hop_samples * (slots - slot), size), hop_samples):
             there[start:] += share[: size - start]
         windows.append(window / np.maximum(there, 1e-3))
-    windows.append(window / np.maximum(earlier, 0.05) ** 0.75)
+    power, least = (1.0, 0.02) if slots > 1 and size >= 8 * hop_samples else (0.75, 0.05)
+    windows.append(window / np.maximum(earlier, least) ** power)
     return np.array(windows, np.float32)
 
 
@@ -83,16 +86,15 @@ def _directions(re: Row, im: Row, turn_re: Row, turn_im: Row) -> None:
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
-def _make_room(row: Row, hop: int, frames: Rows, found: Rows, turn_re: Row, turn_im: Row) -> None:
-    """Shift a channel's line by a hop and its frames, (3, slots, bins), by one; `turn` takes the newest's phase."""
+def _make_room(row: Row, hop: int, frames: Rows, found: Rows) -> None:
+    """Shift a channel's line by a hop and its frames, (3, slots, bins), by one."""
     newest = frames.shape[1] - 1
     for n in range(row.size - hop):
         row[n] = row[n + hop]
     row[row.size - hop :] = np.float32(0)
-    _directions(frames[0, newest], frames[1, newest], turn_re, turn_im)
     for plane in range(2):
         for slot in range(newest):
-            for m in range(turn_re.size):
+            for m in range(frames.shape[2]):
                 frames[plane, slot, m] = frames[plane, slot + 1, m]
                 found[plane, slot, m] = found[plane, slot + 1, m]
 
@@ -164,6 +166,7 @@ def push_refined(
     hop: int,
     iterations: int,
     at_once: bool,
+    predicts: bool,
     windows: NDArray[np.float32],
     dual: Row,
     work: NDArray[np.float32],
@@ -176,8 +179,9 @@ def push_refined(
 
     `line` holds the overlap-added frames, (channels, window + (slots - 1)·hop); `frames` those that may change and
     `found` how they were found last, each (channels, 3, slots, bins): the third planes are room for analyses. `at_once`
-    is Jacobi's order. `held` has one row more than there are slots where the gradient looks one frame ahead. Nothing is
-    iterated while all weights are 0. Other arguments are as in `push_gradient`.
+    is Jacobi's order. With `predicts` a new frame starts from the gradient as well, else from a trace of `turn`. `held`
+    has one row more than there are slots where the gradient looks one frame ahead. Nothing is iterated while all
+    weights are 0. Other arguments are as in `push_gradient`.
     """
     if not acceptable(magnitude, known, weight, leans):
         return False
@@ -191,11 +195,14 @@ def push_refined(
     for channel in range(magnitude.shape[0]):
         row, own, last, lent = line[channel], frames[channel], found[channel], knowns[:, channel]
         turn_re, turn_im = turn[0, channel], turn[1, channel]
-        _make_room(row, hop, own, last, turn_re, turn_im)
-        predict(
-            logs[channel], magnitude[channel], held.shape[1] > newest + 1, advance, factors,
-            turn_re, turn_im, re, im, work, origin,
-        )  # fmt: skip
+        re[:], im[:] = turn_re, turn_im
+        if predicts:
+            _directions(own[0, newest], own[1, newest], turn_re, turn_im)
+            predict(
+                logs[channel], magnitude[channel], held.shape[1] > newest + 1, advance, factors,
+                turn_re, turn_im, re, im, work, origin,
+            )  # fmt: skip
+        _make_room(row, hop, own, last)
         new_re, new_im, wanted, place = own[0, newest], own[1, newest], held[channel, newest], row[newest * hop :]
         rfft(place, windows[newest + 1], new_re, new_im, twiddle, untangle, fft_work)
         for m in range(re.size):

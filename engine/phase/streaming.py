@@ -43,7 +43,7 @@ class State:
     knowns: NDArray[np.float32]
     """Known frames and their weights for the held magnitudes, (3, channels, 1 + look-ahead, bins)."""
     turn: Planes
-    """Directions (of length 1) of the frame handed out last."""
+    """Directions (of length 1) of the frame handed out last; of a click where the gradient is not asked."""
     out: Planes
     line: NDArray[np.float32]
     """The sound of the frames that may change, over that of those played, (channels, window + (slots - 1)·hop)."""
@@ -135,6 +135,10 @@ class Estimator:
     def reset(self) -> None:
         """Forget all sound."""
         self.state = State.silent(self.channels, self.frames, self.latency_frames, self._slots)
+        if self.method in ("rtisi", "gsrtisi"):
+            size = self.frames.window_samples
+            click = np.exp(-2j * np.pi * (np.arange(self.frames.bins) * round(self.frames.centre) % size) / size)
+            self.state.turn[0], self.state.turn[1] = click.real, click.imag
 
     def push(
         self, magnitude: NDArray[np.float32], known: Planes | None = None, weight: NDArray[np.float32] | None = None
@@ -195,7 +199,7 @@ class Estimator:
             push_refined(
                 magnitude, known, weight, state.leans, state.logs, state.held, state.knowns, state.turn, state.line,
                 state.frames, state.found, state.out, self._advance, self._factors, self.frames.hop_samples,
-                self._iterations, self.method == "rtisi", self._windows, self.frames.dual, self._work, self._origin,
-                plan.twiddle, plan.untangle, self._fft_work,
+                self._iterations, self.method == "rtisi", self.method == "hybrid", self._windows, self.frames.dual,
+                self._work, self._origin, plan.twiddle, plan.untangle, self._fft_work,
             )
         )  # fmt: skip

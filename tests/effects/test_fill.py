@@ -13,6 +13,7 @@ from dreampedal.engine.measure_fill import filled
 from ..signals import in_parts
 
 MODES = ["studio", "live"]
+FLICKER_DB = 5.0
 RATES = [16_000, 22_050, 32_000, 44_100, 48_000, 96_000, 192_000]
 each_mode = pytest.mark.parametrize("mode", MODES)
 asked = pytest.mark.parametrize("how", [{"fill": 1.0}, {"phase": "estimate"}, {"fill": 0.5, "phase": "estimate"}])
@@ -64,27 +65,32 @@ def test_a_channel_that_is_silent_is_not_filled(mode, guitar):
     assert np.abs(wet[0] - audio[0]).max() > 0.01 and not wet[1].any()
 
 
-DREAMS = [
-    ("solo_egtr_em9", {"target": "class:flute"}),
-    ("mix_house", {"target": "class:flute"}),
-    ("drums_break", {"target": "class:mallet"}),
-    ("speech_male_en", {}),
-    ("solo_piano", {"target": "class:vocal", "memory_seconds": 0.5}),
-]
+@each_mode
+@pytest.mark.parametrize("target", ["class:flute", "conv3"])
+def test_what_gain_leaves_short_is_there_when_the_output_is_analysed_afresh(mode, target, clip, clips):
+    """At least 70 % of the energy that is wanted of bands that gain alone leaves under half of it, for a window."""
+    by_gain, looked_at = [], 0
+    for name in clips:
+        audio, rate = clip(name)
+        found = filled(Dream(mode=mode, fill=1.0, target=target), np.ascontiguousarray(audio[:1, : 4 * rate]), rate)
+        if found.short > 0.005:  # else there are no such bands to speak of
+            assert found.there > 0.7 and found.moves_db < FLICKER_DB, name
+            by_gain.append(found.by_gain)
+            looked_at += 1
+    assert looked_at >= 6 and np.mean(by_gain) < 0.2
 
 
 @each_mode
-def test_what_gain_leaves_short_is_there_when_the_output_is_analysed_afresh(mode, clip):
-    """At least 70 % of the energy that is wanted of bands that gain alone leaves under half of it, for a window."""
-    found = []
-    for name, how in DREAMS:
-        audio, rate = clip(name)
-        effect = Dream(mode=mode, fill=1.0, **how)
-        each = filled(effect, np.ascontiguousarray(audio[:1, : 4 * rate]), rate)
-        found.append((each.short, each.by_gain, each.there))
-    cells, by_gain, there = np.array(found).T
-    assert np.all(cells > 0.01) and by_gain.mean() < 0.2
-    assert there.mean() > 0.7 and there.min() > 0.5
+@pytest.mark.parametrize("name", ["solo_egtr_em9", "solo_piano"])
+def test_what_is_filled_in_is_no_train_of_clicks(mode, name, clip):
+    audio, rate = clip(name)
+    audio = np.ascontiguousarray(audio[:1, : 4 * rate])
+    plain, wet = (Dream(mode=mode, target="class:flute", fill=fill)(audio, rate) for fill in (0.0, 1.0))
+    added = (wet - plain)[0, : wet.shape[1] // 2048 * 2048].reshape(-1, 2048)
+    heard = added[added.std(axis=1) > 0.1 * added.std()]
+    assert np.median(np.abs(heard).max(axis=1) / heard.std(axis=1)) < 5  # as in noise; a click alone has 45
+    assert np.abs(np.diff(wet)).max() < 4 * np.abs(np.diff(audio)).max()
+    assert np.abs(wet).max() < 1.2 * np.abs(audio).max()
 
 
 @each_mode
@@ -101,10 +107,10 @@ def test_loudness_stays_within_the_guard(mode, how, clip, clips):
     for name in clips:
         audio, rate = clip(name)
         audio = np.ascontiguousarray(audio[:, : 3 * rate])
-        for floor in (20.0, 40.0):
+        for floor in (10.0, 40.0):
             wet = Dream(mode=mode, reach_db=36.0, fill_floor_db=floor, **how)(audio, rate)
             apart = measure.loudness_db(wet, rate) - measure.loudness_db(audio, rate)
-            assert np.isfinite(wet).all() and abs(apart) < 3.1, name
+            assert np.isfinite(wet).all() and abs(apart) < 3.0, name
 
 
 @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -206,8 +212,7 @@ def test_turning_it_on_or_off_never_clicks(mode, change, backwards, guitar):
         out.append(stream.process(np.ascontiguousarray(audio[:, start : start + 128])).copy())
     jump = np.abs(np.diff(np.concatenate(out, axis=1)[:, 20_000:24_000])).max()
     programme = max(np.abs(np.diff(sound[:, 18_000:26_000])).max() for sound in steady)
-    # Live frames are so short that an estimate needs some of them before it is as smooth as it will be.
-    assert jump < (1.3 if mode == "studio" else 1.8) * programme + 1e-3
+    assert jump < 1.3 * programme + 1e-3
     assert (stream.player.estimated.state.frames == 0) == backwards
 
 

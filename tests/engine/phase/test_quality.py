@@ -9,18 +9,18 @@ from dreampedal.engine.stft import Frames
 from .frames_of import estimated, fit_db, magnitudes, sound, spectrogram
 
 CASES = [
-    (2048, 512, -14, {"method": "spsi"}),
-    (2048, 512, -17, {"method": "rtpghi", "lookahead_frames": 1}),
-    (2048, 256, -20, {"method": "rtpghi", "lookahead_frames": 1}),
-    (2048, 512, -15, {"method": "rtpghi"}),
-    (2048, 512, -27.5, {"method": "rtisi", "lookahead_frames": 3}),
-    (2048, 512, -29, {"method": "gsrtisi", "lookahead_frames": 3}),
-    (2048, 512, -28.5, {"method": "hybrid", "lookahead_frames": 3}),
-    (2048, 256, -33, {"method": "hybrid", "lookahead_frames": 3}),
-    (1024, 128, -32, {"method": "hybrid", "lookahead_frames": 3}),
-    (1024, 128, -32, {"method": "gsrtisi", "lookahead_frames": 3}),
-    (2048, 256, -23, {"method": "gsrtisi"}),
-    (512, 64, -30, {"method": "gsrtisi", "lookahead_frames": 2}),
+    (2048, 512, -14.5, {"method": "spsi"}),
+    (2048, 512, -17.5, {"method": "rtpghi", "lookahead_frames": 1}),
+    (2048, 256, -20.5, {"method": "rtpghi", "lookahead_frames": 1}),
+    (2048, 512, -15.3, {"method": "rtpghi"}),
+    (2048, 512, -28.2, {"method": "rtisi", "lookahead_frames": 3}),
+    (2048, 512, -29.2, {"method": "gsrtisi", "lookahead_frames": 3}),
+    (2048, 512, -29.2, {"method": "hybrid", "lookahead_frames": 3}),
+    (2048, 256, -32.5, {"method": "hybrid", "lookahead_frames": 3}),
+    (1024, 128, -34.0, {"method": "hybrid", "lookahead_frames": 3}),
+    (1024, 128, -32.8, {"method": "gsrtisi", "lookahead_frames": 3}),
+    (2048, 256, -22.3, {"method": "gsrtisi"}),
+    (512, 64, -33.5, {"method": "gsrtisi", "lookahead_frames": 2}),
 ]
 
 

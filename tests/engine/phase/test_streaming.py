@@ -7,8 +7,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba.core.runtime import _nrt_python as runtime
+from numba.core.runtime import rtsys
+from numba.types import Array
 
 from dreampedal.engine.phase import METHODS, Estimator
+from dreampedal.engine.phase.gradient import push_gradient
+from dreampedal.engine.phase.peaks import push_peaks
+from dreampedal.engine.phase.refinement import push_refined
 from dreampedal.engine.stft import Frames
 
 from .frames_of import estimated, magnitudes
@@ -223,3 +229,24 @@ def test_a_steady_stream_keeps_no_memory(method):
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 4000  # less than one row of bins
+
+
+KERNELS = {
+    "spsi": push_peaks, "rtpghi": push_gradient, "rtisi": push_refined, "gsrtisi": push_refined, "hybrid": push_refined,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_hop_allocates_nothing(method, request):
+    """numba allocates a handle for each array that it is passed; an array made inside would add to that."""
+    estimator, magnitude = Estimator(Frames(256, 64), 2, method, LOOKAHEAD[method]), np.ones((2, 129), np.float32)
+    estimator.push(magnitude)
+    runtime.memsys_enable_stats()
+    request.addfinalizer(runtime.memsys_disable_stats)
+    before = rtsys.get_allocation_stats()
+    for _ in range(10):
+        estimator.push(magnitude)
+    after = rtsys.get_allocation_stats()
+    handles = {sum(isinstance(kind, Array) for kind in s.args) for s in KERNELS[method].nopython_signatures}
+    assert {(after.alloc - before.alloc) // 10} == handles
+    assert after.alloc - before.alloc == after.free - before.free

@@ -74,6 +74,8 @@ def refined_by_twin(magnitude, frames, method, ahead, iterations, momentum):
     logs = np.log(np.maximum(np.concatenate([silence[:2], magnitude, silence]), 1e-30, dtype=float))
 
     def beginning(t):
+        if method != "hybrid":
+            return np.exp(-2j * np.pi * np.arange(frames.bins) * round(frames.centre) / frames.window_samples)
         older, before, now, after = logs[t : t + 4]
         last = twin.played[t - 1] if t else np.ones(frames.bins)
         rise = after - before if central else 3 * now - 4 * before + older

@@ -39,7 +39,9 @@ def heap_step(before, now, rise, turned, frames, tolerance):
                     phase[other], origin[other] = phase[m] + step, origin[m]
                     heapq.heappush(waiting, (-now[other], True, other))
     from_first_sample = -2 * np.pi * round(frames.centre) / size * (np.arange(bins) - origin)
-    return turned[origin] * np.exp(1j * (phase + from_first_sample)), sounds
+    directions = turned[origin] * np.exp(1j * (phase + from_first_sample))
+    directions[[0, -1]] = np.where(directions[[0, -1]].real >= 0, 1, -1)
+    return directions, sounds
 
 
 def peak_step(magnitude, turned, frames):
