@@ -26,7 +26,9 @@ def register(app: typer.Typer) -> None:
 
 def classify(
     files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings: wav, flac, aiff, ogg, mp3.")],
-    model: Annotated[str, typer.Option(metavar="NAME", help="A model by name, or the path of one.")] = "notes",
+    model: Annotated[
+        str | None, typer.Option(metavar="NAME", help="A model by name, or the path of one; else genres, or notes.")
+    ] = None,
     clips: Annotated[int, typer.Option(min=1, max=1000, help="Clips drawn at random from each recording.")] = 12,
     seed: Annotated[int, typer.Option(min=0, help="Of the draw; the same gives the same clips.")] = 0,
     top: Annotated[int, typer.Option(min=1, help="Classes to show, the likeliest first.")] = 5,

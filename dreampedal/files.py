@@ -17,10 +17,16 @@ from dreampedal.engine.classifier import Classifier
 from .console import fail, one_line, print_json
 from .recordings import reading
 
+PREFERRED = "genres", "notes"
+"""Models that judge a recording where none is named: the first that is there. The one knows whole songs, the other
+single instruments."""
 
-def classify(files: Sequence[Path], model: str, clips: int, seed: int, top: int, as_json: bool) -> int:
+
+def classify(files: Sequence[Path], model: str | None, clips: int, seed: int, top: int, as_json: bool) -> int:
     """Judge each recording; the status to exit with. One that cannot be judged does not stop the others."""
-    classifier = Classifier.load(library.find("model", model))
+    there = library.names("model")
+    chosen = model or next((name for name in PREFERRED if name in there), PREFERRED[-1])
+    classifier = Classifier.load(library.find("model", chosen))
     found = list[dict[str, Any]]()
     for file in files:
         try:
@@ -41,6 +47,8 @@ def export(
     checkpoint: Path, out: Path, name: str | None, kind: str, data: str | None, licence: str | None, as_json: bool
 ) -> None:
     """Write a checkpoint as a model and prove it."""
+    if not checkpoint.is_file():
+        raise ValueError(f"{checkpoint}: no such file; expected what training saved (.safetensors)")
     from dreampedal.engine.verify import verify
     from dreampedal.export.write.checkpoints import export_checkpoint
 

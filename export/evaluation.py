@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from pedalboard.io import AudioFile
 
 from dreampedal.engine.bands import BandLayout, log_band_features
+from dreampedal.engine.classifier import audible, softmax
+from dreampedal.engine.classifier import frame_logits as heard
 from dreampedal.engine.files import written_whole
 from dreampedal.engine.model import Model
 
@@ -27,8 +29,6 @@ VELOCITIES = (40, 80, 120)
 """Velocities of the fixed list of notes on which accuracy is reported."""
 STREAMS = 64
 """Notes heard side by side, as channels."""
-AUDIBLE_DB = 40.0
-"""Frames of a recording count where its loudest band is within this of the recording's loudest."""
 SOUNDS = (".flac", ".wav", ".ogg", ".mp3", ".aiff", ".aif")
 
 INSTRUMENTS = {
@@ -99,18 +99,6 @@ def _on_soundfonts(
     }  # fmt: skip
 
 
-def heard(model: Model, features: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Class logits at every frame, (streams, bands, frames) to (streams, frames, classes)."""
-    ascent = model.ascent(channels=features.shape[0], steps=0)
-    logits = np.empty((features.shape[0], features.shape[2], len(model.manifest.classes)), np.float32)
-    for frame in range(features.shape[2]):
-        ascent.features[..., 0] = features[..., frame]
-        ascent.run()
-        ascent.commit()
-        logits[:, frame] = ascent.logits
-    return logits
-
-
 def _on_recordings(model: Model, source: Path) -> dict[str, Any]:
     rows = []
     for name, sound in _recordings(source):
@@ -118,8 +106,7 @@ def _on_recordings(model: Model, source: Path) -> dict[str, Any]:
         if family is None:
             continue
         logits = recording_logits(model, sound)
-        mean = np.exp(logits - logits.max(1, keepdims=True))
-        mean = (mean / mean.sum(1, keepdims=True)).mean(0)
+        mean = softmax(logits).mean(0)
         first, second = (CLASSES[place] for place in mean.argsort()[:-3:-1])
         share = float((logits.argmax(1) == CLASSES.index(family)).mean())
         rows.append({"name": name, "family": family, "heard": first, "second": second, "share": share})
@@ -134,9 +121,7 @@ def recording_logits(model: Model, sound: Path | bytes) -> NDArray[np.float32]:
     with AudioFile(io.BytesIO(sound) if isinstance(sound, bytes) else str(sound)) as file:
         audio, rate = file.read(file.frames), file.samplerate
     features = log_band_features(audio.mean(0, keepdims=True), rate)
-    level = features[0].max(0)
-    audible = level > max(level.max(initial=-np.inf) - AUDIBLE_DB * np.log(10) / 20, BandLayout().floor)
-    return heard(model, features)[0][audible]
+    return heard(model, features)[0][audible(features[0], BandLayout().floor)]
 
 
 def family_in(name: str) -> str | None:

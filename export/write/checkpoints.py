@@ -44,7 +44,11 @@ def export_checkpoint(
         raise ValueError(f"kind {kind!r}: expected {', '.join(KINDS)}")
     if out.suffix != ".onnx":
         raise ValueError(f"{out}: expected a name that ends in .onnx")
+    if not out.parent.is_dir():
+        raise ValueError(f"{out.parent}: no such folder; create it first")
     net, extra = load(checkpoint), described(checkpoint).extra
+    if name is not None and not re.fullmatch(r"[a-z0-9_]+", name):
+        raise ValueError(f"name {name!r}: expected lower-case letters, digits and underscores")
     told: dict[str, Any] = {
         "name": name or re.sub(r"[^a-z0-9_]+", "_", out.stem.lower()).strip("_") or "model",
         "training": _training(extra, data, licence),
@@ -53,7 +57,8 @@ def export_checkpoint(
     possible = {"waveform": "waveform", "columns": "ascent", "window": "ascent", None: "classifier"}[net.dreams]
     chosen = possible if kind == "auto" else kind
     if chosen not in ("classifier", possible):
-        raise ValueError(f"{checkpoint}: {net.name} cannot be {chosen}: expected classifier or {possible}")
+        expected = " or ".join(sorted({"classifier", possible}))
+        raise ValueError(f"{checkpoint}: {net.name} cannot be {chosen}: expected {expected}")
     if chosen == "classifier":
         return export_classifier(net, out, **told)
     if chosen == "waveform":

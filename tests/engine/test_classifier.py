@@ -29,12 +29,13 @@ def test_clips_of_the_whole_sound_are_the_whole_sound(notes, clip):
     assert np.allclose(notes.probabilities(mono, rate)[0], shares.mean(0), atol=1e-6)
 
 
-def test_real_recordings_are_named(notes, clip):
-    named = {}
-    for name in ("flute_traversiere", "solo_egtr_em9"):
-        audio, rate = clip(name)
-        named[name] = notes.classes[notes.probabilities(audio, rate).mean(0).argmax()]
-    assert set(named.values()) <= set(notes.classes) and named["solo_egtr_em9"] in ("guitar", "keyboard", "bass")
+@pytest.mark.parametrize(
+    "name, family", [("solo_flute", "flute"), ("solo_cello", "string"), ("solo_piano", "keyboard")]
+)
+def test_real_recordings_are_named(name, family, notes, clip, clips):
+    if name not in clips:
+        pytest.skip(f"{name} is not there")
+    assert notes.classes[notes.probabilities(*clip(name)).mean(0).argmax()] == family
 
 
 @settings(deadline=None, max_examples=15)
