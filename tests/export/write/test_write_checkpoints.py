@@ -1,0 +1,47 @@
+"""Checkpoints as model files: the kind that a network can be, and what the file says of its training."""
+
+import pytest
+
+from dreampedal.engine.structure import read_model
+from dreampedal.export.write.checkpoints import export_checkpoint
+from dreampedal.export.zoo.checkpoint import save
+
+from .write_scene import small
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A function from a network's name to its checkpoint."""
+
+    def written(name):
+        save(small(name), tmp_path / f"{name}.safetensors", seed=3, data="noise", licence="CC0-1.0",
+             accuracy={"unseen": 0.5}, history=[])  # fmt: skip
+        return tmp_path / f"{name}.safetensors"
+
+    return written
+
+
+@pytest.mark.parametrize("name, kind", [("columns", "ascent"), ("gated", "waveform"), ("vgg", "classifier")])
+def test_a_network_becomes_what_it_can_dream_as(name, kind, kept, tmp_path):
+    manifest = export_checkpoint(kept(name), tmp_path / "Tiny-Net 2.onnx")
+    assert read_model(tmp_path / "Tiny-Net 2.onnx")[1] == manifest
+    assert (manifest.kind, manifest.name, manifest.accuracy) == (kind, "tiny_net_2", {"unseen": 0.5})
+    assert (manifest.training.data, manifest.training.licence, manifest.training.seed) == ("noise", "CC0-1.0", 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "order", "words"),
+    [
+        ("vgg", {"kind": "waveform"}, "vgg cannot be waveform: expected classifier"),
+        ("gated", {"kind": "ascent"}, "gated cannot be ascent: expected classifier or waveform"),
+        ("vgg", {"kind": "toaster"}, "kind 'toaster': expected auto"),
+        ("vgg", {"name": "No Label"}, "name"),
+        ("vgg", {"out": "tiny.txt"}, "ends in .onnx"),
+        ("vgg", {"out": "nowhere/tiny.onnx"}, "no such folder"),
+    ],
+)
+def test_what_cannot_be_leaves_nothing(name, order, words, kept, tmp_path):
+    checkpoint, out = kept(name), tmp_path / order.pop("out", "tiny.onnx")
+    with pytest.raises(ValueError, match=words):
+        export_checkpoint(checkpoint, out, **order)
+    assert list(tmp_path.iterdir()) == [checkpoint]
