@@ -84,7 +84,7 @@ def evaluate(
 def prune(
     checkpoint: Annotated[Path, typer.Argument(metavar="CHECKPOINT", help="A trained network (.safetensors).")],
     sounds: Annotated[Path, typer.Option("--set", metavar="FOLDER", help="The set that it was trained on.")],
-    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="The smaller checkpoint to write.")],
+    out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE", help="What to write: .safetensors or .onnx.")],
     limit: Annotated[
         float, typer.Option(metavar="POINTS", min=0, max=100, help="What accuracy on validation may lose, of 100.")
     ] = 1.0,

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from .kernel_pictures import draw_activations, draw_kernels, draw_most_similar
@@ -14,7 +15,8 @@ from .pictures import draw_confusion, draw_reliability
 from .scores import Scores
 
 if TYPE_CHECKING:
-    from ..sets.store import Clips
+    from ..sets.clips import Clips
+    from ..zoo.net import Net
     from .listeners import Listener
 
 SHIFT = 2
@@ -26,8 +28,8 @@ def draw_all(
 ) -> list[Path]:
     """Draw what can be drawn of a network and its scores; the paths.
 
-    Confusion and reliability by clip and by recording; activations on one clip of each class, the one it is surest of
-    among those heard right; kernels and the most similar ones of every convolution where the network is a checkpoint.
+    Confusion and reliability by clip and by recording. Of a checkpoint also activations on one clip of each class, the
+    one that it hears most surely, and of every convolution its kernels and those most alike.
     """
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
@@ -37,36 +39,48 @@ def draw_all(
         drawn += [folder / f"confusion_{what}.png", folder / f"reliability_{what}.png"]
         draw_confusion(measures, drawn[-2], title)
         draw_reliability(measures.reliability, drawn[-1], f"{listener.name}, {what}")
-    labels = np.asarray(clips.labels)
+    if listener.net is None:
+        return drawn
+    return drawn + _draw_activations(listener, clips, probabilities, folder) + _draw_kernels(listener.net, folder)
+
+
+def activations(net: Net, x: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
+    """Output of every layer for the features of one clip, (rows, frames) to (filters, ...) by name."""
+    net.eval()
+    with torch.no_grad():
+        found = net.activations(torch.from_numpy(x)[None])
+    return {name: activation[0].numpy() for name, activation in found.items()}
+
+
+def _draw_activations(listener: Listener, clips: Clips, probabilities: NDArray[np.float32], folder: Path) -> list[Path]:
+    """Activations on one clip of each class that the set holds."""
+    drawn, labels = [], np.asarray(clips.labels)
     for place in np.unique(labels):
-        at = _surest(probabilities, labels, int(place))
-        x = np.asarray(clips.x[at], np.float32)
-        layers = listener.activations(x)
-        if layers:
-            name = listener.classes[place]
-            heard = dict(zip(listener.classes, probabilities[at].tolist(), strict=True))
-            drawn.append(folder / f"activations_{name}.png")
-            title = f"{listener.name} on {name}: {clips.group_names[int(clips.groups[at])]}"
-            draw_activations(x, layers, heard, clips.seconds, drawn[-1], title)
-    return drawn + _draw_kernels(listener, folder)
+        at, name = _surest(probabilities, labels, int(place)), listener.classes[place]
+        x = np.array(clips.x[at], np.float32)
+        heard = dict(zip(listener.classes, probabilities[at].tolist(), strict=True))
+        title = f"{listener.name} on {name}: {clips.group_names[int(clips.groups[at])]}"
+        drawn.append(folder / f"activations_{name}.png")
+        draw_activations(x, activations(listener.net, x), heard, clips.seconds, drawn[-1], title)
+    return drawn
 
 
-def _draw_kernels(listener: Listener, folder: Path) -> list[Path]:
+def _draw_kernels(net: Net, folder: Path) -> list[Path]:
     """Kernels of every convolution, and those most alike."""
     drawn: list[Path] = []
-    for name, layer in (listener.net.layers() if listener.net is not None else {}).items():
+    for name, layer in net.layers().items():
         convolution = next((part for part in layer.modules() if isinstance(part, CONVOLUTIONS)), None)
         if convolution is None:
             continue
         drawn.append(folder / f"kernels_{name}.png")
-        draw_kernels(listener.net, name, drawn[-1])
+        draw_kernels(net, name, drawn[-1])
         if convolution.out_channels > 1:
             drawn.append(folder / f"alike_{name}.png")
-            draw_most_similar(listener.net, name, drawn[-1], shift=SHIFT)
+            draw_most_similar(net, name, drawn[-1], shift=SHIFT)
     return drawn
 
 
 def _surest(probabilities: NDArray[np.float32], labels: NDArray[np.int64], place: int) -> int:
-    """The clip of a class that is heard right and most surely, or failing that has the most of it."""
+    """The clip of a class that is heard most surely as what it is."""
     share = np.where(labels == place, probabilities[:, place], -1)
     return int(share.argmax())

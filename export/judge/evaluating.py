@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from .pictures import draw_curve
 from .scores import Pooling, pool, score
 
 if TYPE_CHECKING:
-    from ..sets.store import Clips
+    from ..sets.clips import Clips
     from .pruning import Pruned, Pruning
 
 Progress = Callable[[str, int, int], None]
@@ -98,17 +99,16 @@ def prune_on(
     """Prune a checkpoint with the parts of the set that it was trained on, and write the smaller network.
 
     Args:
-        out: a checkpoint (.safetensors).
+        out: a checkpoint (.safetensors), or a model (.onnx) of the kind that `write.checkpoints` makes of one.
         tuning_epochs: of each of `settings.tunings`, at a tenth of the plan's learning rate.
 
     Returns:
         What `pruning.Pruned.to_json` says, with model, set and out.
     """
-    from ..zoo.checkpoint import save
     from .pruning import prune
 
-    if out.suffix != ".safetensors":
-        raise ValueError(f"{out}: expected a name that ends in .safetensors; `dreampedal export` makes a model of it")
+    if out.suffix not in (".safetensors", ".onnx"):
+        raise ValueError(f"{out}: expected a name that ends in .safetensors or .onnx")
     if not out.parent.is_dir():
         raise ValueError(f"{out.parent}: no such folder; create it first")
     listener = open_listener(model)
@@ -118,13 +118,32 @@ def prune_on(
     tune = _tuning(listener, train, val, tuning_epochs) if settings.tunings else None
     pruned = prune(listener.net, train, val, test, settings, tune=tune, progress=progress)
     report = {"model": str(model), "set": str(judged.folder), "out": str(out)} | pruned.to_json()
-    kept = {name: report[name] for name in ("before", "after", "validation", "gone")}
-    save(pruned.net, out, **(dict(listener.extra) | {"pruning": kept | {"settings": settings.model_dump()}}))
+    _write(pruned, out, listener.extra, settings)
     if pictures is not None:
         pictures.mkdir(parents=True, exist_ok=True)
         draw_pruning(pruned, pictures / "pruning.png")
         report["pictures"] = [str(pictures / "pruning.png")]
     return report
+
+
+def _write(pruned: Pruned, out: Path, extra: Mapping[str, Any], settings: Pruning) -> None:
+    """Write the smaller network with what its checkpoint kept, its new accuracy, and what became of its kernels."""
+    from ..write.checkpoints import export_checkpoint
+    from ..zoo.checkpoint import save
+
+    report = pruned.to_json()
+    kept = {name: report[name] for name in ("before", "after", "validation", "gone")}
+    test = {"by_clip": pruned.test_after.by_clip, "by_recording": pruned.test_after.by_recording}
+    accuracy = {name: round(measures.accuracy, 4) for name, measures in test.items()}
+    changed = {"pruning": kept | {"settings": settings.model_dump()}, "accuracy": accuracy}
+    changed["scores"] = {"test": report["test_after"]}
+    if out.suffix == ".safetensors":
+        save(pruned.net, out, **(dict(extra) | changed))
+        return
+    with TemporaryDirectory() as folder:
+        checkpoint = Path(folder) / "pruned.safetensors"
+        save(pruned.net, checkpoint, **(dict(extra) | changed))
+        export_checkpoint(checkpoint, out)
 
 
 def draw_pruning(pruned: Pruned, path: Path) -> None:
@@ -200,5 +219,7 @@ def _tuning(listener: Listener, train: Clips, val: Clips, epochs: int) -> Callab
     from ..fit.plan import Plan, plan_for
 
     plan = Plan(**listener.extra["plan"]) if "plan" in listener.extra else plan_for(listener.name)
-    plan = plan.changed(epochs=epochs, learning_rate=plan.learning_rate / 10)
+    # Weights that are near what they will be neither rise to a learning rate nor are averaged over many steps.
+    averaging = min(plan.averaging, 0.9)
+    plan = plan.changed(epochs=epochs, learning_rate=plan.learning_rate / 10, rising_epochs=0.0, averaging=averaging)
     return lambda net: fit(net, train, val, plan, normalise=False).net

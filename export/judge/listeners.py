@@ -21,7 +21,7 @@ from dreampedal.engine.structure import read_model
 from .scores import probabilities
 
 if TYPE_CHECKING:
-    from ..sets.store import Clips
+    from ..sets.clips import Clips
     from ..zoo.net import Net
 
 STREAMED_SECONDS = 5.0
@@ -37,7 +37,6 @@ class Listener:
     Fields:
         name, classes, input, seconds: as its file says.
         hear: probabilities of clips, (n, classes), rows that sum to 1.
-        activations: of every layer for the features of one clip, (rows, frames) to (filters, ...) by name.
         net: the network in torch, where the file is a checkpoint.
         extra: what else a checkpoint keeps.
     """
@@ -47,7 +46,6 @@ class Listener:
     input: Input
     seconds: float
     hear: Callable[[Clips], NDArray[np.float32]]
-    activations: Callable[[NDArray[np.float32]], Mapping[str, NDArray[np.float32]]]
     net: Net | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
@@ -74,19 +72,9 @@ def open_listener(path: Path) -> Listener:
 
 def listening(net: Net, extra: Mapping[str, Any] | None = None) -> Listener:
     """A network in torch as a listener."""
-
-    def activations(x: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        import torch
-
-        net.eval()
-        with torch.no_grad():
-            found = net.activations(torch.from_numpy(np.asarray(x, np.float32))[None])
-        return {name: activation[0].numpy() for name, activation in found.items()}
-
     return Listener(
-        net.name, net.classes, net.input, net.seconds, lambda clips: probabilities(net, clips), activations, net,
-        extra or {},
-    )  # fmt: skip
+        net.name, net.classes, net.input, net.seconds, lambda clips: probabilities(net, clips), net, extra or {}
+    )
 
 
 def _on_clips(path: Path) -> Listener:
@@ -99,10 +87,7 @@ def _on_clips(path: Path) -> Listener:
     def hear(clips: Clips) -> NDArray[np.float32]:
         return softmax(np.concatenate([model.logits(x) for x in _batches(clips, 256)]))
 
-    def activations(x: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        return {name: y[0] for name, y in model.activations(np.asarray(x, np.float32)[None]).items()}
-
-    return Listener(manifest.name, manifest.classes, manifest.input, manifest.seconds, hear, activations)
+    return Listener(manifest.name, manifest.classes, manifest.input, manifest.seconds, hear)
 
 
 def _streamed(path: Path) -> Listener:
@@ -124,7 +109,7 @@ def _streamed(path: Path) -> Listener:
         first = min(history, clips.x.shape[-1] - 1)
         return softmax(np.concatenate([heard(model, x)[:, first:].mean(1) for x in _batches(clips, STREAMS)]))
 
-    return Listener(manifest.name, manifest.classes, input, STREAMED_SECONDS, hear, lambda _: {})
+    return Listener(manifest.name, manifest.classes, input, STREAMED_SECONDS, hear)
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -28,7 +28,7 @@ from .scores import TINY, Scores, probabilities, score
 from .usefulness import Candidate, in_line, settle, usefulness
 
 if TYPE_CHECKING:
-    from ..sets.store import Clips
+    from ..sets.clips import Clips
 
 Tune = Callable[[Net], Net]
 """Trains a network a little more, and returns it."""

@@ -20,7 +20,7 @@ from .calibration import Reliability, reliability
 if TYPE_CHECKING:
     from torch import nn
 
-    from ..sets.store import Clips
+    from ..sets.clips import Clips
 
 Pooling = Literal["mean", "log"]
 Interval = tuple[float, float]

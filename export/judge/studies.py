@@ -27,8 +27,8 @@ from .pictures import draw_bars, draw_curve
 from .scores import Scores, probabilities, score
 
 if TYPE_CHECKING:
+    from ..sets.clips import Clips
     from ..sets.recordings import LabelledSet
-    from ..sets.store import Clips
 
 Progress = Callable[[str, int, int], None]
 Parts = tuple["Clips", "Clips", "Clips"]

@@ -15,7 +15,7 @@ from ..zoo.net import Net
 from .kernels import NORMS, Convolution, similarity
 
 if TYPE_CHECKING:
-    from ..sets.store import Clips
+    from ..sets.clips import Clips
 
 
 def usefulness(net: Net, chain: Sequence[Convolution], clips: Clips, batch: int = 64) -> dict[str, NDArray[np.float64]]:

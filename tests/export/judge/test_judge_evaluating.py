@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from dreampedal.engine.structure import read_model
 from dreampedal.export.ascent import Training, export_ascent
 from dreampedal.export.judge.evaluating import Judged, encoded, evaluate_on, prune_on
 from dreampedal.export.judge.listeners import open_listener
@@ -35,6 +36,14 @@ def checkpoint(net, tmp_path_factory):
     path = tmp_path_factory.mktemp("checkpoint") / "net.safetensors"
     kept = {"seed": 3, "shares": [0.5, 0.25, 0.25], "segmenting": {"seconds": SECONDS}, "set": "filtered"}
     save(net, path, **kept)
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(net, tmp_path_factory):
+    """The same network as a model that hears whole clips."""
+    path = tmp_path_factory.mktemp("model") / "whole.onnx"
+    export_classifier(net, path, name="whole", training=RECORD)
     return path
 
 
@@ -71,17 +80,16 @@ def test_a_set_of_another_name_is_judged_whole(checkpoint, folder, tmp_path):
     assert aside["by_recording"]["count"] == len(split(open_set(folder), seed=3, shares=(0.5, 0.25, 0.25))[1])
 
 
-def test_the_same_network_in_every_file_gets_the_same_figures(checkpoint, net, folder, tmp_path):
-    export_classifier(net, tmp_path / "whole.onnx", name="whole", training=RECORD)
+def test_the_same_network_in_every_file_gets_the_same_figures(checkpoint, whole, net, folder, tmp_path):
     export_ascent(net.network, tmp_path / "live.onnx", name="live", training=RECORD)
     judged = Judged(folder, part="all", segments={"seconds": SECONDS})
     torch_report = evaluate_on(checkpoint, judged)
-    for name in ("whole", "live"):
-        report = evaluate_on(tmp_path / f"{name}.onnx", judged, tmp_path / name)
+    for model in (whole, tmp_path / "live.onnx"):
+        report = evaluate_on(model, judged, tmp_path / "pictures")
         for by in ("by_clip", "by_recording"):
-            assert report[by]["confusion"] == torch_report[by]["confusion"], name
+            assert report[by]["confusion"] == torch_report[by]["confusion"], model
         assert report["by_clip"]["loss"] == pytest.approx(torch_report["by_clip"]["loss"], rel=0.02)
-        assert (tmp_path / name / "confusion_clips.png").exists()
+        assert len(report["pictures"]) == 4
 
 
 def test_a_set_with_some_of_the_classes_in_another_order(checkpoint, folder, tmp_path):
@@ -114,6 +122,17 @@ def test_a_pruned_checkpoint_is_written_with_its_report(checkpoint, folder, tmp_
     assert (tmp_path / "pictures" / "pruning.png").exists()
 
 
+def test_a_pruned_network_is_exported_and_hears_the_same(checkpoint, folder, tmp_path):
+    settings = Pruning(at_once=8, tries=1, tunings=1)
+    report = prune_on(checkpoint, Judged(folder), tmp_path / "small.onnx", settings, tuning_epochs=1)
+    _, manifest = read_model(tmp_path / "small.onnx")
+    assert [layer.filters for layer in manifest.layers] == list(report["after"]["filters"].values())
+    assert manifest.accuracy["by_clip"] == round(report["test_after"]["by_clip"]["accuracy"], 4)
+    judged = Judged(folder, part="test", seed=3, segments={"seconds": SECONDS})
+    # The split of a model's set is not in its file: the parts here are of other shares.
+    assert evaluate_on(tmp_path / "small.onnx", judged)["by_clip"]["accuracy"] > 0.8
+
+
 def test_no_recording_is_in_two_parts(checkpoint, folder):
     listener = open_listener(checkpoint)
     three = encoded(listener, Judged(folder), ("training", "validation", "test"))
@@ -121,21 +140,19 @@ def test_no_recording_is_in_two_parts(checkpoint, folder):
     assert sum(map(len, names)) == len(set.union(*names)) == len(open_set(folder))
 
 
-def test_what_cannot_be_judged_is_said(checkpoint, net, folder, tmp_path):
+def test_what_cannot_be_judged_is_said(checkpoint, whole, net, folder, tmp_path):
     other = build("columns", ("bright", "dull"), net.input, SECONDS, {"filters": (4,), "dilations": (1,)})
     save(other, tmp_path / "two.safetensors")
     with pytest.raises(ValueError, match="the set has whole, which columns does not know"):
         evaluate_on(tmp_path / "two.safetensors", Judged(folder))
     with pytest.raises(ValueError, match=r"whole\.onnx: expected a checkpoint"):
-        export_classifier(net, tmp_path / "whole.onnx", name="whole", training=RECORD)
-        prune_on(tmp_path / "whole.onnx", Judged(folder), tmp_path / "out.safetensors", Pruning())
-    with pytest.raises(ValueError, match=r"expected a name that ends in \.safetensors"):
-        prune_on(checkpoint, Judged(folder), tmp_path / "out.onnx", Pruning())
+        prune_on(whole, Judged(folder), tmp_path / "out.safetensors", Pruning())
+    with pytest.raises(ValueError, match=r"expected a name that ends in \.safetensors or \.onnx"):
+        prune_on(checkpoint, Judged(folder), tmp_path / "out.pt", Pruning())
     with pytest.raises(ValueError, match="nowhere: no such folder"):
         prune_on(checkpoint, Judged(folder), tmp_path / "nowhere" / "out.safetensors", Pruning())
-    net.probabilities = "sigmoid"
-    export_classifier(net, tmp_path / "tags.onnx", name="tags", training=RECORD)
-    del net.probabilities
+    other.probabilities = "sigmoid"
+    export_classifier(other, tmp_path / "tags.onnx", name="tags", training=RECORD)
     with pytest.raises(ValueError, match="tags that do not exclude each other"):
         open_listener(tmp_path / "tags.onnx")
 
