@@ -31,6 +31,7 @@ class Plan:
     Fields:
         filters, dilations, context_frames: of the `Network`.
         steps: of AdamW in each round; before each round but the first, the teacher is asked about dreams.
+        dreamt: sounds that the student dreams on before each of those rounds.
         groups: lessons on the same 3 s in a step, of so many 3 s.
         learning_rate: highest; it rises over 100 steps and falls over the last two fifths of a round.
         change_weight: how much a change of answer counts beside the answer.
@@ -40,7 +41,8 @@ class Plan:
     filters: tuple[int, ...] = (128, 96, 96)
     dilations: tuple[int, ...] = (1, 3, 9)
     context_frames: int = 32
-    steps: tuple[int, ...] = (1500, 1000, 1000)
+    steps: tuple[int, ...] = (1000, 400, 400, 400)
+    dreamt: int = 250
     groups: int = 24
     learning_rate: float = 4e-3
     weight_decay: float = 1e-2
@@ -64,7 +66,7 @@ def distil(
     tags = np.arange(len(teacher.classes))
     for number, steps in enumerate(plan.steps):
         if number:
-            lessons.append(dreamt_lessons(teacher, student, views, seed + number, tags, progress))
+            lessons.append(dreamt_lessons(teacher, student, views, seed + number, tags, plan.dreamt, progress))
         student = taught(student, views, joined(lessons), plan, steps, seed + number, progress)
     return student, joined(lessons)
 

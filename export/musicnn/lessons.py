@@ -33,6 +33,9 @@ GAIN_DB = (-12.0, 6.0)
 SPREAD_DB = (2.0, 12.0)
 """Range of an offset's RMS."""
 LIMIT_DB = 30.0
+DREAMS = 7
+TOWARD = 0.9
+"""Share of dreams toward a tag; the others lead away from it."""
 DREAM_STEPS = 6
 DREAM_REACH_DB = (6.0, 36.0)
 
@@ -123,26 +126,28 @@ def dreamt_lessons(
     views: Views,
     seed: int,
     tags: NDArray[np.int64],
+    count: int,
     progress: Progress | None = None,
 ) -> Lessons:
-    """For each sound, 3 s as it is and three dreams of the student on it, toward or away from one of `tags` each."""
+    """For `count` sounds, 3 s as it is and some dreams of the student on it, toward or away from one of `tags` each."""
     rng = np.random.default_rng(seed)
     student.eval()
     parts = []
-    for clip in range(len(views)):
-        starts = np.full(4, rng.choice(STARTS))
-        nothing = torch.zeros(4, LAYOUT.count, MOST_COLUMNS, dtype=torch.float16)
-        x = heard(views, np.full(4, clip), starts, nothing)
-        aim = torch.zeros(4, len(teacher.classes))
-        for row, tag in enumerate(rng.choice(tags, 3), 1):
-            aim[row, tag] = 1.0 if rng.random() < 0.85 else -1.0
+    for done, clip in enumerate(rng.permutation(len(views))[:count]):
+        starts = np.full(1 + DREAMS, rng.choice(STARTS))
+        nothing = torch.zeros(1 + DREAMS, LAYOUT.count, MOST_COLUMNS, dtype=torch.float16)
+        x = heard(views, np.full(1 + DREAMS, clip), starts, nothing)
+        aim = torch.zeros(1 + DREAMS, len(teacher.classes))
+        for row, tag in enumerate(rng.choice(tags, DREAMS), 1):
+            aim[row, tag] = 1.0 if rng.random() < TOWARD else -1.0
         dreams = dreamed(student, x, aim, rng.uniform(*DREAM_REACH_DB) * NEPERS)
         gain = torch.tensor(rng.uniform(*GAIN_DB) * NEPERS, dtype=torch.float32)
         offsets = nothing
         offsets[..., : dreams.shape[2]] = (dreams + gain).half()
-        parts.append(Lessons(np.full(4, clip), starts, offsets, answers(teacher, views, clip, starts, offsets)))
+        logits = answers(teacher, views, clip, starts, offsets)
+        parts.append(Lessons(np.full(len(starts), clip), starts, offsets, logits))
         if progress:
-            progress("asking about dreams", clip + 1, len(views))
+            progress("asking about dreams", done + 1, count)
     return joined(parts)
 
 

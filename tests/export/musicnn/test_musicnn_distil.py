@@ -112,6 +112,6 @@ def test_a_student_learns_and_dreams_what_it_was_asked(teacher, sounds):
         moved_x = torch.cat([x[..., :BEFORE], x[..., BEFORE:] + offset], 2)
         assert pooled(student, moved_x)[0, tag] > pooled(student, x)[0, tag]
 
-    asked = dreamt_lessons(teacher, student, sounds, 1, np.array([tag]))
-    assert len(asked) == 8
+    asked = dreamt_lessons(teacher, student, sounds, 1, np.array([tag]), 2)
+    assert len(asked) == 16
     assert len(np.unique(asked.groups)) == 2

@@ -61,3 +61,5 @@ def test_genres_are_learned_from_a_folder_and_named_from_a_file(wheel, tmp_path)
     assert report["clips"]["accuracy"] > 0.8
     named = Classifier.load(tmp_path / "genres.onnx")
     assert named.classes == ("ambient", "metal")
+    assert (tmp_path / "genres.onnx").stat().st_size < 4e6
+    assert verify(tmp_path / "genres.onnx").golden_deviation < 1e-4
