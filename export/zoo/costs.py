@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import torch
@@ -65,6 +66,7 @@ def width_for(
         raise ValueError(f"{name} has no setting {setting!r}: expected one of its width")
     others = {key: value for key, value in (settings or {}).items() if key != "filters"}
 
+    @cache
     def at(width: int) -> int:
         with torch.device("meta"):
             return multiply_adds(build(name, classes, input, seconds, others | {setting: width}))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Annotated, Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -17,6 +20,10 @@ CONVOLUTIONS = (2, 2, 4, 4, 4)
 """In each block (Simonyan and Zisserman 2015, table 1, column E)."""
 WIDENING = (1, 2, 4, 8, 8)
 """Of each block, in widths."""
+
+
+SIDE = 7
+"""Of what the dense layers see of the last block: an image of 224 pixels gives as many, any other is averaged to it."""
 
 
 class Vgg19Settings(Strict):
@@ -61,9 +68,8 @@ class Vgg19(Net):
                 self.named[f"conv{block}_{number}"] = len(parts) - 1
             parts.append(nn.AvgPool2d(2) if settings.pooling == "mean" else nn.MaxPool2d(2))
         self.features = nn.Sequential(*parts)
-        self.pool = nn.AdaptiveAvgPool2d(7)
         self.classifier = nn.Sequential(
-            nn.Linear(channels * 49, settings.dense), nn.ReLU(), nn.Dropout(settings.dropout),
+            nn.Linear(channels * SIDE**2, settings.dense), nn.ReLU(), nn.Dropout(settings.dropout),
             nn.Linear(settings.dense, settings.dense), nn.ReLU(), nn.Dropout(settings.dropout),
             nn.Linear(settings.dense, len(task.classes)),
         )  # fmt: skip
@@ -76,8 +82,9 @@ class Vgg19(Net):
 
     def hear(self, x: Tensor) -> Tensor:
         """Logits (n, classes) from normalised features (n, rows, frames)."""
-        seen = self.pool(self.features(as_image(x, self.settings.size)))
-        return self.classifier(torch.flatten(seen, 1))
+        seen = self.features(as_image(x, self.settings.size))
+        share = torch.from_numpy(averaging(seen.shape[-1], SIDE)).to(x)
+        return self.classifier(torch.flatten(share @ seen @ share.T, 1))
 
 
 def _begin(module: nn.Module) -> None:
@@ -88,6 +95,35 @@ def _begin(module: nn.Module) -> None:
 
 
 def as_image(x: Tensor, size: int) -> Tensor:
-    """Features (n, rows, frames) resized to (n, 3, size, size), the same in all three channels."""
-    image = nn.functional.interpolate(x[:, None], (size, size), mode="bilinear", align_corners=False)
-    return image.expand(-1, 3, -1, -1)
+    """Features (n, rows, frames) resized to (n, 3, size, size), the same in all three channels.
+
+    Bilinear, and smoothed where the image is the smaller one. Two products of matrices do it, which every engine has.
+    """
+    rows, frames = (torch.from_numpy(resizing(found, size)).to(x) for found in x.shape[1:])
+    return (rows @ x @ frames.T)[:, None].expand(-1, 3, -1, -1)
+
+
+@lru_cache(maxsize=64)
+def averaging(found: int, wanted: int) -> NDArray[np.float32]:
+    """Means over parts of a line of `found` places, as a matrix (wanted, found); each place is in one part at least.
+
+    >>> averaging(4, 2).tolist(), averaging(1, 2).tolist()
+    ([[0.5, 0.5, 0.0, 0.0], [0.0, 0.0, 0.5, 0.5]], [[1.0], [1.0]])
+    """
+    part, place = np.arange(wanted)[:, None], np.arange(found)
+    inside = (place >= part * found // wanted) & (place < -(-(part + 1) * found // wanted))
+    return np.asarray(inside / inside.sum(1, keepdims=True), np.float32)
+
+
+@lru_cache(maxsize=64)
+def resizing(found: int, wanted: int) -> NDArray[np.float32]:
+    """What resizes a line of `found` pixels to `wanted`, as a matrix (wanted, found): triangles around each centre.
+
+    >>> resizing(2, 4).tolist()
+    [[1.0, 0.0], [0.75, 0.25], [0.25, 0.75], [0.0, 1.0]]
+    """
+    shrinking = found / wanted
+    centres = (np.arange(wanted) + 0.5) * shrinking - 0.5
+    away = np.abs(np.arange(found) - centres[:, None]) / max(1.0, shrinking)
+    weights = np.clip(1 - away, 0, None)
+    return np.asarray(weights / weights.sum(1, keepdims=True), np.float32)

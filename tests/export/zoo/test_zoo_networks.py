@@ -10,6 +10,7 @@ from dreampedal.export.ascent_window import window_network
 from dreampedal.export.zoo.blocks import GatedBlock
 from dreampedal.export.zoo.costs import parameters
 from dreampedal.export.zoo.table import NETWORKS, build
+from dreampedal.export.zoo.vgg19 import as_image, averaging
 
 TWO = ("metal", "soft")
 
@@ -131,6 +132,15 @@ def test_image_networks_see_the_published_sizes(small):
     assert [inception[name] for name in ("conv2d_4a_3x3", "mixed_5d", "mixed_6e", "mixed_7c")] == [
         (12, 71, 71), (18, 35, 35), (48, 17, 17), (128, 8, 8),
     ]  # fmt: skip
+
+
+@given(rows=st.integers(1, 100), frames=st.integers(1, 400), size=st.integers(1, 120))
+def test_images_are_resized_as_pictures_are(rows, frames, size):
+    x = torch.randn(2, rows, frames)
+    expected = torch.nn.functional.interpolate(x[:, None], (size, size), mode="bilinear", antialias=True)
+    assert torch.allclose(as_image(x, size), expected.expand(-1, 3, -1, -1), atol=1e-4)
+    share = torch.from_numpy(averaging(frames, size))
+    assert torch.allclose(x @ share.T, torch.nn.functional.adaptive_avg_pool1d(x, size), atol=1e-5)
 
 
 @pytest.mark.parametrize("name", NETWORKS)
