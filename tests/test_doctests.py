@@ -14,6 +14,12 @@ PACKAGES = (
     "dreampedal.effects",
     "dreampedal.presets",
     "dreampedal.export",
+    "dreampedal.export.fit",
+    "dreampedal.export.judge",
+    "dreampedal.export.musicnn",
+    "dreampedal.export.sets",
+    "dreampedal.export.write",
+    "dreampedal.export.zoo",
 )
 
 
