@@ -21,7 +21,8 @@ from .scores import Pooling, pool, score
 
 if TYPE_CHECKING:
     from ..sets.clips import Clips
-    from .pruning import Pruned, Pruning
+    from .pruned import Pruned
+    from .pruning import Pruning
 
 Progress = Callable[[str, int, int], None]
 PARTS = ("all", "training", "validation", "test")

@@ -3,8 +3,8 @@
 At each step every kernel has a usefulness, and every pair of a layer a likeness. The less useful one of two that are
 alike stands first in line, then the least useful of all; the first whose absence leaves accuracy on the validation set
 within the limit is gone for good, physically: the next step works with a smaller network. Whatever it said on average
-moves into the biases of what heard it, and batch norms take their statistics anew. The test set is looked at twice,
-before and after.
+moves into the biases of what heard it, and the statistics of batch norms move as what they hear has moved. The test set
+is looked at twice, before and after.
 
 Accuracy on the validation set is what kernels are chosen by, so it flatters; only the figures on the test set count.
 """
@@ -13,19 +13,18 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 from pydantic import Field
 
 from dreampedal.engine.manifest import Positive, Strict
 
-from ..zoo.costs import multiply_adds, parameters
 from ..zoo.net import Net
 from .kernels import convolutions, weights, without
+from .pruned import Pruned, Removed, Step, size
 from .scores import TINY, Scores, probabilities, score
-from .usefulness import Candidate, in_line, settle, usefulness
+from .usefulness import Candidate, Statistics, heard_on_average, in_line, settle, statistics, usefulness
 
 if TYPE_CHECKING:
     from ..sets.clips import Clips
@@ -45,7 +44,7 @@ class Pruning(Strict):
         at_once: kernels taken out together as long as that stays within the limit; then half as many, and at last one
             by one. More than 1 is faster and a little less careful.
         tunings: times that the network is trained a little more when nothing more can go, to go on from there.
-        settling_clips: of the training set, from which batch norms take their statistics.
+        settling_clips: of the training set, from which the statistics of batch norms are read.
         judging_clips: of the validation set, from which usefulness is read; accuracy is always that of all.
     """
 
@@ -56,81 +55,6 @@ class Pruning(Strict):
     tunings: Annotated[int, Field(ge=0)] = 0
     settling_clips: Positive = 256
     judging_clips: Positive = 256
-
-
-@dataclass(frozen=True)
-class Removed:
-    """A kernel that is gone.
-
-    Fields:
-        layer, filter: which; the number is that of the network at the start.
-        reason: "useless", or "alike": a kernel most like it was left.
-        usefulness: from 0, relative to its layer; cosine: with its nearest in the layer.
-    """
-
-    layer: str
-    filter: int
-    reason: str
-    usefulness: float
-    cosine: float
-
-
-@dataclass(frozen=True)
-class Step:
-    """What was taken out at once, and how the network that is left fares.
-
-    Fields:
-        removed: the kernels.
-        kernels, accuracy, loss: of what is left, on the validation set.
-    """
-
-    removed: tuple[Removed, ...]
-    kernels: int
-    accuracy: float
-    loss: float
-
-
-@dataclass(frozen=True)
-class Size:
-    """What a network costs: kernels, numbers, and multiply-adds a clip."""
-
-    kernels: int
-    filters: dict[str, int]
-    parameters: int
-    multiply_adds: int
-
-
-@dataclass(frozen=True)
-class Pruned:
-    """The smaller network `net`, and what it took and cost.
-
-    Fields:
-        before, after: sizes.
-        validation: accuracy on the validation set before and after, by clip.
-        test_before, test_after: figures on the test set; None if there was none.
-        steps: in order; tuned: numbers of the steps after which the network was trained a little more.
-    """
-
-    net: Net
-    before: Size
-    after: Size
-    validation: tuple[float, float]
-    test_before: Scores | None
-    test_after: Scores | None
-    steps: tuple[Step, ...]
-    tuned: tuple[int, ...] = field(default=())
-
-    @property
-    def gone(self) -> float:
-        """Share of the kernels that are gone, from 0 to 1."""
-        return 1 - self.after.kernels / self.before.kernels
-
-    def to_json(self) -> dict[str, Any]:
-        """All but the network, as dictionaries, lists, numbers, strings and None."""
-        report = {name: getattr(self, name) for name in ("validation", "tuned")}
-        parts = {name: getattr(self, name) for name in ("before", "after", "test_before", "test_after")}
-        report |= {name: None if part is None else asdict(part) for name, part in parts.items()}
-        return report | {"gone": self.gone, "steps": [asdict(step) for step in self.steps]}
 
 
 def prune(
@@ -147,7 +71,7 @@ def prune(
 
     Args:
         net: of the zoo, trained; it stays as it is.
-        train: what batch norms settle on.
+        train: what the statistics of batch norms are read from.
         val: what decides.
         test: what is reported.
         tune: how to train a little more, `settings.tunings` times at most.
@@ -179,12 +103,6 @@ def prune(
     )  # fmt: skip
 
 
-def size(net: Net) -> Size:
-    """What a network costs."""
-    filters = {convolution.layer: convolution.filters for convolution in convolutions(net)}
-    return Size(sum(filters.values()), filters, parameters(net), multiply_adds(net))
-
-
 class _Search:
     """The network on its way down, with the numbers that its filters had at the start."""
 
@@ -196,8 +114,8 @@ class _Search:
         self.kernels_before = sum(convolution.filters for convolution in chain)
         self.accuracy, _ = _accuracy(net, val)
         self.accuracy_before = self.accuracy
-        self.means = settle(net, chain, train)
         self.at_once = settings.at_once
+        self._listen(statistics(net, chain, train))
 
     def step(self) -> Step | None:
         """Take out the first kernels in line that can go; None if none of those tried can."""
@@ -224,8 +142,8 @@ class _Search:
         if not removed:
             return None
         smaller = without(self.net, removed, self.means)
-        first = next(layer for layer in self.numbers if layer in removed)
-        means = settle(smaller, convolutions(smaller), self.train, after=first)
+        statistics_left = statistics(smaller, convolutions(smaller), self.train)
+        settle(smaller, self._statistics_without(removed), statistics_left)
         accuracy, loss = _accuracy(smaller, self.val)
         if accuracy < self.accuracy_before - self.settings.limit - 1e-9:
             return None
@@ -236,7 +154,8 @@ class _Search:
         )
         for layer, filters in removed.items():
             self.numbers[layer] = [n for at, n in enumerate(self.numbers[layer]) if at not in filters]
-        self.net, self.means, self.accuracy = smaller, means, accuracy
+        self.net, self.accuracy = smaller, accuracy
+        self._listen(statistics_left)
         return Step(gone, sum(map(len, self.numbers.values())), accuracy, loss)
 
     def tune(self, tune: Tune) -> bool:
@@ -246,8 +165,22 @@ class _Search:
         if accuracy < self.accuracy:
             return False
         self.net, self.accuracy, self.at_once = tuned, accuracy, self.settings.at_once
-        self.means = settle(tuned, convolutions(tuned), self.train)
+        self._listen(statistics(tuned, convolutions(tuned), self.train))
         return True
+
+    def _listen(self, found: Statistics) -> None:
+        """Keep what the network's batch norms hear, and what its kernels say on average."""
+        self.statistics, self.means = found, heard_on_average(self.net, convolutions(self.net), self.train)
+
+    def _statistics_without(self, removed: dict[str, list[int]]) -> Statistics:
+        """What the batch norms hear now, less the channels of filters that go."""
+        left = dict(self.statistics)
+        for convolution in convolutions(self.net):
+            if convolution.norm is not None and convolution.layer in removed:
+                gone = removed[convolution.layer]
+                kept = [filter for filter in range(convolution.filters) if filter not in gone]
+                left[convolution.norm] = tuple(values[kept] for values in left[convolution.norm])
+        return left
 
 
 def _accuracy(net: Net, clips: Clips) -> tuple[float, float]:

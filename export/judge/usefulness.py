@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from ..zoo.net import Net
-from .kernels import NORMS, Convolution, similarity
+from .kernels import Convolution, similarity
 
 if TYPE_CHECKING:
     from ..sets.clips import Clips
@@ -53,22 +54,45 @@ def usefulness(net: Net, chain: Sequence[Convolution], clips: Clips, batch: int 
     return {name: total / max(float(np.linalg.norm(total)), 1e-30) for name, total in sums.items()}
 
 
+Statistics = dict[str, tuple[Tensor, Tensor]]
+"""Mean and variance of every channel that a batch norm hears, by its path."""
+
+
 @torch.no_grad()
-def settle(net: Net, chain: Sequence[Convolution], clips: Clips, after: str | None = None, batch: int = 64) -> dict[
-    str, NDArray[np.float64]
-]:  # fmt: skip
-    """Take the statistics of the batch norms behind a layer anew from clips; the means of what each module hears.
+def statistics(net: Net, chain: Sequence[Convolution], clips: Clips, batch: int = 64) -> Statistics:
+    """What each batch norm hears on clips, when those before it normalise by what they hear; nothing is changed."""
+    paths = [convolution.norm for convolution in chain if convolution.norm is not None]
+    twin = copy.deepcopy(net).eval()
+    norms = [twin.get_submodule(path) for path in paths]
+    for norm in norms:
+        norm.reset_running_stats()
+        # No momentum: the mean over all batches.
+        norm.momentum = None
+        norm.train()
+    for x, _ in _batches(clips, batch):
+        twin(x)
+    return {path: (norm.running_mean, norm.running_var) for path, norm in zip(paths, norms, strict=True)}
 
-    Args:
-        after: the layer whose filters have changed; None leaves every batch norm as it is.
 
-    Returns:
-        The mean of each input of every module that hears a convolution, by its path: (channels,), or (columns,) of a
-        dense layer.
+@torch.no_grad()
+def settle(net: Net, before: Statistics, after: Statistics) -> None:
+    """Move each batch norm's statistics as what it hears has moved.
+
+    The statistics that training left are those of changed clips and of weights on their way, and a network may be used
+    to them: measured anew they cost it more than a kernel does. So only the change is taken over, the shift of the mean
+    and the ratio of the variances.
     """
-    names = [convolution.layer for convolution in chain]
-    behind = [] if after is None else chain[names.index(after) + 1 :]
-    norms = [net.get_submodule(c.norm) for c in behind if c.norm is not None]
+    for path, (mean, variance) in after.items():
+        norm, (mean_before, variance_before) = net.get_submodule(path), before[path]
+        norm.running_mean += mean - mean_before
+        norm.running_var *= (variance + norm.eps) / (variance_before + norm.eps)
+
+
+@torch.no_grad()
+def heard_on_average(
+    net: Net, chain: Sequence[Convolution], clips: Clips, batch: int = 64
+) -> dict[str, NDArray[np.float64]]:
+    """The mean of each input of every module that hears a convolution, by its path: (channels,), or (columns,)."""
     sums: dict[str, NDArray[np.float64]] = {}
 
     def listen(path: str) -> torch.utils.hooks.RemovableHandle:
@@ -82,21 +106,12 @@ def settle(net: Net, chain: Sequence[Convolution], clips: Clips, after: str | No
 
     net.eval()
     hooks = [listen(convolution.heard_by) for convolution in chain]
-    before = [norm.momentum for norm in norms if isinstance(norm, NORMS)]
-    for norm in norms:
-        norm.reset_running_stats()
-        # No momentum: the mean over all batches.
-        norm.momentum = None
-        norm.train()
     try:
         for x, _ in _batches(clips, batch):
             net(x)
     finally:
         for handle in hooks:
             handle.remove()
-        for norm, momentum in zip(norms, before, strict=True):
-            norm.momentum = momentum
-        net.eval()
     return {path: total / len(clips) for path, total in sums.items()}
 
 

@@ -9,7 +9,7 @@ import torch
 from dreampedal.export.judge.kernels import convolutions, without
 from dreampedal.export.judge.pruning import Pruning, prune
 from dreampedal.export.judge.scores import probabilities
-from dreampedal.export.judge.usefulness import in_line, settle, usefulness
+from dreampedal.export.judge.usefulness import in_line, settle, statistics, usefulness
 from dreampedal.export.zoo.checkpoint import load, save
 from dreampedal.export.zoo.table import build
 from tests.export.judge.heard import CLASSES, parts, sounds, taught
@@ -121,20 +121,44 @@ def test_several_at_once_stay_within_the_limit_too(net, sets):
     assert min(fast.after.filters.values()) >= 1
 
 
-def test_batch_norms_take_the_statistics_of_the_clips(net, sets):
-    """The mean and spread of what each hears, whatever they were before; those in front stay."""
-    smaller = without(net, {"conv1": [0, 1]})
-    chain = convolutions(smaller)
-    norms = [smaller.get_submodule(c.norm) for c in chain]
-    kept, momentum = norms[0].running_mean.clone(), norms[1].momentum
-    norms[1].running_mean.fill_(7)
+def test_statistics_of_batch_norms_move_as_what_they_hear(net, sets):
+    """With its statistics measured and not those of training, a smaller network settles where measuring leads."""
+    chain = convolutions(net)
+    measured = without(net, {})
+    before = statistics(measured, chain, sets[0])
+    for path, (mean, variance) in before.items():
+        measured.get_submodule(path).running_mean.copy_(mean)
+        measured.get_submodule(path).running_var.copy_(variance)
+    smaller = without(measured, {"conv1": [0, 1]})
+    after = statistics(smaller, convolutions(smaller), sets[0])
+    first = chain[0].norm
+    before[first] = tuple(values[2:] for values in before[first])
+    settle(smaller, before, after)
+    for path, (mean, variance) in after.items():
+        norm = smaller.get_submodule(path)
+        assert torch.allclose(norm.running_mean, mean, atol=1e-5)
+        assert torch.allclose(norm.running_var, variance, rtol=1e-3)
+    assert torch.allclose(after[first][0], before[first][0], atol=1e-6)
+    assert not torch.allclose(after[chain[1].norm][0], before[chain[1].norm][0], atol=1e-3)
+
+
+def test_nothing_moves_where_nothing_is_taken_out(net, sets):
+    same = without(net, {})
+    found = statistics(same, convolutions(same), sets[0])
+    settle(same, found, found)
+    assert np.array_equal(probabilities(same, sets[2]), probabilities(net, sets[2]))
+
+
+def test_what_batch_norms_hear_is_their_input(net, sets):
+    chain = convolutions(net)
     heard = []
-    hook = norms[1].register_forward_pre_hook(lambda _m, inputs: heard.append(inputs[0]))
-    settle(smaller, chain, sets[0], after="conv1", batch=len(sets[0]))
+    norm = net.get_submodule(chain[0].norm)
+    hook = norm.register_forward_pre_hook(lambda _m, inputs: heard.append(inputs[0]))
+    probabilities(net, sets[0], batch=len(sets[0]))
     hook.remove()
-    assert torch.allclose(norms[1].running_mean, heard[0].mean((0, 2)), atol=1e-5)
-    assert torch.allclose(norms[1].running_var, heard[0].transpose(0, 1).flatten(1).var(1), rtol=1e-4)
-    assert torch.equal(norms[0].running_mean, kept) and norms[1].momentum == momentum and not norms[1].training
+    mean, variance = statistics(net, chain, sets[0], batch=len(sets[0]))[chain[0].norm]
+    assert torch.allclose(mean, heard[0].mean((0, 2)), atol=1e-5)
+    assert torch.allclose(variance, heard[0].transpose(0, 1).flatten(1).var(1), rtol=1e-4)
 
 
 def test_a_little_training_lets_more_go(net, sets):

@@ -1,0 +1,92 @@
+"""What became of a network whose kernels were taken out: the smaller network, and the report."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from ..zoo.costs import multiply_adds, parameters
+from ..zoo.net import Net
+from .kernels import convolutions
+from .scores import Scores
+
+
+@dataclass(frozen=True)
+class Removed:
+    """A kernel that is gone.
+
+    Fields:
+        layer, filter: which; the number is that of the network at the start.
+        reason: "useless", or "alike": a kernel most like it was left.
+        usefulness: from 0, relative to its layer; cosine: with its nearest in the layer.
+    """
+
+    layer: str
+    filter: int
+    reason: str
+    usefulness: float
+    cosine: float
+
+
+@dataclass(frozen=True)
+class Step:
+    """What was taken out at once, and how the network that is left fares.
+
+    Fields:
+        removed: the kernels.
+        kernels, accuracy, loss: of what is left, on the validation set.
+    """
+
+    removed: tuple[Removed, ...]
+    kernels: int
+    accuracy: float
+    loss: float
+
+
+@dataclass(frozen=True)
+class Size:
+    """What a network costs: kernels, numbers, and multiply-adds a clip."""
+
+    kernels: int
+    filters: dict[str, int]
+    parameters: int
+    multiply_adds: int
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """The smaller network `net`, and what it took and cost.
+
+    Fields:
+        before, after: sizes.
+        validation: accuracy on the validation set before and after, by clip.
+        test_before, test_after: figures on the test set; None if there was none.
+        steps: in order; tuned: numbers of the steps after which the network was trained a little more.
+    """
+
+    net: Net
+    before: Size
+    after: Size
+    validation: tuple[float, float]
+    test_before: Scores | None
+    test_after: Scores | None
+    steps: tuple[Step, ...]
+    tuned: tuple[int, ...] = field(default=())
+
+    @property
+    def gone(self) -> float:
+        """Share of the kernels that are gone, from 0 to 1."""
+        return 1 - self.after.kernels / self.before.kernels
+
+    def to_json(self) -> dict[str, Any]:
+        """All but the network, as dictionaries, lists, numbers, strings and None."""
+        report = {name: getattr(self, name) for name in ("validation", "tuned")}
+        parts = {name: getattr(self, name) for name in ("before", "after", "test_before", "test_after")}
+        report |= {name: None if part is None else asdict(part) for name, part in parts.items()}
+        return report | {"gone": self.gone, "steps": [asdict(step) for step in self.steps]}
+
+
+def size(net: Net) -> Size:
+    """What a network costs."""
+    filters = {convolution.layer: convolution.filters for convolution in convolutions(net)}
+    return Size(sum(filters.values()), filters, parameters(net), multiply_adds(net))
