@@ -34,13 +34,13 @@ HEAD = (
 
 def main() -> None:
     args = arguments(__doc__, rows=True)
-    written = _found()
     for name in () if args.table else args.rows or RECIPES:
         print(f"== {name}", flush=True)
         found = {"title": RECIPES[name].title, "thesis": RECIPES[name].thesis, "bar": RECIPES[name].bar}
         found |= run(RECIPES[name], sources_of(args), _Progress())
+        # Read again: another row may have come in meanwhile.
+        written = _found() | {"machine": machine(), "date": date.today().isoformat()}
         written["rows"][name] = found | {"command": f"python bench/networks.py {name}", **_declared(RECIPES[name])}
-        written |= {"machine": machine(), "date": date.today().isoformat()}
         with written_whole(FOUND) as part:
             part.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
         print(json.dumps({key: found[key] for key in ("clip", "recording", "minutes")}), flush=True)

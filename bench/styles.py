@@ -10,6 +10,7 @@ import csv
 import json
 import sys
 from collections import defaultdict
+from collections.abc import Collection
 from pathlib import Path
 
 from report import RESULTS
@@ -22,10 +23,10 @@ from dreampedal.export.recipes import RECIPES
 SEED = 0
 
 
-def provenance(manifest: Path) -> tuple[str, str]:
-    """Who made the music, and under which licences, from the table of the clips."""
+def provenance(manifest: Path, classes: Collection[str]) -> tuple[str, str]:
+    """Who made the music of these classes, and under which licences, from the table of the clips."""
     with open(manifest, encoding="utf-8", newline="") as lines:
-        rows = list(csv.DictReader(lines))
+        rows = [row for row in csv.DictReader(lines) if row["genre"] in classes]
     authors = defaultdict(set)
     for row in rows:
         authors[row["licence"]].add(f"{row['author']} ({row['package']})")
@@ -37,7 +38,7 @@ def provenance(manifest: Path) -> tuple[str, str]:
 def main() -> None:
     folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path("../shared/data/genres")
     out = Path(sys.argv[2]) if len(sys.argv) > 2 else MODELS / "styles.onnx"
-    data, licence = provenance(folder / "manifest.csv")
+    data, licence = provenance(folder / "manifest.csv", RECIPES["styles"].classes or ())
     row = json.loads((RESULTS / "networks.json").read_text(encoding="utf-8"))["rows"]["styles"]
     net = train_on_all(RECIPES["styles"], Sources(folder), SEED)
     accuracy = {f"{of}_cross_validated": round(row[of]["mean"], 4) for of in ("clip", "recording")}
