@@ -116,7 +116,7 @@ class Classifier:
         x = np.stack([_encoded(manifest, clip, sample_rate) for clip in drawn])
         by_itself = isinstance(manifest, ClassifierManifest) and manifest.probabilities == "sigmoid"
         logits = self.logits(x)
-        return 1 / (1 + np.exp(-logits)) if by_itself else softmax(logits)
+        return np.asarray(1 / (1 + np.exp(-logits)), np.float32) if by_itself else softmax(logits)
 
     def _at_its_rate(self, mono: Array, sample_rate: float) -> tuple[Array, float]:
         """A sound for a network on clips at the host's rate: at 44.1 or 48 kHz, as in training."""

@@ -74,11 +74,6 @@ class WaveformManifest(ClipManifest):
 
 AnyManifest = Manifest | ClassifierManifest | WaveformManifest
 
-_CLIP_KINDS: dict[str, type[ClassifierManifest] | type[WaveformManifest]] = {
-    "classifier": ClassifierManifest,
-    "waveform": WaveformManifest,
-}
-
 
 def read_manifest(file: object, text: str) -> AnyManifest:
     """The manifest in `text`, found in `file`, of the kind that it says; a ModelError names the first wrong field."""
@@ -87,6 +82,10 @@ def read_manifest(file: object, text: str) -> AnyManifest:
     except ValueError:
         said = None  # what is wrong with it is said below
     kind = said.get("kind", "ascent") if isinstance(said, dict) else "ascent"
-    if kind not in (*_CLIP_KINDS, "ascent", "student"):
+    if kind not in ("ascent", "student", "waveform", "classifier"):
         raise ModelError(file, "manifest.kind", repr(kind)[:120], "ascent, student, waveform or classifier")
-    return read_as(_CLIP_KINDS.get(kind, Manifest), file, text)
+    if kind == "classifier":
+        return read_as(ClassifierManifest, file, text)
+    if kind == "waveform":
+        return read_as(WaveformManifest, file, text)
+    return read_as(Manifest, file, text)

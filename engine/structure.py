@@ -149,8 +149,7 @@ def require_known_operators(path: str | Path, model: ModelProto) -> None:
 def require_declared(path: str | Path, model: ModelProto, manifest: AnyManifest) -> None:
     """Refuse a graph whose inputs or outputs are not exactly those that its manifest stands for."""
     if manifest.kind == "student":
-        found = "ascent, classifier or waveform: this version knows no other"
-        raise ModelError(path, "manifest.kind", manifest.kind, found)
+        raise ModelError(path, "manifest.kind", manifest.kind, "ascent, classifier or waveform")
     graph = model.graph
     held = {tensor.name for tensor in graph.initializer}
     for what, values, expected in (

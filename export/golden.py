@@ -6,7 +6,6 @@ Nothing here shares code with the exporter: the network is called as it was trai
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +18,7 @@ from torch import Tensor, nn
 
 from dreampedal.engine.clip_manifest import WaveformManifest
 from dreampedal.engine.manifest import Manifest
+from dreampedal.engine.verify_clips import packed
 
 from .ascent_steps import TINY
 from .networks import Network
@@ -171,8 +171,3 @@ def random_inputs(rng: np.random.Generator, manifest: Manifest, columns: int, ch
     if manifest.classes:
         given["classes"] = rng.normal(0, manifest.context_frames, len(manifest.classes))
     return {name: array.astype(np.float32) for name, array in given.items()}
-
-
-def packed(array: Array) -> dict[str, Any]:
-    """An array as JSON holds it exactly: its shape and its float32 values in base64."""
-    return {"shape": list(array.shape), "float32": base64.b64encode(np.ascontiguousarray(array).tobytes()).decode()}

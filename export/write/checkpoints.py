@@ -12,6 +12,7 @@ from dreampedal.engine.manifest import Training
 
 from ..ascent import export_ascent
 from ..zoo.checkpoint import described, load
+from ..zoo.columns import Columns
 from ..zoo.net import Net
 from .classifier import export_classifier
 from .waveform import export_waveform
@@ -70,7 +71,7 @@ def _ascent(net: Net, out: Path, told: dict[str, Any]) -> AnyManifest:
     if net.dreams == "window":
         return export_window_net(net, out, **told)
     heard = net.input
-    assert isinstance(heard, LogBands)
+    assert isinstance(heard, LogBands) and isinstance(net, Columns)
     return export_ascent(net.network, out, bands=heard.bands, window=heard.window, hop=heard.hop, **told)
 
 

@@ -18,11 +18,12 @@ from torch import Tensor, nn
 
 from dreampedal.engine.inputs import LogBands
 from dreampedal.engine.manifest import MAX_STEPS, Manifest, Normalisation, Training
+from dreampedal.engine.verify_clips import packed
 
 from ..ascent import write_model
 from ..ascent_graph import Graph
 from ..ascent_steps import ascend, turned
-from ..golden import climb, packed, random_features, random_inputs
+from ..golden import climb, random_features, random_inputs
 from .backward import gradient
 from .classifier import tapped
 from .clips import Net, declared_layers, followed, hearing
@@ -97,10 +98,10 @@ class Window:
 
 def _normalisation(net: Net, bands: int) -> Normalisation:
     """What the network takes out of each band, where it says so; the graph holds it either way."""
-    mean, std = (getattr(net, name, None) for name in ("mean", "std"))
-    if not all(isinstance(x, Tensor) and x.numel() == bands for x in (mean, std)):
-        return Normalisation(mean=(0.0,) * bands, std=(1.0,) * bands)
-    return Normalisation(mean=tuple(mean.flatten().tolist()), std=tuple(std.flatten().tolist()))
+    mean, std = getattr(net, "mean", None), getattr(net, "std", None)
+    if isinstance(mean, Tensor) and isinstance(std, Tensor) and mean.numel() == std.numel() == bands:
+        return Normalisation(mean=tuple(mean.flatten().tolist()), std=tuple(std.flatten().tolist()))
+    return Normalisation(mean=(0.0,) * bands, std=(1.0,) * bands)
 
 
 def _golden(net: Net, manifest: Manifest) -> str:
