@@ -16,12 +16,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dreampedal.export.augment import NEPERS
 from dreampedal.export.networks import Network
 from dreampedal.export.training import average
 
-from .lessons import Lessons, Progress, dreamt_lessons, heard, joined, pooled, random_lessons
+from .lessons import Lessons, Progress, dreamt_lessons, heard, joined, pooled, random_lessons, smoother
 from .networks import Tagger
-from .views import Views
+from .views import LAYOUT, Views
+
+SMOOTH_GAIN = 2.2
+"""Brings noise that is smooth over bands to the RMS that it had."""
 
 
 @dataclass(frozen=True)
@@ -36,18 +40,22 @@ class Plan:
         learning_rate: highest; it rises over 100 steps and falls over the last two fifths of a round.
         change_weight: how much a change of answer counts beside the answer.
         averaging: weight of the past in the running mean of the weights that is kept.
+        noise_db: what is added to every band and frame that the student hears, but not its teacher, has an RMS of up to
+            so much: a network that is not moved by noise has gradients that mean something to others (Tsipras et al.
+            2019, "Robustness may be at odds with accuracy").
     """
 
     filters: tuple[int, ...] = (128, 96, 96)
     dilations: tuple[int, ...] = (1, 3, 9)
     context_frames: int = 32
-    steps: tuple[int, ...] = (1000, 400, 400, 400)
-    dreamt: int = 250
-    groups: int = 24
+    steps: tuple[int, ...] = (1000, 300)
+    dreamt: int = 100
+    groups: int = 20
     learning_rate: float = 4e-3
     weight_decay: float = 1e-2
     change_weight: float = 2.0
     averaging: float = 0.99
+    noise_db: float = 12.0
 
 
 def distil(
@@ -98,6 +106,7 @@ def taught(
 ) -> Network:
     """The student after `steps` steps: the running mean of its weights."""
     rng = np.random.default_rng(seed)
+    torch.manual_seed(seed)
     spread = lessons.logits.std(0)
     _, group = np.unique(lessons.groups, return_inverse=True)
     members = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
@@ -113,7 +122,7 @@ def taught(
         chosen = rng.choice(np.flatnonzero(rate_of == rate), plan.groups)
         some = np.concatenate([members[n] for n in chosen])
         of = torch.from_numpy(np.repeat(np.arange(plan.groups), [len(members[n]) for n in chosen]))
-        x = heard(views, lessons.clips[some], lessons.starts[some], lessons.offsets[some])
+        x = noisy(heard(views, lessons.clips[some], lessons.starts[some], lessons.offsets[some]), plan.noise_db)
         errors = (pooled(student, x) - lessons.logits[some]) / spread
         loss = _loss(errors, of, plan)
         optimiser.zero_grad()
@@ -124,6 +133,14 @@ def taught(
         if progress and step % 20 == 0:
             progress("teaching", step, steps)
     return kept.eval()
+
+
+def noisy(x: Tensor, most_db: float) -> Tensor:
+    """Features with noise of their own level each, in half of them smooth over bands: (n, 96, columns)."""
+    level = torch.rand(len(x), 1, 1) * most_db * NEPERS
+    noise = torch.randn_like(x)
+    noise = torch.where(torch.rand(len(x), 1, 1) < 0.5, noise, SMOOTH_GAIN * (smoother() @ noise))
+    return (x + level * noise).clamp_min(LAYOUT.floor)
 
 
 def _loss(errors: Tensor, group: Tensor, plan: Plan) -> Tensor:

@@ -164,7 +164,7 @@ def dreamed(student: Network, x: Tensor, aim: Tensor, reach: float) -> Tensor:
     Returns:
         (n, 96, columns) in nepers.
     """
-    smooth = _smoother()
+    smooth = smoother()
     columns = x.shape[2] - BEFORE
     offset = torch.zeros(len(x), LAYOUT.count, columns)
     for _ in range(DREAM_STEPS):
@@ -209,7 +209,7 @@ def _random_offset(views: Views, clip: int, start: int, variant: int, rng: np.ra
     return torch.from_numpy(offset).half()
 
 
-def _smoother() -> Tensor:
+def smoother() -> Tensor:
     """Gaussian smoothing over 1.5 bands, as the effects have it by default: (96, 96)."""
     place = torch.arange(LAYOUT.count, dtype=torch.float32)
     kernel = torch.exp(-0.5 * ((place[:, None] - place) / 1.5) ** 2)
