@@ -2,8 +2,9 @@
 "Distilling the knowledge in a neural network", with gradients in mind as in Czarnecki et al. 2017, "Sobolev training").
 
 The published network hears 3 s at 16 kHz and looks a second ahead; an effect has a few milliseconds. So a small causal
-network on log bands learns to answer as it does: what it says of songs and of phrases, and above all how its answer
-changes with an offset. Then the student dreams, its teacher is asked about the dreams, and it learns on.
+network on log bands learns to answer as it does: what it says of songs and of phrases, and how its answer changes with
+an offset. Then it learns where its teacher's answers rise: the shape of the gradient itself, which is all that a dream
+goes by. Without that, a student that answers well climbs in directions that leave its teacher cold.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from dreampedal.export.augment import NEPERS
 from dreampedal.export.networks import Network
 from dreampedal.export.training import average
 
-from .lessons import Lessons, Progress, dreamt_lessons, heard, joined, pooled, random_lessons, smoother
+from .lessons import BEFORE, Lessons, Progress, Slopes, heard, pooled, random_lessons, slopes, smoother
 from .networks import Tagger
 from .views import LAYOUT, Views
 
+STRETCH = 24
+"""Columns over which a gradient in time is summed: a quarter of a second."""
 SMOOTH_GAIN = 2.2
 """Brings noise that is smooth over bands to the RMS that it had."""
 
@@ -34,8 +37,9 @@ class Plan:
 
     Fields:
         filters, dilations, context_frames: of the `Network`.
-        steps: of AdamW in each round; before each round but the first, the teacher is asked about dreams.
-        dreamt: sounds that the student dreams on before each of those rounds.
+        steps: of AdamW, without and with slopes.
+        sloped: sounds at which the teacher is asked for slopes.
+        slopes: in a step; each counts by how far its direction is off, in bands over all time and over quarter seconds.
         groups: lessons on the same 3 s in a step, of so many 3 s.
         learning_rate: highest; it rises over 100 steps and falls over the last two fifths of a round.
         change_weight: how much a change of answer counts beside the answer.
@@ -48,8 +52,9 @@ class Plan:
     filters: tuple[int, ...] = (128, 96, 96)
     dilations: tuple[int, ...] = (1, 3, 9)
     context_frames: int = 32
-    steps: tuple[int, ...] = (1000, 300)
-    dreamt: int = 100
+    steps: tuple[int, int] = (700, 600)
+    sloped: int = 450
+    slopes: int = 24
     groups: int = 20
     learning_rate: float = 4e-3
     weight_decay: float = 1e-2
@@ -69,14 +74,11 @@ def distil(
     """
     plan = plan or Plan()
     torch.manual_seed(seed)
-    lessons = [random_lessons(teacher, views, seed, progress)]
-    student = new_student(teacher, views, lessons[0], plan)
-    tags = np.arange(len(teacher.classes))
-    for number, steps in enumerate(plan.steps):
-        if number:
-            lessons.append(dreamt_lessons(teacher, student, views, seed + number, tags, plan.dreamt, progress))
-        student = taught(student, views, joined(lessons), plan, steps, seed + number, progress)
-    return student, joined(lessons)
+    lessons = random_lessons(teacher, views, seed, progress)
+    student = new_student(teacher, views, lessons, plan)
+    student = taught(student, views, lessons, None, plan, plan.steps[0], seed, progress)
+    rising = slopes(teacher, views, min(plan.sloped, len(views)), seed, progress)
+    return taught(student, views, lessons, rising, plan, plan.steps[1], seed + 1, progress), lessons
 
 
 def new_student(teacher: Tagger, views: Views, lessons: Lessons, plan: Plan) -> Network:
@@ -99,6 +101,7 @@ def taught(
     student: Network,
     views: Views,
     lessons: Lessons,
+    rising: Slopes | None,
     plan: Plan,
     steps: int,
     seed: int,
@@ -125,6 +128,10 @@ def taught(
         x = noisy(heard(views, lessons.clips[some], lessons.starts[some], lessons.offsets[some]), plan.noise_db)
         errors = (pooled(student, x) - lessons.logits[some]) / spread
         loss = _loss(errors, of, plan)
+        if rising is not None:
+            there = np.flatnonzero(views.rates[rising.clips] == rate)
+            across, along = directions(student, views, rising, rng.choice(there, plan.slopes), taught=True)
+            loss = loss + (2 - across - along).mean()
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(student.parameters(), 2.0)
@@ -133,6 +140,37 @@ def taught(
         if progress and step % 20 == 0:
             progress("teaching", step, steps)
     return kept.eval()
+
+
+def directions(
+    student: Network, views: Views, rising: Slopes, some: NDArray[np.int64], taught: bool = False
+) -> tuple[Tensor, Tensor]:
+    """How near the student's gradients come to its teacher's, as cosines: over all time, and over stretches of it.
+
+    Args:
+        some: places in `rising`, of sounds of one rate.
+        taught: keep the graph, so that the cosines themselves can be climbed.
+
+    Returns:
+        Two tensors (n,): of the gradients' sums over time, which are an equaliser each, and of sums over 24 columns.
+    """
+    x = heard(views, rising.clips[some], rising.starts[some], rising.offsets[some]).requires_grad_(True)
+    logits = pooled(student, x).gather(1, torch.from_numpy(rising.tags[some])[:, None])
+    (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=taught)
+    found = smoother() @ gradient[..., BEFORE:]
+    wanted = smoother() @ rising.gradients[some][..., : found.shape[2]].float()
+    stretched = [_stretches(values) for values in (found, wanted)]
+    return _cosine(found.sum(2), wanted.sum(2)), _cosine(stretched[0], stretched[1])
+
+
+def _stretches(gradient: Tensor) -> Tensor:
+    """Sums over 24 columns each: (n, 96, columns) to (n, bands and stretches)."""
+    count = gradient.shape[2] // STRETCH
+    return gradient[..., : count * STRETCH].unflatten(2, (count, STRETCH)).sum(3).flatten(1)
+
+
+def _cosine(a: Tensor, b: Tensor) -> Tensor:
+    return (a * b).sum(1) / (a.square().sum(1).sqrt() * b.square().sum(1).sqrt() + 1e-12)
 
 
 def noisy(x: Tensor, most_db: float) -> Tensor:

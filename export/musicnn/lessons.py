@@ -2,8 +2,9 @@
 
 A lesson is 3 s of a sound, an offset on its log bands, and the published network's logits for both together. Offsets
 come in groups on the same 3 s, so that a student learns what a change changes: it is by its gradient that it will
-dream. They are drawn at random (smooth over bands and frames, from an equaliser that stands to one that flickers), or
-they are the student's own dreams of a tag, so that it hears from its teacher where its gradient leads.
+dream. They are drawn at random, smooth over bands and frames, from an equaliser that stands to one that flickers.
+
+A slope is more direct: the gradient of one tag of the published network with respect to the offset.
 """
 
 from __future__ import annotations
@@ -33,11 +34,8 @@ GAIN_DB = (-12.0, 6.0)
 SPREAD_DB = (2.0, 12.0)
 """Range of an offset's RMS."""
 LIMIT_DB = 30.0
-DREAMS = 7
-TOWARD = 0.9
-"""Share of dreams toward a tag; the others lead away from it."""
-DREAM_STEPS = 6
-DREAM_REACH_DB = (6.0, 36.0)
+SLOPES = 3
+"""Tags whose gradient is asked for at one offset."""
 
 Progress = Callable[[str, int, int], None]
 
@@ -65,6 +63,26 @@ class Lessons:
     def groups(self) -> NDArray[np.int64]:
         """Equal where the sound and its 3 s are the same, int64 (n,)."""
         return np.asarray(self.clips * 100_000 + self.starts)
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """Offsets on sounds, and where the published network's logit of a tag rises.
+
+    Fields:
+        clips, starts, offsets: as in `Lessons`.
+        tags: which logit, int64 (n,).
+        gradients: of it with respect to the offset, float16 (n, 96, columns).
+    """
+
+    clips: NDArray[np.int64]
+    starts: NDArray[np.int64]
+    tags: NDArray[np.int64]
+    offsets: Tensor
+    gradients: Tensor
+
+    def __len__(self) -> int:
+        return len(self.clips)
 
 
 def joined(parts: list[Lessons]) -> Lessons:
@@ -120,63 +138,29 @@ def random_lessons(teacher: Tagger, views: Views, seed: int, progress: Progress 
     return joined(parts)
 
 
-def dreamt_lessons(
-    teacher: Tagger,
-    student: Network,
-    views: Views,
-    seed: int,
-    tags: NDArray[np.int64],
-    count: int,
-    progress: Progress | None = None,
-) -> Lessons:
-    """For `count` sounds, 3 s as it is and some dreams of the student on it, toward or away from one of `tags` each."""
+def slopes(teacher: Tagger, views: Views, count: int, seed: int, progress: Progress | None = None) -> Slopes:
+    """The published network's gradient of a few tags, at random offsets on `count` of the sounds."""
     rng = np.random.default_rng(seed)
-    student.eval()
-    parts = []
+    clips, starts, tags, offsets, gradients = [], [], [], [], []
     for done, clip in enumerate(rng.permutation(len(views))[:count]):
-        starts = np.full(1 + DREAMS, rng.choice(STARTS))
-        nothing = torch.zeros(1 + DREAMS, LAYOUT.count, MOST_COLUMNS, dtype=torch.float16)
-        x = heard(views, np.full(1 + DREAMS, clip), starts, nothing)
-        aim = torch.zeros(1 + DREAMS, len(teacher.classes))
-        for row, tag in enumerate(rng.choice(tags, DREAMS), 1):
-            aim[row, tag] = 1.0 if rng.random() < TOWARD else -1.0
-        dreams = dreamed(student, x, aim, rng.uniform(*DREAM_REACH_DB) * NEPERS)
-        gain = torch.tensor(rng.uniform(*GAIN_DB) * NEPERS, dtype=torch.float32)
-        offsets = nothing
-        offsets[..., : dreams.shape[2]] = (dreams + gain).half()
-        logits = answers(teacher, views, clip, starts, offsets)
-        parts.append(Lessons(np.full(len(starts), clip), starts, offsets, logits))
+        rate, start = int(views.rates[clip]), int(rng.choice(STARTS))
+        mel = torch.from_numpy(views.mel[clip].astype(np.float32))[None, :, start : start + FRAMES]
+        drawn = _random_offset(views, int(clip), start, int(rng.integers(VARIANTS)), rng)
+        offset = _used(drawn[None], rate).requires_grad_(True)
+        with torch.autocast("cpu", torch.bfloat16):
+            logits = teacher(moved(mel, offset, rate))[0]
+        for tag in rng.choice(len(logits), SLOPES, replace=False):
+            (gradient,) = torch.autograd.grad(logits[tag], offset, retain_graph=True)
+            clips.append(clip)
+            starts.append(start)
+            tags.append(tag)
+            offsets.append(drawn)
+            gradients.append(torch.nn.functional.pad(gradient[0], (0, MOST_COLUMNS - offset.shape[2])).half())
         if progress:
-            progress("asking about dreams", done + 1, count)
-    return joined(parts)
-
-
-def dreamed(student: Network, x: Tensor, aim: Tensor, reach: float) -> Tensor:
-    """Offsets that a student dreams on what it hears, at the loudness of the sound.
-
-    As an effect dreams: steps along the gradient, smoothed over bands and of one size in every column.
-
-    Args:
-        x: (n, 96, BEFORE + columns).
-        aim: weight of each class, (n, classes); a row of zeros dreams nothing.
-        reach: limit of the offset in nepers.
-
-    Returns:
-        (n, 96, columns) in nepers.
-    """
-    smooth = smoother()
-    columns = x.shape[2] - BEFORE
-    offset = torch.zeros(len(x), LAYOUT.count, columns)
-    for _ in range(DREAM_STEPS):
-        offset.requires_grad_(True)
-        moved_x = torch.cat([x[..., :BEFORE], x[..., BEFORE:] + offset], 2)
-        (gradient,) = torch.autograd.grad((pooled(student, moved_x) * aim).sum(), offset)
-        shaped = smooth @ gradient
-        size = shaped.square().mean(1, keepdim=True).sqrt()
-        step = shaped / (size + 1e-20) * (size > 0)
-        offset = (offset.detach() + step * (1.5 * reach / DREAM_STEPS)).clamp(-reach, reach)
-    dreaming = (aim != 0).any(1)[:, None, None]
-    return torch.where(dreaming, at_one_loudness(x[..., BEFORE:], offset), offset).detach()
+            progress("asking where it rises", done + 1, count)
+    return Slopes(
+        np.array(clips), np.array(starts), np.array(tags, np.int64), torch.stack(offsets), torch.stack(gradients)
+    )
 
 
 def pooled(student: Network, x: Tensor) -> Tensor:

@@ -33,7 +33,7 @@ from .views import Views, views
 
 TEACHER = "mtt_musicnn"
 SECONDS = 5.0
-PHRASES = 200
+PHRASES = 160
 """Of each soundfont."""
 RATES = (44_100, 48_000)
 EVERY = 2
