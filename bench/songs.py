@@ -20,24 +20,13 @@ from report import report
 
 from dreampedal import load_preset
 from dreampedal.engine import measure
-from dreampedal.engine.inputs import Mel, features
 from dreampedal.engine.spectral import SpectralEffect
-from dreampedal.export.musicnn.networks import FRAMES, Tagger
+from dreampedal.export.musicnn.networks import Tagger
 from dreampedal.export.musicnn.published import load
 from dreampedal.export.musicnn.wheel import published_wheel
 from dreampedal.presets import demo_recording, preset_names
 
 MODEL = "songs"
-
-
-@torch.no_grad()
-def logit(network: Tagger, tag: str, audio: NDArray[np.float32], rate: float) -> float:
-    """What the published network says of a tag, the mean over 3 s windows with half an overlap."""
-    mel = features(Mel.musicnn(), audio, rate)
-    last = max(0, mel.shape[1] - FRAMES)
-    starts = np.linspace(0, last, 1 + -(-last // (FRAMES // 2))).astype(int)
-    x = torch.from_numpy(np.stack([mel[:, start : start + FRAMES] for start in starts]))
-    return float(network(x)[:, network.classes.index(tag)].mean())
 
 
 def measured(
@@ -55,9 +44,9 @@ def measured(
     rng = np.random.default_rng(7)
 
     def heard(wet: NDArray[np.float32]) -> float:
-        return logit(network, tag, measure.matched(board[place + 1 :](wet, rate), audio, rate), rate)
+        return network.heard(measure.matched(board[place + 1 :](wet, rate), audio, rate), rate)[tag]
 
-    before, after = logit(network, tag, audio, rate), heard(trace.wet)
+    before, after = network.heard(audio, rate)[tag], heard(trace.wet)
     others = (random_like(trace.offset, rng) for _ in range(RANDOM_OFFSETS))
     drawn = [heard(measure.with_offset(effect, source, rate, other)) for other in others]
     return {

@@ -11,11 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dreampedal.engine.inputs import Mel
+from dreampedal.engine.inputs import Mel, features
 from dreampedal.engine.manifest import Strict
 
 BANDS = 96
@@ -63,6 +65,17 @@ class Tagger(nn.Module):
     def layers(self) -> dict[str, nn.Module]:
         """The layers whose outputs `activations` gives, in order."""
         raise NotImplementedError
+
+    @torch.no_grad()
+    def heard(self, audio: NDArray[np.float32], sample_rate: float) -> dict[str, float]:
+        """The logit of each tag in a recording of 3 s or more, the mean over windows that overlap by half."""
+        mel = features(self.input, audio, sample_rate)
+        last = mel.shape[1] - FRAMES
+        if last < 0:
+            raise ValueError(f"a sound of {mel.shape[1]} frames: expected {FRAMES} or more, {SECONDS:g} s")
+        starts = np.linspace(0, last, 1 + -(-last // (FRAMES // 2))).astype(int)
+        x = torch.from_numpy(np.stack([mel[:, start : start + FRAMES] for start in starts]))
+        return dict(zip(self.classes, self(x).mean(0).tolist(), strict=True))
 
     def activations(self, x: Tensor) -> dict[str, Tensor]:
         """The output of each layer, by name, on features (n, 96, frames)."""

@@ -97,7 +97,7 @@ def mel_centres_hz() -> NDArray[np.float64]:
     """Centres of musicnn's mel bands in Hz, on Slaney's scale, shape (96,).
 
     >>> mel_centres_hz()[[0, 95]].round().tolist()
-    [30.0, 7757.0]
+    [31.0, 7748.0]
     """
     steps = np.linspace(0, _mel(8000.0), BANDS + 2)[1:-1]
     return np.where(steps < 15, steps * 200 / 3, 1000 * np.exp((steps - 15) * np.log(6.4) / 27))
