@@ -27,10 +27,10 @@ MAX_NODES = 100_000
 OPERATORS = frozenset(
     {
         "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "ConvTranspose", "Div", "Elu",
-        "Equal", "Expand", "GRU", "Gather", "Gemm", "Greater", "HardSigmoid", "Identity", "LSTM", "LeakyRelu", "MatMul",
-        "MaxPool", "Mul", "Neg", "Pad", "RMSNormalization", "Range", "ReduceMax", "ReduceMean", "ReduceSum", "Relu",
-        "Reshape", "ScatterElements", "Shape", "Sigmoid", "Sign", "Slice", "Split", "Squeeze", "Sub", "Tanh",
-        "Transpose", "Unsqueeze", "Where",
+        "Equal", "Expand", "GRU", "Gather", "Gemm", "Greater", "HardSigmoid", "Identity", "LSTM", "LeakyRelu",
+        "LogSoftmax", "MatMul", "MaxPool", "Mul", "Neg", "Pad", "RMSNormalization", "Range", "ReduceLogSumExp",
+        "ReduceMax", "ReduceMean", "ReduceSum", "Relu", "Reshape", "ScatterElements", "Shape", "Sigmoid", "Sign",
+        "Slice", "Split", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze", "Where",
     }
 )  # fmt: skip
 """Operators of the standard domain that a model may hold: numbers in, numbers out, no subgraph, no file, no text."""

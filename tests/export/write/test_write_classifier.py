@@ -7,12 +7,15 @@ import torch
 from torch import nn
 
 from dreampedal.engine.classifier import Classifier
+from dreampedal.engine.clip_model import ClipModel
 from dreampedal.engine.inputs import BandImage
 from dreampedal.engine.manifest import ModelError
 from dreampedal.engine.verify import verify
+from dreampedal.export.fit.ensemble import Ensemble
 from dreampedal.export.write.classifier import export_classifier
+from dreampedal.export.zoo.table import build
 
-from .write_scene import CLASSES, TRAINING, agreement, small
+from .write_scene import CLASSES, TRAINING, agreement, clips_for, small
 
 
 def written(net, path, **more):
@@ -85,6 +88,14 @@ def test_tags_need_not_exclude_each_other(clip, tmp_path):
     audio, rate = clip("solo_egtr_em9")
     judge = Classifier.load(written(net, tmp_path / "tags.onnx"))
     assert judge.probabilities(audio, rate).min() > 0.99
+
+
+def test_networks_that_are_asked_together_are_one_file(tmp_path):
+    net = Ensemble([build("dense", CLASSES), build("dense", CLASSES)]).eval()
+    path, x = written(net, tmp_path / "both.onnx"), clips_for(net)
+    with torch.no_grad():
+        assert np.abs(ClipModel.load(path).logits(x) - net(torch.as_tensor(x)).numpy()).max() < 1e-4
+    assert verify(path).golden_deviation < 1e-4
 
 
 class Follows(Tags):
