@@ -17,10 +17,12 @@ from dreampedal.engine.inputs import Envelope, Input, LogBands, Mel
 
 POWER_FLOOR = 1e-6
 """Of `Mel` with "log" compression."""
+ROUNDING = 0.01
+"""How far float16 may have moved the floor of features."""
 
 
 def moved(input: Input, x: Tensor, level_db: Tensor | float) -> Tensor:
-    """Features as they are when each level changes by `level_db`; nothing falls below the floor of the features.
+    """Features when each level changes by `level_db`: no further down than their floor, where silence stays.
 
     Args:
         x: features of `input`, shape (clips, rows, frames); level_db: of a shape that broadcasts with it.
@@ -35,13 +37,13 @@ def moved(input: Input, x: Tensor, level_db: Tensor | float) -> Tensor:
     """
     if isinstance(input, LogBands | Envelope):
         floor_db = input.bands.floor_db if isinstance(input, LogBands) else input.floor_db
-        return _not_below(x + level_db * (math.log(10) / 20), x, floor_db * math.log(10) / 20)
+        return _sounding(x + level_db * (math.log(10) / 20), x, floor_db * math.log(10) / 20)
     if isinstance(input, Mel) and input.compression == "log":
-        return _not_below(x + level_db * (math.log(10) / 10), x, math.log(POWER_FLOOR))
+        return _sounding(x + level_db * (math.log(10) / 10), x, math.log(POWER_FLOOR))
     if isinstance(input, Mel):
         gain = 10 ** (torch.as_tensor(level_db) / 10)
         return torch.log10(1 + (10**x - 1) * gain)
-    raise ValueError(f"adversarial training on {input.kind!r}: expected an input with levels: log_bands, mel, envelope")
+    raise ValueError(f"{input.kind!r} has no levels to change: expected an input that has: log_bands, mel, envelope")
 
 
 def attacked(net: nn.Module, input: Input, x: Tensor, targets: Tensor, budget_db: float, steps: int) -> Tensor:
@@ -71,6 +73,6 @@ def attacked(net: nn.Module, input: Input, x: Tensor, targets: Tensor, budget_db
     return moved(input, x, change).detach()
 
 
-def _not_below(y: Tensor, x: Tensor, floor: float) -> Tensor:
-    """`y` no lower than the floor, nor than `x` where that lies below (rounding, for example)."""
-    return torch.maximum(y, x.clamp_max(floor))
+def _sounding(y: Tensor, x: Tensor, floor: float) -> Tensor:
+    """`y` down to the floor, where `x` lies above it; silence stays silence, however loud it is played."""
+    return torch.where(x > floor + ROUNDING, y.clamp_min(floor), x)

@@ -21,7 +21,7 @@ from torch import nn
 
 from ..sets.batches import Batches
 from . import checkpoints
-from .adversary import moved
+from .equaliser import change_for
 from .logs import Logs
 from .plan import Plan
 from .processes import joined
@@ -88,7 +88,7 @@ def fit(
         progress: told steps done, and how many there are.
         each_epoch: told each row of the history once it is safe on disk, those of a checkpoint again; what it raises
             ends the training.
-        change: of the features of each batch, as `Batches` takes it.
+        change: of the features of each batch, as `Batches` takes it; what the plan wants if None.
         normalise: set the network's mean and spread from the training clips, where it has them.
         device: "auto" (CUDA where there is any), "cpu" or "cuda".
 
@@ -98,7 +98,8 @@ def fit(
         OSError: if the disk is full; the last whole checkpoint is kept.
     """
     plan = plan or Plan()
-    _check(net, train, val, plan)
+    _check(net, train, val)
+    change = change or change_for(plan, train.input)
     place = Path(folder) if folder is not None else None
     with joined(device) as processes, _repeatable(plan):
         batches = Batches(train, plan.batch, plan.seed, balanced=plan.balanced, mixup=plan.mixup, change=change)
@@ -225,7 +226,7 @@ def _repeatable(plan: Plan) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _check(net: nn.Module, train: Clips, val: Clips, plan: Plan) -> None:
+def _check(net: nn.Module, train: Clips, val: Clips) -> None:
     """A ValueError for what cannot be trained."""
     for name, clips in (("training", train), ("validation", val)):
         if not len(clips):
@@ -241,5 +242,3 @@ def _check(net: nn.Module, train: Clips, val: Clips, plan: Plan) -> None:
         raise ValueError(f"clips of {train.input!r}: the network hears {net.input!r}")
     if len(train) < 2:
         raise ValueError("one training clip: expected two at least")
-    if plan.adversarial_db:
-        moved(train.input, torch.zeros(1, 1, 1), 0.0)

@@ -33,7 +33,7 @@ from ..zoo.table import NETWORKS, Builder, build
 from .fitting import Fitted, fit
 from .plan import Plan, plan_for
 from .search import search
-from .settings import checked
+from .settings import checked, listed
 from .space import check_names, read_space, space_for
 from .trials import Task
 
@@ -81,6 +81,12 @@ class Order:
             raise ValueError(f"no network named {self.network!r}{close}; there are: {', '.join(NETWORKS)}")
         return NETWORKS[self.network]
 
+    def chosen_settings(self) -> dict[str, Any]:
+        """The network's settings that differ from its defaults, checked."""
+        kind = self.builder.settings
+        checked(kind, dict(self.settings), self.network)
+        return listed(kind, self.settings)
+
     def chosen_plan(self) -> Plan:
         """The plan, checked."""
         return plan_for(self.network).changed(**({"seed": self.seed} | dict(self.plan)))
@@ -118,7 +124,7 @@ def parts_of(order: Order, progress: Progress | None = None) -> Parts:
         ValueError: where something in the folder or the order does not fit.
         OSError: if a file cannot be read, or the cache cannot be written.
     """
-    checked(order.builder.settings, dict(order.settings), order.network)
+    order.chosen_settings()
     input, segmenting = order.heard(), order.segmenting()
     order.chosen_plan()
     labelled = open_set(order.folder, column=order.column)
@@ -135,7 +141,7 @@ def built(order: Order, clips: Clips) -> Net:
     """The network, its first weights drawn from the seed."""
     with torch.random.fork_rng():
         torch.manual_seed(order.seed)
-        net = build(order.network, clips.classes, clips.input, clips.seconds, dict(order.settings))
+        net = build(order.network, clips.classes, clips.input, clips.seconds, order.chosen_settings())
         if order.weights is not None:
             load_weights(net, order.weights)
         return net
@@ -202,7 +208,9 @@ def search_folder(
     check_names(space, settings)
     parts = parts_of(order, progress)
     rate = built(order, parts.train).task.sample_rate
-    task = Task(order.network, parts.train, parts.val, run, space, plan, dict(order.settings), rate, order.seed, device)
+    task = Task(
+        order.network, parts.train, parts.val, run, space, plan, order.chosen_settings(), rate, order.seed, device
+    )
     return search(task, trials, workers, progress)
 
 

@@ -61,6 +61,10 @@ class Plan(Strict):
     """Share of each label given to all classes alike (Szegedy et al. 2016, section 7)."""
     mixup: Annotated[float, Field(ge=0)] = 0.0
     """Passed to `Batches`, which mixes clips and their labels (Zhang et al. 2018)."""
+    equaliser_db: Annotated[float, Field(ge=0, le=40)] = 0.0
+    """Each clip is heard through a random equaliser, up to so many dB either way (`equaliser.equalised`)."""
+    gain_db: Annotated[float, Field(ge=0, le=60)] = 0.0
+    """And with a random gain, up to so many dB either way."""
     averaging: Share = 0.99
     """Weight of the past, at each step, in a running mean of the weights, which is what is judged and kept; 0: none."""
     adversarial_db: Annotated[float, Field(ge=0, le=60)] = 0.0

@@ -7,7 +7,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import typing
+from collections.abc import Iterable, Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -54,6 +55,21 @@ def read_value(text: str) -> Any:
         return [read_value(part) for part in text.split(",") if part.strip()] if "," in text else text
 
 
+def listed(kind: type[BaseModel], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values in which a single one stands as a list where `kind` has several: `filters=8` is one filter count.
+
+    >>> class Tall(BaseModel):
+    ...     filters: tuple[int, ...] = (8, 8)
+    >>> listed(Tall, {"filters": 8}), listed(Tall, {"filters": [4, 4]})
+    ({'filters': [8]}, {'filters': [4, 4]})
+    """
+    several = {name for name, field in kind.model_fields.items() if typing.get_origin(field.annotation) is tuple}
+    return {
+        name: [value] if name in several and not isinstance(value, list | tuple) else value
+        for name, value in values.items()
+    }
+
+
 def checked(kind: type[Model], values: dict[str, Any], what: str = "settings") -> Model:
     """A model of `kind` from `values`; a ValueError in one line for the first that does not fit.
 
@@ -61,7 +77,7 @@ def checked(kind: type[Model], values: dict[str, Any], what: str = "settings") -
         what: is being set, for the message.
     """
     try:
-        return kind(**values)
+        return kind(**listed(kind, values))
     except ValidationError as error:
         raise ValueError(f"{what}: {first_fault(error, kind)}") from None
 

@@ -2,12 +2,16 @@
 
 import csv
 import shutil
+import signal
 
 import numpy as np
 import pytest
 from pedalboard.io import AudioFile
 
+from dreampedal.cli import main
 from tests.conftest import ROOT
+
+from .conftest import Finished
 
 pytest.importorskip("torch", reason="the extra [train] is not installed")
 
@@ -21,6 +25,21 @@ SMALL = ("--network", "dense", "--set", "units=8", "--plan", "epochs=2")
 def cache(tmp_path_factory):
     """A folder for what is encoded, so that tests share it and a user's own stays as it is."""
     return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch, capsys):
+    """The command line in this process, which has loaded torch already, in the test's folder."""
+    heeded = signal.getsignal(signal.SIGTERM)
+
+    def run(*arguments):
+        monkeypatch.chdir(tmp_path)
+        with pytest.raises(SystemExit) as ended:
+            main([str(argument) for argument in arguments])
+        return Finished(ended.value.code, *capsys.readouterr())
+
+    yield run
+    signal.signal(signal.SIGTERM, heeded)
 
 
 @pytest.fixture(autouse=True)
@@ -58,8 +77,8 @@ def _noises(folder):
     return folder
 
 
-def test_from_a_folder_to_a_measured_checkpoint(dreampedal, songs, tmp_path):
-    run = dreampedal("train", "folder", songs, *SMALL, "--out", "songs.safetensors", "--json")
+def test_from_a_folder_to_a_measured_checkpoint(here, songs, tmp_path):
+    run = here("train", "folder", songs, *SMALL, "--out", "songs.safetensors", "--json")
     assert run.status == 0, run
     report = run.json
     assert report["classes"] == ["metal", "soft"] and report["epochs"] == 2 and 1 <= report["best_epoch"] <= 2
@@ -70,36 +89,36 @@ def test_from_a_folder_to_a_measured_checkpoint(dreampedal, songs, tmp_path):
         assert 0 <= report[part]["by_clip"]["accuracy"] <= 1
     assert {"training.pt", "log.csv"} <= {path.name for path in (tmp_path / "songs_run").iterdir()}
     first = (tmp_path / "songs.safetensors").read_bytes()
-    again = dreampedal("train", "folder", songs, *SMALL, "--out", "songs.safetensors")
+    again = here("train", "folder", songs, *SMALL, "--out", "songs.safetensors")
     assert again.status == 0 and "by recording" in again.out and "validation" in again.out, again
     assert (tmp_path / "songs.safetensors").read_bytes() == first, "gone on with from its end"
-    other = dreampedal("train", "folder", songs, *SMALL, "--seed", 1, "--out", "songs.safetensors")
+    other = here("train", "folder", songs, *SMALL, "--seed", 1, "--out", "songs.safetensors")
     assert other.refused("songs_run", "training.pt", "another folder")
 
 
-def test_an_onnx_file_that_is_proved(dreampedal, songs):
-    run = dreampedal("train", "folder", songs, *SMALL, "--epochs", 1, "--out", "songs.onnx", "--json")
+def test_an_onnx_file_that_is_proved(here, songs):
+    run = here("train", "folder", songs, *SMALL, "--epochs", 1, "--out", "songs.onnx", "--json")
     assert run.status == 0, run
-    manifest = dreampedal("verify", "songs.onnx", "--json").json["manifest"]
+    manifest = here("verify", "songs.onnx", "--json").json["manifest"]
     assert manifest["kind"] == "classifier" and manifest["classes"] == ["metal", "soft"]
     assert manifest["accuracy"]["by_clip"] == pytest.approx(run.json["test"]["by_clip"]["accuracy"], abs=1e-4)
 
 
-def test_search_of_a_folder(dreampedal, songs, tmp_path):
+def test_search_of_a_folder(here, songs, tmp_path):
     arguments = ("search", songs, *SMALL, "--vary", "plan.learning_rate=1e-4..1e-1", "--run", "found")
-    run = dreampedal(*arguments, "--trials", 2, "--json")
+    run = here(*arguments, "--trials", 2, "--json")
     assert run.status == 0, run
     assert len(run.json["trials"]) == 2 and (tmp_path / run.json["best"]["checkpoint"]).is_file()
-    shown = dreampedal(*arguments, "--trials", 2)
+    shown = here(*arguments, "--trials", 2)
     assert shown.status == 0 and "plan.learning_rate" in shown.out and "best: " in shown.out
 
 
-def test_the_table_of_networks(dreampedal):
-    run = dreampedal("train", "networks", "--json")
+def test_the_table_of_networks(here):
+    run = here("train", "networks", "--json")
     rows = {row["name"]: row for row in run.json}
     assert {"raw", "vgg", "lstm", "dense", "recurrent", "conv", "conv_recurrent", "deep", "columns"} <= set(rows)
     assert rows["vgg"]["settings"]["kernel"] == "3x3" and rows["raw"]["input"]["sample_rate"] == 8000
-    assert "full-height" in dreampedal("train", "networks").out
+    assert "full-height" in here("train", "networks").out
 
 
 @pytest.mark.parametrize("arguments, words", [
@@ -115,14 +134,14 @@ def test_the_table_of_networks(dreampedal):
     (["--network", "vgg", "--out", "nowhere/x.onnx"], ["nowhere: no such folder"]),
     ([], ["--network"]),
 ])  # fmt: skip
-def test_bad_argument(dreampedal, songs, arguments, words):
+def test_bad_argument(here, songs, arguments, words):
     out = [] if "--out" in arguments else ["--out", "x.safetensors"]
-    assert dreampedal("train", "folder", songs, *arguments, *out).refused(*words)
+    assert here("train", "folder", songs, *arguments, *out).refused(*words)
 
 
-def test_bad_folders(dreampedal, recording, tmp_path):
+def test_bad_folders(here, recording, tmp_path):
     def refused(name, *words):
-        return dreampedal("train", "folder", name, *SMALL, "--out", "x.safetensors").refused(*words)
+        return here("train", "folder", name, *SMALL, "--out", "x.safetensors").refused(*words)
 
     assert refused("none", "none: no such folder")
     (tmp_path / "empty").mkdir()
@@ -141,6 +160,6 @@ def test_bad_folders(dreampedal, recording, tmp_path):
         (tmp_path / "sounds" / "two" / f"{number}.wav").write_text("no sound " * 100)
     assert refused("sounds", "two", "cannot be read as sound")
     for number in (1, 2):
-        shutil.copy(tmp_path / "sounds" / "one" / f"{number}.wav", tmp_path / "sounds" / "two" / f"{number}.wav")
+        shutil.copy(tmp_path / "sounds" / "two" / "0.wav", tmp_path / "sounds" / "two" / f"{number}.wav")
     assert refused("sounds", "the same sound on two sides")
     assert not (tmp_path / "x.safetensors").exists()

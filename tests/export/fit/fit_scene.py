@@ -25,7 +25,7 @@ SECONDS = 0.25
 CLASSES = ("bright", "plain")
 PLAN = Plan(
     epochs=4, batch=16, optimiser="sgd", learning_rate=0.05, schedule="plateau", plateau_epochs=1, label_smoothing=0.1,
-    mixup=0.2, averaging=0.9, adversarial_db=2, adversarial_steps=2, seed=3,
+    mixup=0.2, averaging=0.9, adversarial_db=2, adversarial_steps=2, equaliser_db=3, gain_db=2, seed=3,
 )  # fmt: skip
 PLAIN = PLAN.changed(adversarial_db=0)
 

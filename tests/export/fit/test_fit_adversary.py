@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from dreampedal.engine.inputs import BandImage, Envelope, LogBands, Mel, Waveform, features
 from dreampedal.export.fit.adversary import attacked, moved
+from dreampedal.export.fit.equaliser import change_for, equalised
 from dreampedal.export.fit.fitting import fit
+from dreampedal.export.fit.plan import Plan
 from tests.export.fit.fit_scene import MEL, PLAN, Small, clips
 
 LEVELS = [LogBands(), Envelope(), Mel(), Mel.musicnn()]
@@ -26,14 +28,18 @@ def test_a_move_is_what_a_gain_does_to_the_features(clip, input, level_db):
 
 
 @pytest.mark.parametrize("input", LEVELS, ids=lambda input: f"{input.kind}_{getattr(input, 'compression', '')}")
-def test_silence_stays_no_lower_than_silence(input):
-    silence = torch.from_numpy(features(input, np.zeros(20_000, np.float32), 44_100))
-    assert torch.equal(moved(input, silence, -20.0), silence)
+@pytest.mark.parametrize("level_db", [-20.0, 20.0])
+@pytest.mark.parametrize("kept_as", [np.float16, np.float32])
+def test_silence_stays_silence(input, level_db, kept_as):
+    silence = torch.from_numpy(features(input, np.zeros(20_000, np.float32), 44_100).astype(kept_as)).float()
+    assert torch.equal(moved(input, silence, level_db), silence)
 
 
 @pytest.mark.parametrize("input", [Waveform(), BandImage()])
 def test_inputs_without_levels_are_refused(input):
-    with pytest.raises(ValueError, match="expected an input with levels: log_bands, mel, envelope"):
+    with pytest.raises(
+        ValueError, match="has no levels to change: expected an input that has: log_bands, mel, envelope"
+    ):
         moved(input, torch.zeros(1, 1, 1), 1.0)
 
 
@@ -53,6 +59,22 @@ def test_an_attack_stays_in_its_budget_and_does_harm(budget_db, steps, seed):
     with torch.no_grad():
         loss = [torch.nn.functional.cross_entropy(net(heard), targets) for heard in (x, hit)]
     assert loss[1] >= loss[0] - 0.05 * budget_db
+
+
+@given(equaliser_db=st.floats(0, 20), gain_db=st.floats(0, 20), seed=st.integers(0, 99))
+def test_an_equaliser_is_the_same_at_every_frame_and_within_its_reach(equaliser_db, gain_db, seed):
+    x = torch.zeros(5, 96, 4)
+    y = equalised(LogBands(), x, equaliser_db, gain_db, torch.Generator().manual_seed(seed))
+    assert torch.equal(y[..., :1].expand_as(y), y)
+    assert y.abs().max() <= (equaliser_db + gain_db) * np.log(10) / 20 + 1e-5
+    steps = y[:, 1:, 0] - y[:, :-1, 0]
+    assert steps.abs().max() <= 2 * equaliser_db * np.log(10) / 20 * 7 / 95 + 1e-5, "smooth over the bands"
+
+
+@pytest.mark.parametrize("setting", ["adversarial_db", "equaliser_db", "gain_db"])
+def test_plans_that_want_levels_changed_need_an_input_with_levels(setting):
+    with pytest.raises(ValueError, match="'waveform' has no levels to change"):
+        change_for(Plan(**{setting: 3}), Waveform())
 
 
 def test_a_network_that_was_attacked_in_training_withstands_more():
