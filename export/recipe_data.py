@@ -88,7 +88,7 @@ def drawn(name: str) -> float:
     """A number from 0 to 1 by a name's hash: below 0.1, a program's key is kept for judging, as `notes.unseen` does.
 
     >>> round(drawn("73:60"), 3)
-    0.743
+    0.864
     """
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") / 2**32
 

@@ -61,7 +61,7 @@ def test_every_row_can_be_built_and_has_a_plan():
 
 def test_full_height_kernels_cost_what_small_ones_do():
     cost = [
-        recipe_runs.multiply_adds(build("vgg", ("a", "b"), settings=RECIPES[name].settings))
+        recipe_runs.multiply_adds(build("vgg", ("a", "b"), RECIPES[name].input, settings=RECIPES[name].settings))
         for name in ("vgg_3x3", "vgg_full_height")
     ]
     assert abs(cost[0] / cost[1] - 1) < 0.05
