@@ -50,7 +50,7 @@ def export_waveform(
 
     Raises:
         ValueError: if the network hears anything but samples, holds weights that are no numbers or what has no adjoint
-            (`dreampedal.export.write.backward` says what has), or cannot be written.
+            (`dreampedal.export.write.rules` says what has), or cannot be written.
     """
     if not isinstance(net.input, Waveform):
         raise ValueError(f"a network on {net.input.kind}: expected one on samples, which alone dreams on a waveform")
