@@ -189,10 +189,11 @@ def features(input: Input, audio: Audio, sample_rate: float) -> NDArray[np.float
         bank = (input.sample_rate, input.window, input.bands, input.low_hz, input.top_hz, input.scale)
         power = mel_spectrogram(mono, input.hop, frames, bank)
         heard = np.log(np.maximum(power, 1e-6)) if input.compression == "log" else np.log10(1 + 1e4 * power)
-        return heard.astype(np.float32)
+        return np.asarray(heard, np.float32)
     if isinstance(input, LogBands):
         layout = BandLayout(**input.bands.model_dump())
-        return log_band_features(mono[None].astype(np.float32), sample_rate, layout, input.window, input.hop)[0]
+        line = mono[None].astype(np.float32)
+        return np.asarray(log_band_features(line, sample_rate, layout, input.window, input.hop)[0])
     span = (input.window_seconds * sample_rate, input.hop_seconds * sample_rate)
     if isinstance(input, Envelope):
         return envelope(mono, *span, frames, input.floor_db)
@@ -230,7 +231,9 @@ def resampled(audio: NDArray[np.floating], sample_rate: float, to: float) -> NDA
 
     ratio = _ratio(sample_rate, to)
     line = audio.astype(np.float64)
-    return np.asarray(resample_poly(line, ratio.numerator, ratio.denominator, axis=-1, window=_lowpass(ratio)))
+    # The stubs of SciPy know the name of a window here, and not the coefficients that resample_poly takes as well.
+    made = resample_poly(line, *ratio.as_integer_ratio(), axis=-1, window=_lowpass(ratio))  # type: ignore[call-overload]
+    return np.asarray(made, np.float64)
 
 
 @lru_cache(maxsize=32)

@@ -82,7 +82,8 @@ def mel_weights(
     (96, 257)
     """
     hz = np.arange(window // 2 + 1) * sample_rate / window
-    corners = _hz(np.linspace(*_mel(np.array([low_hz, high_hz]), scale), bands + 2), scale)
+    lowest, highest = _mel(np.array([low_hz, high_hz]), scale).tolist()
+    corners = _hz(np.linspace(lowest, highest, bands + 2), scale)
     low, centre, high = corners[:-2, None], corners[1:-1, None], corners[2:, None]
     triangles = np.clip(np.minimum((hz - low) / (centre - low), (high - hz) / (high - centre)), 0, None)
     return np.asarray(triangles * 2 / (high - low))
@@ -114,7 +115,7 @@ def _hann(samples: int) -> NDArray[np.float64]:
 
 def _starts(frames: int, hop: float) -> NDArray[np.intp]:
     """The sample at which each frame starts, shape (frames,): the nearest to t hop, the later one of two as near."""
-    return np.floor(np.arange(frames) * hop + (0.5 + 1e-6)).astype(np.intp)
+    return np.asarray(np.floor(np.arange(frames) * hop + (0.5 + 1e-6)), np.intp)
 
 
 def _spectra(
