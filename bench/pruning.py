@@ -1,6 +1,6 @@
 """Take kernels out of a network of the table, one by one, and write `results/networks_pruning.json`.
 
-The network is that of the row `vgg_3x3`, trained once. What decides is its accuracy on a tenth of the keys; what is
+The network is that of the row `vgg`, trained once. What decides is its accuracy on a tenth of the keys; what is
 reported is another tenth. Each time that nothing more can go, it is trained for one more epoch, a few times.
 """
 
@@ -21,13 +21,13 @@ from dreampedal.export.recipe_runs import train_one
 from dreampedal.export.recipes import RECIPES
 from dreampedal.export.zoo.net import Net
 
-ROW, TUNINGS, LIMIT = "vgg_3x3", 3, 0.01
+ROW, TUNINGS, LIMIT = "vgg", 3, 0.01
 
 
 def main() -> None:
     recipe, began = RECIPES[ROW], time.monotonic()
     train, val, test = recipe_data.notes(recipe, sources_of(arguments(__doc__)), None)
-    net, seconds = train_one(recipe, train, val, 0)
+    net, seconds = train_one(recipe, train, val, 0, kept=True)
     plan = recipe.plan.changed(epochs=1, learning_rate=recipe.plan.learning_rate / 4, rising_epochs=0.0, averaging=0.9)
 
     def tune(smaller: Net) -> Net:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import statistics
 import time
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from platformdirs import user_cache_path
 
 from dreampedal import presets
 
@@ -87,16 +89,23 @@ def run(recipe: Recipe, sources: Sources, progress: Progress | None = None) -> d
 
 
 def train_one(
-    recipe: Recipe, train: Clips, val: Clips, seed: int, progress: Progress | None = None
+    recipe: Recipe, train: Clips, val: Clips, seed: int, progress: Progress | None = None, kept: bool = False
 ) -> tuple[Net, float]:
-    """A network with the recipe's settings, trained; and the seconds that it took."""
+    """A network with the recipe's settings, trained; and the seconds that it took.
+
+    Where it is `kept`, its checkpoint lies in the user's cache: a training that was killed goes on, and one that has
+    ended is not repeated.
+    """
     torch.manual_seed(seed)
     net = build(recipe.network, train.classes, train.input, train.seconds, recipe.settings)
     if recipe.start:
         net.normalise([torch.from_numpy(np.asarray(train.x[::4], np.float32))])
         from_model(net, train, MODELS / f"{recipe.start}.onnx")
     plan = recipe.plan.changed(seed=seed)
-    fitted = fit(net, train, val, plan, progress=progress, change=recipe.change, normalise=not recipe.start)
+    fitted = fit(
+        net, train, val, plan, _place(recipe, train, seed) if kept else None, progress, change=recipe.change,
+        normalise=not recipe.start,
+    )  # fmt: skip
     return net, fitted.seconds
 
 
@@ -136,12 +145,20 @@ def _on_notes(recipe: Recipe, sources: Sources, progress: Progress | None) -> It
     train, val, test = recipe_data.notes(recipe, sources, progress)
     others = recipe_data.elsewhere(recipe, sources, progress)
     for seed in recipe.seeds:
-        net, spent = train_one(recipe, train, val, seed, progress)
+        net, spent = train_one(recipe, train, val, seed, progress, kept=True)
         heard = {}
         for name, clips in others.items():
             found = score(probabilities(net, clips), clips.labels, clips.groups, clips.classes, seed=seed)
             heard[name] = (found.by_recording if name == "recordings" else found.by_clip).accuracy
         yield _judged(probabilities(net, test), test, seed, (spent,), net, heard)
+
+
+def _place(recipe: Recipe, train: Clips, seed: int) -> Path:
+    """The folder of a training, by everything that it depends on."""
+    digest = hashlib.sha256(repr((recipe.network, dict(recipe.settings), recipe.plan, train.input, seed)).encode())
+    for part in (train.labels, train.groups, train.x[:: max(1, len(train) // 64)]):
+        digest.update(np.ascontiguousarray(part).tobytes())
+    return user_cache_path("dreampedal") / "recipes" / digest.hexdigest()[:16]
 
 
 def _judged(

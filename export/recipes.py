@@ -6,7 +6,7 @@ A `Recipe` is a row. `recipe_runs.run` trains and judges it; `bench/networks.py`
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from torch import Generator, Tensor
@@ -97,6 +97,13 @@ def _on_notes(title: str, thesis: str, settings: Mapping[str, Any], **rest: Any)
     )  # fmt: skip
 
 
+STYLES = Recipe(
+    "causal network that dreams live, 5 genres, 5 s", "columns", "genres", "",
+    Plan(epochs=16, batch=48, learning_rate=1e-3, weight_decay=1e-2, mixup=0.2), each_seed="one",
+    change=recipe_changes.music, start="notes", classes=FIVE_GENRES,
+    settings={"context_frames": 32, "dropout": 0.3},
+)  # fmt: skip
+
 RECIPES: dict[str, Recipe] = {
     "raw": Recipe(
         "raw waveform, soft against metal, 5 s at 8 kHz", "raw", "styles", "80.83 % (Geng 2016)", GENG, bar=0.8083
@@ -116,6 +123,10 @@ RECIPES: dict[str, Recipe] = {
         "mel VGG-like, notes of 11 families, 1 s", "80.5 % (11 families), 94.9 % (Philharmonia; Spiteri 2022)",
         {"filters": (16, 24, 32, 48)}, bar=0.95, seeds=(0,),
     ),
+    "full_height": _on_notes(
+        "full-height kernels at the cost of `vgg`", "asked for, not tried (Spiteri 2022)",
+        {"filters": (208, 208, 208), "kernel": "full_height"}, seeds=(0,),
+    ),
     "vgg_3x3": _on_notes(
         "kernels of 3×3, a third of the keys", "", {"filters": (12, 16, 24, 32)}, seeds=(0, 1, 2),
         notes={"key_step": 3}, plan=NOTES.changed(epochs=6),
@@ -125,11 +136,7 @@ RECIPES: dict[str, Recipe] = {
         {"filters": (136, 136, 136), "kernel": "full_height"}, seeds=(0, 1, 2), notes={"key_step": 3},
         plan=NOTES.changed(epochs=6),
     ),
-    "styles": Recipe(
-        "causal network that dreams live, 5 genres, 5 s", "columns", "genres", "",
-        Plan(epochs=16, batch=48, learning_rate=1e-3, weight_decay=1e-2, mixup=0.2), each_seed="one",
-        change=recipe_changes.music, start="notes",
-        classes=FIVE_GENRES, settings={"context_frames": 32, "dropout": 0.3},
-    ),
+    "styles": STYLES,
+    "styles_fresh": replace(STYLES, title="the same, begun from nothing", start=None),
 }  # fmt: skip
 """Every row that is trained here, by name; those of musicnn come from `export.musicnn`."""
