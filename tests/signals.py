@@ -35,3 +35,13 @@ def in_parts(effect, audio, rate, sizes):
         start += length
         if start >= audio.shape[1]:
             return np.concatenate([*parts, effect.flush()], axis=1)
+
+
+def streamed(effect, audio, rate, blocks):
+    """Everything that comes out of an effect's `stream`, block by block, and the stream."""
+    stream, start, out = effect.stream(rate, audio.shape[0], max(blocks)), 0, []
+    while start < audio.shape[1]:
+        for length in blocks:
+            out.append(stream.process(np.ascontiguousarray(audio[:, start : start + length])).copy())
+            start += length
+    return np.concatenate(out, axis=1), stream

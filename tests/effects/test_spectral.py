@@ -8,26 +8,10 @@ from hypothesis import strategies as st
 from dreampedal.effects import Amplify, Dream
 from dreampedal.engine import measure
 
-from ..signals import in_parts
+from ..signals import in_parts, streamed
 
 RATES = [16_000, 22_050, 32_000, 44_100, 48_000, 88_200, 96_000, 192_000]
 effects = pytest.mark.parametrize("kind", [Dream, Amplify])
-
-
-@pytest.fixture
-def guitar(clip):
-    audio, rate = clip("solo_egtr_em9")
-    return np.ascontiguousarray(audio[:, :60_000]), rate
-
-
-def streamed(effect, audio, rate, blocks):
-    """Everything that comes out of `stream`, block by block."""
-    stream, start, out = effect.stream(rate, audio.shape[0], max(blocks)), 0, []
-    while start < audio.shape[1]:
-        for length in blocks:
-            out.append(stream.process(np.ascontiguousarray(audio[:, start : start + length])).copy())
-            start += length
-    return np.concatenate(out, axis=1), stream
 
 
 @effects
