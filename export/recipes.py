@@ -77,7 +77,8 @@ FIVE_GENRES = ("ambient", "electronic", "metal", "orchestral", "rock")
 GENG = plan_for("raw").changed(batch=32, epochs=8)
 """Geng's but for the batch of 480, which is more clips than there are, and fewer epochs, of more steps each."""
 
-NOTES = Plan(epochs=8, batch=64, learning_rate=2e-3, weight_decay=1e-2, averaging=0.995)
+NOTES = Plan(epochs=12, batch=64, learning_rate=3e-3, weight_decay=1e-2, averaging=0.995)
+FEW_NOTES = NOTES.changed(epochs=6, learning_rate=2e-3)
 
 
 def _image(title: str, network: str, thesis: str, **rest: Any) -> Recipe:
@@ -121,20 +122,20 @@ RECIPES: dict[str, Recipe] = {
     ),
     "vgg": _on_notes(
         "mel VGG-like, notes of 11 families, 1 s", "80.5 % (11 families), 94.9 % (Philharmonia; Spiteri 2022)",
-        {"filters": (16, 24, 32, 48)}, bar=0.95, seeds=(0,),
+        {"filters": (16, 24, 32, 48), "dropout": 0.1}, bar=0.95, seeds=(0,),
     ),
     "full_height": _on_notes(
         "full-height kernels at the cost of `vgg`", "asked for, not tried (Spiteri 2022)",
-        {"filters": (208, 208, 208), "kernel": "full_height"}, seeds=(0,),
+        {"filters": (208, 208, 208), "kernel": "full_height", "dropout": 0.1}, seeds=(0,),
     ),
     "vgg_3x3": _on_notes(
         "kernels of 3×3, a third of the keys", "", {"filters": (12, 16, 24, 32)}, seeds=(0, 1, 2),
-        notes={"key_step": 3}, plan=NOTES.changed(epochs=6),
+        notes={"key_step": 3}, plan=FEW_NOTES,
     ),
     "vgg_full_height": _on_notes(
         "full-height kernels at equal cost, a third of the keys", "asked for, not tried (Spiteri 2022)",
         {"filters": (136, 136, 136), "kernel": "full_height"}, seeds=(0, 1, 2), notes={"key_step": 3},
-        plan=NOTES.changed(epochs=6),
+        plan=FEW_NOTES,
     ),
     "styles": STYLES,
     "styles_fresh": replace(STYLES, title="the same, begun from nothing", start=None),
