@@ -10,6 +10,7 @@ goes by. Without that, a student that answers well climbs in directions that lea
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,8 +53,8 @@ class Plan:
     filters: tuple[int, ...] = (128, 96, 96)
     dilations: tuple[int, ...] = (1, 3, 9)
     context_frames: int = 32
-    steps: tuple[int, int] = (700, 600)
-    sloped: int = 450
+    steps: tuple[int, int] = (600, 900)
+    sloped: int = 1000
     slopes: int = 24
     groups: int = 20
     learning_rate: float = 4e-3
@@ -64,12 +65,18 @@ class Plan:
 
 
 def distil(
-    teacher: Tagger, views: Views, plan: Plan | None = None, seed: int = 0, progress: Progress | None = None
+    teacher: Tagger,
+    views: Views,
+    tags: Sequence[str] | None = None,
+    plan: Plan | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
 ) -> tuple[Network, Lessons]:
     """A student of `teacher`, and all lessons that it was taught.
 
     Args:
         views: sounds to learn on; what is to be judged on later stays out of them.
+        tags: that are to be dreamt of, whose slopes are asked for; all of them if None.
         seed: of all that is random.
     """
     plan = plan or Plan()
@@ -77,7 +84,8 @@ def distil(
     lessons = random_lessons(teacher, views, seed, progress)
     student = new_student(teacher, views, lessons, plan)
     student = taught(student, views, lessons, None, plan, plan.steps[0], seed, progress)
-    rising = slopes(teacher, views, min(plan.sloped, len(views)), seed, progress)
+    places = np.array([teacher.classes.index(tag) for tag in tags or teacher.classes])
+    rising = slopes(teacher, views, places, plan.sloped, seed, progress)
     return taught(student, views, lessons, rising, plan, plan.steps[1], seed + 1, progress), lessons
 
 

@@ -34,7 +34,7 @@ GAIN_DB = (-12.0, 6.0)
 SPREAD_DB = (2.0, 12.0)
 """Range of an offset's RMS."""
 LIMIT_DB = 30.0
-SLOPES = 3
+SLOPES = 4
 """Tags whose gradient is asked for at one offset."""
 
 Progress = Callable[[str, int, int], None]
@@ -138,10 +138,17 @@ def random_lessons(teacher: Tagger, views: Views, seed: int, progress: Progress 
     return joined(parts)
 
 
-def slopes(teacher: Tagger, views: Views, count: int, seed: int, progress: Progress | None = None) -> Slopes:
-    """The published network's gradient of a few tags, at random offsets on `count` of the sounds."""
+def slopes(
+    teacher: Tagger,
+    views: Views,
+    tags: NDArray[np.int64],
+    count: int,
+    seed: int,
+    progress: Progress | None = None,
+) -> Slopes:
+    """The published network's gradient of a few of `tags`, at random offsets on `count` of the sounds."""
     rng = np.random.default_rng(seed)
-    clips, starts, tags, offsets, gradients = [], [], [], [], []
+    clips, starts, asked, offsets, gradients = [], [], [], [], []
     for done, clip in enumerate(rng.permutation(len(views))[:count]):
         rate, start = int(views.rates[clip]), int(rng.choice(STARTS))
         mel = torch.from_numpy(views.mel[clip].astype(np.float32))[None, :, start : start + FRAMES]
@@ -149,17 +156,17 @@ def slopes(teacher: Tagger, views: Views, count: int, seed: int, progress: Progr
         offset = _used(drawn[None], rate).requires_grad_(True)
         with torch.autocast("cpu", torch.bfloat16):
             logits = teacher(moved(mel, offset, rate))[0]
-        for tag in rng.choice(len(logits), SLOPES, replace=False):
+        for tag in rng.choice(tags, min(SLOPES, len(tags)), replace=False):
             (gradient,) = torch.autograd.grad(logits[tag], offset, retain_graph=True)
             clips.append(clip)
             starts.append(start)
-            tags.append(tag)
+            asked.append(tag)
             offsets.append(drawn)
             gradients.append(torch.nn.functional.pad(gradient[0], (0, MOST_COLUMNS - offset.shape[2])).half())
         if progress:
             progress("asking where it rises", done + 1, count)
     return Slopes(
-        np.array(clips), np.array(starts), np.array(tags, np.int64), torch.stack(offsets), torch.stack(gradients)
+        np.array(clips), np.array(starts), np.array(asked, np.int64), torch.stack(offsets), torch.stack(gradients)
     )
 
 

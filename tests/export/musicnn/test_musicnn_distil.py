@@ -103,7 +103,7 @@ def test_a_student_learns_what_its_teacher_answers(teacher, sounds):
 
 def test_a_student_learns_where_its_teacher_rises(teacher, sounds):
     lessons = random_lessons(teacher, sounds, seed=0)
-    rising = slopes(teacher, sounds, 2, seed=1)
+    rising = slopes(teacher, sounds, np.arange(50), 2, seed=1)
     plan = Plan(filters=(12, 12, 12), groups=2, slopes=3, learning_rate=1e-2)
     fresh = new_student(teacher, sounds, lessons, plan)
     student = taught(fresh, sounds, lessons, rising, plan, 40, 5)
@@ -117,7 +117,7 @@ def test_a_student_learns_where_its_teacher_rises(teacher, sounds):
 
 
 def test_a_slope_is_where_the_teacher_rises(teacher, sounds):
-    rising = slopes(teacher, sounds, 1, seed=2)
+    rising = slopes(teacher, sounds, np.arange(50), 1, seed=2)
     clip, start, tag = int(rising.clips[0]), int(rising.starts[0]), int(rising.tags[0])
     step = 0.02 * rising.gradients[0].float() / rising.gradients[0].float().square().mean().sqrt()
     offsets = torch.stack([rising.offsets[0].float() + sign * step for sign in (-1, 1)])
