@@ -6,7 +6,7 @@ A `Recipe` is a row. `recipe_runs.run` trains and judges it; `bench/networks.py`
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from torch import Generator, Tensor
@@ -138,6 +138,5 @@ RECIPES: dict[str, Recipe] = {
         plan=FEW_NOTES,
     ),
     "styles": STYLES,
-    "styles_fresh": replace(STYLES, title="the same, begun from nothing", start=None),
 }  # fmt: skip
 """Every row that is trained here, by name; those of musicnn come from `export.musicnn`."""
