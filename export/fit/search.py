@@ -178,6 +178,8 @@ def _apart(task: Task, count: int, workers: int) -> Iterator[int]:
                 done += 1
                 yield done
                 line.send(begun < count)
+                if begun >= count:
+                    running.pop(line).join()  # or its end would look like a failure
                 begun += 1
     finally:
         for process in running.values():

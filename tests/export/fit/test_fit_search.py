@@ -15,7 +15,7 @@ import torch
 
 from dreampedal.export.fit.ensemble import Ensemble
 from dreampedal.export.fit.plan import Plan
-from dreampedal.export.fit.search import search
+from dreampedal.export.fit.search import _apart, search
 from dreampedal.export.fit.space import read_space
 from dreampedal.export.fit.trials import Task
 from dreampedal.export.zoo.checkpoint import load
@@ -130,6 +130,27 @@ def test_two_workers(tmp_path):
     report = search(task_in(tmp_path), 3, workers=2)
     assert {row["number"] for row in report["trials"]} == {0, 1, 2}
     assert report["best"]["state"] == "complete"
+
+
+class Waits:
+    """A task whose first trial takes long and whose second takes no time."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def study(self):
+        return self
+
+    def optimize(self, _objective, n_trials):
+        try:
+            (self.folder / "first").touch(exist_ok=False)
+        except FileExistsError:
+            return
+        time.sleep(3 * n_trials)
+
+
+def test_a_worker_that_has_nothing_left_to_do_ends_before_the_others(tmp_path):
+    assert list(_apart(Waits(tmp_path), 2, 2)) == [1, 2]
 
 
 def test_an_ensemble_answers_with_the_mean_of_the_probabilities():
