@@ -11,11 +11,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .inputs import Input, Waveform
+from .inputs import Input, Waveform, frames_of
 from .manifest import Label, Layer, Manifest, ModelError, Positive, Strict, Training, read_as, require_distinct
 
 MAX_VALUES = 1 << 23
 """Numbers in the largest clip that a network may ask for: 87 s of samples at 96 kHz."""
+
+
+HIGHEST_HZ = 384_000
+"""The highest rate of a host."""
 
 
 class ClipManifest(Strict):
@@ -45,6 +49,8 @@ class ClipManifest(Strict):
             raise ValueError(f"shape has {rows} rows: expected {self.input.rows}, those of the input")
         if rows * columns > MAX_VALUES:
             raise ValueError(f"shape {rows} x {columns}: expected at most {MAX_VALUES} numbers")
+        if columns > (most := frames_of(self.input, self.seconds, HIGHEST_HZ) + 1):
+            raise ValueError(f"shape has {columns} columns: expected at most {most}, those of {self.seconds:g} s")
         return self
 
 
@@ -79,7 +85,7 @@ def read_manifest(file: object, text: str) -> AnyManifest:
     """The manifest in `text`, found in `file`, of the kind that it says; a ModelError names the first wrong field."""
     try:
         said = json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         said = None  # what is wrong with it is said below
     kind = said.get("kind", "ascent") if isinstance(said, dict) else "ascent"
     if kind not in ("ascent", "student", "waveform", "classifier"):

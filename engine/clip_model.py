@@ -90,6 +90,9 @@ class ClipModel:
             raise ValueError(f"clips of shape {x.shape}: expected (n, {', '.join(map(str, self.manifest.shape))})")
         session, batch = self._session(tuple(outputs)), max(1, BATCH_VALUES // x[0].size)
         needed = [value.name for value in session.get_inputs()]
+        if missing := set(needed) - set(given):
+            wanted, there = (", ".join(sorted(names)) for names in (missing, given))
+            raise ModelError(self.path, f"graph of {', '.join(outputs)}", f"hearing {wanted}", f"only {there}")
         found: list[list[Array]] = []
         for at in range(0, len(x), batch):
             fed = {name: x[at : at + batch] if name == "x" else given[name] for name in needed}

@@ -116,7 +116,7 @@ class LogBands(Strict):
 
     kind: Literal["log_bands"] = "log_bands"
     bands: Bands = Bands()
-    window: Annotated[int, Field(ge=64)] = 2048
+    window: Annotated[int, Field(ge=64, le=65_536)] = 2048
     hop: Annotated[int, Field(ge=1)] = 512
 
     @model_validator(mode="after")

@@ -68,7 +68,7 @@ def clip_takes(path: str | Path, text: str, manifest: ClassifierManifest | Wavef
         takes = [_take(path, number, case, manifest) for number, case in enumerate(json.loads(text))]
     except ModelError:
         raise
-    except (TypeError, KeyError, AttributeError, ValueError) as error:
+    except (TypeError, KeyError, AttributeError, ValueError, OverflowError, RecursionError) as error:
         raise ModelError(path, "golden vectors", f"unreadable: {error!r}", "takes as the exporter writes") from None
     if not takes:
         raise ModelError(path, "golden vectors", "none", "at least one take")

@@ -56,6 +56,7 @@ def refused(whole, folder, change, *words, check=read_model, key=None):
         (lambda m: m["input"].update(kind="mel"), ["manifest.input"]),
         (lambda m: m.update(shape=[1, 1 << 24]), ["8388608 numbers"]),
         (lambda m: m.update(shape=[2, 1000]), ["2 rows", "expected 1"]),
+        (lambda m: m.update(shape=[1, 1 << 22]), ["4194304 columns"]),
         (lambda m: m.update(shape=[1, 1999]), ["shape of input 'x'", "1999"]),
         (lambda m: m.update(seconds=-1), ["manifest.seconds"]),
         (lambda m: m["layers"].pop(), ["undeclared"]),
@@ -83,10 +84,20 @@ def test_a_wrong_manifest(change, words, whole, tmp_path):
         (lambda golden: golden[0].update(seed=5), ["off by"]),
         (lambda golden: golden[0].update(seed=-5), ["golden"]),
         (lambda golden: golden[0].update(low="x"), ["unreadable"]),
+        (lambda golden: golden[0].update(seed=float("inf")), ["unreadable"]),
     ],
 )  # fmt: skip
 def test_wrong_golden_vectors(change, words, whole, tmp_path):
     refused(whole, tmp_path, change, "golden", *words, check=verify, key=GOLDEN_KEY)
+
+
+@pytest.mark.parametrize("key", [METADATA_KEY, GOLDEN_KEY])
+def test_json_that_is_too_deep(key, whole, tmp_path):
+    def change(model):
+        said = {name: json.dumps(value) for name, value in texts(model).items()}
+        helper.set_model_props(model, said | {key: "[" * 200_000})
+
+    refused(whole, tmp_path, change, check=verify)
 
 
 def test_operators_off_the_list_and_data_elsewhere(whole, tmp_path):
