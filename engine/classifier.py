@@ -185,12 +185,19 @@ def _heard(audio: Array, sample_rate: float) -> Array:
 
 
 def _drawn(mono: Array, length: int, clips: int, seed: int) -> list[Array]:
-    """Clips of `length` samples, in the order of their draw; the audible ones of four times as many draws."""
+    """Clips of `length` samples, in the order of their draw; the audible ones of four times as many draws.
+
+    Where every draw fell into silence, it is the one around the loudest sample.
+    """
     if mono.size <= length:
         return [np.tile(mono, -(-length // mono.size))[:length]]
     starts = np.random.default_rng(seed).integers(0, mono.size - length + 1, 4 * clips)
-    level = np.array([np.sqrt(np.mean(np.square(mono[at : at + length], dtype=np.float64))) for at in starts])
-    loud = starts[level > level.max() * 10 ** (-AUDIBLE_DB / 20)]
+    loudest = min(max(0, int(np.abs(mono).argmax()) - length // 2), mono.size - length)
+    *level, there = (np.sqrt(np.mean(np.square(mono[at : at + length], dtype=np.float64))) for at in (*starts, loudest))
+    audible_share = 10 ** (-AUDIBLE_DB / 20)
+    if max(level) <= there * audible_share:
+        return [mono[loudest : loudest + length]]
+    loud = starts[np.array(level) > max(level) * audible_share]
     return [mono[at : at + length] for at in loud[:clips]]
 
 

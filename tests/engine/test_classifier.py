@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dreampedal.engine.bands import log_band_features
-from dreampedal.engine.classifier import Classifier, audible, frame_logits, softmax
+from dreampedal.engine.classifier import Classifier, _drawn, audible, frame_logits, softmax
 from dreampedal.engine.model import Model
 
 SHIPPED = Path(__file__).parents[2] / "presets" / "models" / "notes.onnx"
@@ -58,6 +58,18 @@ def test_silence_around_a_sound_is_not_judged(notes, clip):
     alone = notes.probabilities(sound, rate).mean(0)
     among = notes.probabilities(np.pad(sound, (20 * rate, 20 * rate)), rate).mean(0)
     assert alone.argmax() == among.argmax()
+
+
+@pytest.mark.parametrize("hiss", [0.0, 1e-5])
+@pytest.mark.parametrize("seed", range(4))
+def test_a_short_sound_in_a_long_silence_is_found(seed, hiss, notes):
+    rng = np.random.default_rng(0)
+    sound = rng.normal(0, 0.1, RATE // 2)
+    among = np.pad(sound, (60 * RATE, 90 * RATE))
+    among = (among + rng.normal(0, hiss, among.shape)).astype(np.float32)
+    (drawn,) = _drawn(among, RATE, 1, seed)
+    assert drawn.size == RATE and np.abs(drawn).max() > 0.1
+    assert np.isfinite(notes.probabilities(among, RATE, 1, seed)).all()
 
 
 @pytest.mark.parametrize(
