@@ -11,7 +11,6 @@ import hashlib
 import io
 import json
 import os
-import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -93,7 +92,9 @@ def read(folder: Path, expected: dict[str, Any]) -> dict[str, Any] | None:
         return None
     try:
         state = torch.load(target, map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError, KeyError, ValueError) as error:
+    except OSError:
+        raise
+    except Exception as error:  # torch's unpickler fails on damage in a dozen ways
         reason = (str(error).splitlines() or [""])[0][:120]
         raise ValueError(f"{target} is no checkpoint of a training ({reason}): give another folder") from None
     if not isinstance(state, dict) or state.get("format") != FORMAT:

@@ -69,6 +69,7 @@ def encoded(one: Recording, chosen: Encoding, hop_seconds: float, key: int = 0) 
         levels = None
         if chosen.segmenting.trim_db is not None:
             levels = loudness(sound.blocks(), sound.sample_rate)
+            _check_finite(one, levels)
         spans = segments(round(sound.samples), sound.sample_rate, chosen.segmenting, hop_seconds, levels)
         found = np.empty((len(spans) * (1 + chosen.copies), *chosen.shape), chosen.dtype)
         loudest = 0.0 if levels is None else float(np.sqrt(levels.max(initial=0)))
@@ -109,10 +110,14 @@ def _cuts(
     for cut in sound.cuts(spans):
         if cut.shape[1] == 0:
             continue  # the header promised more than there is
-        if not np.isfinite(cut).all():
-            raise SoundError(f"{one.path}: holds NaN or infinity: export it again, or remove it")
+        _check_finite(one, cut)
         line = cut.mean(axis=0, keepdims=True, dtype=np.float64).astype(np.float32)
         yield np.pad(line, ((0, 0), (0, length - line.shape[1])))
+
+
+def _check_finite(one: Recording, values: NDArray[Any]) -> None:
+    if not np.isfinite(values).all():
+        raise SoundError(f"{one.path}: holds NaN or infinity: export it again, or remove it")
 
 
 def _decibels(amplitude: float) -> str:

@@ -162,6 +162,12 @@ def test_a_silent_file_is_named_where_silence_is_trimmed_too(bad_set, tmp_path):
         encode(silent, Mel(), Segmenting(seconds=0.25, trim_db=40), cache=tmp_path)
 
 
+def test_a_file_with_nan_is_named_where_silence_is_trimmed_too(bad_set, tmp_path):
+    broken = bad_set.take(np.array([one.path.name in ("good.wav", "nan.wav") for one in bad_set.recordings]))
+    with pytest.raises(ValueError, match=r"nan\.wav: holds NaN"):
+        encode(broken, Mel(), Segmenting(seconds=0.25, trim_db=40), cache=tmp_path)
+
+
 def test_a_truncated_file_is_named_or_read_as_far_as_it_goes(little, tmp_path):
     for name in FILES:
         whole = (little / "drums" / name).read_bytes()

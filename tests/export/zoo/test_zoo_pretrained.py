@@ -114,7 +114,10 @@ def test_files_that_cannot_be_read_are_named(small, tmp_path, capsys):
     (tmp_path / "text.safetensors").write_text("text")
     (tmp_path / "empty.pth").write_bytes(b"")
     torch.save(torch.zeros(3), tmp_path / "tensor.pth")
-    for name in ("trap.pth", "pickle.pth", "text.safetensors", "empty.pth", "tensor.pth"):
+    torch.save({1: torch.zeros(3)}, tmp_path / "numbers.pth")
+    (tmp_path / "cut.pth").write_bytes(b"\x80\x02}q\x00(X\x01")
+    bad = ("trap.pth", "pickle.pth", "text.safetensors", "empty.pth", "tensor.pth", "numbers.pth", "cut.pth")
+    for name in bad:
         with pytest.raises(ModelError, match=name) as caught:
             load_weights(net, tmp_path / name)
         assert "\n" not in str(caught.value)
