@@ -58,7 +58,7 @@ class Order:
         copies: changed copies of each training clip.
         weights: a file of published weights to begin with, for networks that have some (`zoo.pretrained`).
         seed: of the split, the first weights and the plan.
-        jobs: processes that encode.
+        jobs: threads that encode.
     """
 
     folder: Path
@@ -99,7 +99,7 @@ class Order:
         if kind == own.kind:
             return checked(type(own), own.model_dump() | changes, "input")
         kinds = {entry["properties"]["kind"]["const"]: name for name, entry in _input_schemas().items()}
-        if kind not in kinds:
+        if str(kind) not in kinds:
             raise ValueError(f"input: no kind {kind!r}{suggestion(str(kind), kinds)}; there are: {', '.join(kinds)}")
         return TypeAdapter(Input).validate_python({"kind": kind, **changes})
 
@@ -216,9 +216,10 @@ def search_folder(
 
 def kept(order: Order, plan: Plan, fitted: Fitted) -> dict[str, Any]:
     """What a checkpoint keeps of how it came about."""
+    name = Path(os.path.abspath(order.folder)).name
     return {
         "seed": order.seed, "shares": list(SHARES), "segmenting": order.segmenting().model_dump(mode="json"),
-        "column": order.column, "set": order.folder.name, "copies": order.copies, "data": order.folder.name,
+        "column": order.column, "set": name, "copies": order.copies, "data": name,
         "licence": "as the recordings that it was trained on", "notes": f"dreampedal train folder, {order.network}",
         "plan": plan.model_dump(mode="json"), "history": list(fitted.history), "best_epoch": fitted.best_epoch,
     }  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from ..fit.settings import checked
 from ..sets.recordings import LabelledSet, open_set
 from ..sets.segments import Segmenting
-from ..sets.splits import split
+from ..sets.splits import SHARES, split
 from ..sets.store import encode
 from .listeners import Listener, open_listener
 from .pictures import draw_curve
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str, int, int], None]
 PARTS = ("all", "training", "validation", "test")
-SHARES = (0.8, 0.1, 0.1)
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Judged:
             else "all".
         seed: of the split; None: as the checkpoint says, or 0.
         segments: how sounds are cut, where it differs from the checkpoint's own way or from whole clips in a row.
-        jobs: processes that encode.
+        jobs: threads that encode.
     """
 
     folder: Path
@@ -195,7 +195,7 @@ def _places(labelled: LabelledSet, listener: Listener) -> np.ndarray:
 
 def _part(listener: Listener, folder: Path) -> str:
     """What training left aside, where the checkpoint was trained on a set of this name; else all."""
-    return "test" if listener.extra.get("set") == folder.absolute().name else "all"
+    return "test" if listener.extra.get("set") == Path(os.path.abspath(folder)).name else "all"
 
 
 def _recordings(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dreampedal.engine.classifier import softmax
 from dreampedal.engine.clip_manifest import ClassifierManifest, WaveformManifest
 from dreampedal.engine.inputs import Input, LogBands
 from dreampedal.engine.structure import read_model
@@ -110,16 +111,6 @@ def _streamed(path: Path) -> Listener:
         return softmax(np.concatenate([heard(model, x)[:, first:].mean(1) for x in _batches(clips, STREAMS)]))
 
     return Listener(manifest.name, manifest.classes, input, STREAMED_SECONDS, hear)
-
-
-def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Probabilities of logits (n, classes).
-
-    >>> softmax(np.array([[0.0, 0.0], [1e4, 0.0]])).tolist()
-    [[0.5, 0.5], [1.0, 0.0]]
-    """
-    raised = np.exp(logits - logits.max(1, keepdims=True))
-    return raised / raised.sum(1, keepdims=True)
 
 
 def _batches(clips: Clips, size: int) -> list[NDArray[np.float32]]:

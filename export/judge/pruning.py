@@ -159,7 +159,7 @@ class _Search:
         return Step(gone, sum(map(len, self.numbers.values())), accuracy, loss)
 
     def tune(self, tune: Tune) -> bool:
-        """Train the network a little more; False, and nothing changed, if it is then worse than the limit allows."""
+        """Train the network a little more; False, and nothing changed, if that makes it worse."""
         tuned = tune(copy.deepcopy(self.net)).eval()
         accuracy, _ = _accuracy(tuned, self.val)
         if accuracy < self.accuracy:

@@ -18,7 +18,7 @@ from torch import Generator, Tensor
 from .clips import Clips
 
 AHEAD = 3
-"""Batches that are read ahead: so many, and the one in use, are in memory."""
+"""Batches that are read ahead: so many, one in the making and the one in use are in memory."""
 
 Change = Callable[[Tensor, Generator], Tensor]
 """A random change of the features of a batch, (clips, rows, frames) to the same shape."""
