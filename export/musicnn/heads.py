@@ -170,5 +170,9 @@ def softmax(logits: NDArray[np.floating]) -> NDArray[np.float64]:
 def _folds(
     labels: NDArray[np.int64], groups: NDArray[np.int64], seed: int, count: int
 ) -> list[tuple[NDArray[np.int64], NDArray[np.int64]]]:
-    """Places to fit on and places to ask about, each recording on one side."""
-    return list(StratifiedGroupKFold(count, shuffle=True, random_state=seed).split(labels, labels, groups))
+    """Places to fit on and places to ask about, each recording on one side; a ValueError where a class has too few."""
+    found = list(StratifiedGroupKFold(count, shuffle=True, random_state=seed).split(labels, labels, groups))
+    for known, _ in found:
+        if missing := set(labels.tolist()) - set(labels[known].tolist()):
+            raise ValueError(f"class {min(missing)} has too few recordings for {count} folds: expected {count} or more")
+    return found

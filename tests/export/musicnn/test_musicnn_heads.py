@@ -1,6 +1,7 @@
 """A head on frozen networks: what it may know of a recording, how sure it is, and its file."""
 
 import numpy as np
+import pytest
 import torch
 
 from dreampedal.export.musicnn.heads import Headed, cross_validated, fit_head, hidden_of, softmax, temperature
@@ -24,6 +25,13 @@ def test_cross_validation_never_hears_the_recording_it_is_asked_about():
     right = np.mean(found.argmax(1) == labels)
     assert right < 0.6
     assert np.mean(fit_head(hidden, labels, 1.0).probabilities(hidden).argmax(1) == labels) > right + 0.1
+
+
+def test_a_class_with_too_few_recordings_is_said():
+    hidden, labels, groups = recordings()
+    kept = (labels != 2) | (groups == 2)
+    with pytest.raises(ValueError, match="class 2 has too few recordings"):
+        cross_validated(hidden[kept], labels[kept], groups[kept])
 
 
 def test_temperature_makes_a_head_as_sure_as_it_is_right():
