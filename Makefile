@@ -74,6 +74,7 @@ NO_BENCHMARKS := report genres networks musicnn pruning styles
 
 # The clips of genres: those beside the checkout, or cut again from Debian's packages (3.5 GB are fetched).
 build/genres/manifest.csv: .venv/develop
+	@test "$$(id -u)" != 0 || apt-get update -qq
 	$(BIN)/python bench/genres.py build/genres
 
 # Soundfonts to learn from, one to judge on, and recordings of instruments. Installed where that can be done unasked.

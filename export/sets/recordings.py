@@ -7,6 +7,7 @@ cannot be read as sound is found, and named, when the set is encoded.
 from __future__ import annotations
 
 import csv
+import math
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -229,9 +230,12 @@ def _is_sound(inner: Path) -> bool:
 
 
 def _from_table(table: Path, column: str, part: str | None) -> LabelledSet:
-    with open(table, encoding="utf-8-sig", newline="") as stream:
-        reader = csv.DictReader(stream)
-        rows, columns = list(reader), tuple(reader.fieldnames or ())
+    try:
+        with open(table, encoding="utf-8-sig", newline="") as stream:
+            reader = csv.DictReader(stream)
+            rows, columns = list(reader), tuple(reader.fieldnames or ())
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise ValueError(f"{table}: {error}: expected a table of comma-separated values in UTF-8") from None
     for needed in ("clip", column, *(["split"] if part is not None else [])):
         if needed not in columns:
             raise ValueError(f"{table}: no column {needed!r}: there are {', '.join(columns) or 'none'}")
@@ -257,4 +261,6 @@ def _from_row(folder: Path, row: dict[str, str], name: str, where: str) -> Recor
         start, length = (float(row[key]) if row.get(key) else None for key in ("start_seconds", "length_seconds"))
     except ValueError as error:
         raise ValueError(f"{where}{error}: expected seconds") from None
+    if not (0 <= (start or 0.0) < math.inf and (length is None or 0 < length < math.inf)):
+        raise ValueError(f"{where}{length} s from {start or 0} s on: expected more than 0 s, from 0 s on or later")
     return Recording(path, name, row.get("track") or row["clip"], start or 0.0, length)

@@ -43,8 +43,8 @@ class Segmenting(Strict):
     seconds: Annotated[float, Field(gt=0, le=600)] = 5.0
     hop_seconds: Annotated[float, Field(gt=0, le=3600)] | None = None
     trim_db: Annotated[float, Field(gt=0, le=200)] | None = None
-    drop_first_seconds: Annotated[float, Field(ge=0)] = 0.0
-    drop_last_seconds: Annotated[float, Field(ge=0)] = 0.0
+    drop_first_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.0
+    drop_last_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.0
     last: Literal["pad", "drop"] = "pad"
     even: bool = False
 
