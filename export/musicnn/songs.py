@@ -95,7 +95,8 @@ def train_songs(
         name="songs",
         training=Training(
             data=f"answers of {TEACHER} of musicnn 0.1.0 (itself trained on {TRAINED_ON['mtt']}) to {len(songs)} clips "
-            f"of songs and {PHRASES * len(soundfonts)} phrases on {', '.join(Path(font).stem for font in soundfonts)}",
+            f"of songs in Debian packages, listed in bench/genres.csv, and {PHRASES * len(soundfonts)} phrases on "
+            f"{', '.join(Path(font).stem for font in soundfonts)}",
             licence=f"taught by musicnn: {NOTICE}",
             seed=seed,
             notes=f"distilled from Pons and Serra 2019; {len(lessons)} lessons; accuracy: correlation with musicnn's "
