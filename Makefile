@@ -48,6 +48,7 @@ train-all: .venv/develop build/sounds $(GENRES)/manifest.csv ## Train every row 
 	$(BIN)/python bench/musicnn.py --genres $(GENRES)
 	$(BIN)/python bench/pruning.py --genres $(GENRES)
 	$(BIN)/python bench/styles.py $(GENRES) build/styles.onnx
+	$(BIN)/python bench/distil.py $(GENRES) build/songs.onnx
 	$(BIN)/python bench/networks.py --table
 
 train-styles: .venv/develop $(GENRES)/manifest.csv ## Train the shipped model of styles again (4 minutes).
@@ -70,7 +71,7 @@ build/live-server:
 	else echo "make: live tests play through an audio server: install jackd2 and libportaudio2 to run them" >&2; fi
 
 # In bench/, and no benchmark: what train-all runs, and what all share.
-NO_BENCHMARKS := report genres networks musicnn pruning styles
+NO_BENCHMARKS := report genres networks musicnn pruning styles distil
 
 # The clips of genres: those beside the checkout, or cut again from Debian's packages (3.5 GB are fetched).
 build/genres/manifest.csv: .venv/develop
