@@ -96,6 +96,8 @@ def _work(line: Connection, sound: Sound) -> None:
         try:
             task = line.recv()
         except EOFError:
+            # Nothing is left to tidy up: a parent that ends meanwhile may end this as well, without a word.
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
             return
         try:
             line.send(render(task, board, sound, line.send))
