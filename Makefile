@@ -32,7 +32,7 @@ imports: $(CHECKED)/stamp
 	cd $(CHECKED) && $(abspath $(BIN))/lint-imports --config $(abspath pyproject.toml)
 
 # Tests that play through the audio server take turns (--dist loadgroup); all others run beside them.
-unit: .venv/develop live-server
+unit: .venv/develop live-server build/musicnn
 	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup $(TESTS)
 
 live-server: build/live-server
@@ -69,6 +69,12 @@ build/live-server:
 			jackd2 libportaudio2; } >build/live-server.log 2>&1 && touch $@ || \
 		echo "make: jackd2 and libportaudio2 could not be installed (build/live-server.log)" >&2; \
 	else echo "make: live tests play through an audio server: install jackd2 and libportaudio2 to run them" >&2; fi
+
+# The published networks of musicnn, which tests compare with; pip keeps the wheel in the user's cache.
+build/musicnn: .venv/develop
+	@mkdir -p build
+	@$(BIN)/python -c 'from dreampedal.export.musicnn import wheel; wheel.published_wheel()' >build/musicnn.log 2>&1 && touch $@ || \
+		echo "make: the wheel of musicnn could not be fetched, its tests are skipped (build/musicnn.log)" >&2
 
 # In bench/, and no benchmark: what train-all runs, and what all share.
 NO_BENCHMARKS := report genres networks musicnn pruning styles distil

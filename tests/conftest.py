@@ -53,3 +53,16 @@ def clip():
 def clips():
     """Names of all recordings that are there."""
     return sorted(path.stem for path in CLIPS.glob("*.flac")) or [DEMO.stem]
+
+
+@pytest.fixture(scope="session")
+def wheel():
+    """The published wheel of musicnn, which `make unit` fetches; a run of CI is not whole without it."""
+    from dreampedal.export.musicnn.wheel import published_wheel
+
+    try:
+        return published_wheel(download=False)
+    except FileNotFoundError as missing:
+        if os.environ.get("CI"):
+            raise
+        pytest.skip(str(missing))

@@ -15,14 +15,10 @@ def dreams_of_songs(name):
 
 
 @pytest.fixture(scope="module")
-def musicnn():
+def musicnn(wheel):
     from dreampedal.export.musicnn.published import load
-    from dreampedal.export.musicnn.wheel import published_wheel
 
-    try:
-        return load(published_wheel(download=False), "mtt_musicnn")
-    except FileNotFoundError as missing:
-        pytest.skip(str(missing))
+    return load(wheel, "mtt_musicnn")
 
 
 def random_like(offset, rng):

@@ -12,19 +12,10 @@ from dreampedal.engine.verify import verify
 from dreampedal.export.musicnn.files import export_published
 from dreampedal.export.musicnn.genres import train_genres
 from dreampedal.export.musicnn.published import NOTICE, load
-from dreampedal.export.musicnn.wheel import published_wheel
 
 from ...conftest import CLIPS
 
 GENRES = CLIPS.parent / "genres"
-
-
-@pytest.fixture(scope="module")
-def wheel():
-    try:
-        return published_wheel(download=False)
-    except FileNotFoundError as missing:
-        pytest.skip(str(missing))
 
 
 @pytest.mark.parametrize("name", ["mtt_musicnn", "msd_vgg"])

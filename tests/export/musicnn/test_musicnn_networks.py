@@ -7,17 +7,8 @@ import torch
 from dreampedal.engine.inputs import Mel, features
 from dreampedal.export.musicnn.networks import FRAMES
 from dreampedal.export.musicnn.published import NETWORKS, NOTICE, load, weights_of
-from dreampedal.export.musicnn.wheel import published_wheel
 
 from . import published_twin
-
-
-@pytest.fixture(scope="module")
-def wheel():
-    try:
-        return published_wheel(download=False)
-    except FileNotFoundError as missing:
-        pytest.skip(str(missing))
 
 
 def heard(audio, rate):
