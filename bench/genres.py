@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import csv
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections import defaultdict
 from pathlib import Path
 
@@ -55,17 +57,42 @@ def files_of(name: str) -> list[str]:
 
 
 def unpacked(package: str, names: list[str], folder: Path) -> None:
-    """Fetch a package and unpack these files of it into a folder."""
+    """Fetch a package and unpack these files of it into a folder, each at its name.
+
+    A name with a `!` is that of a file within an archive (zip, pk3) of the package.
+    """
+    outer = sorted({name.partition("!")[0] for name in names})
     try:
-        subprocess.run(["apt-get", "download", "--quiet", package], cwd=folder, check=True)
+        # The folder is ours alone, and apt's own user could not write there.
+        fetching = ["apt-get", "download", "--quiet", "--option", "APT::Sandbox::User=root", package]
+        subprocess.run(fetching, cwd=folder, check=True)
         (archive,) = folder.glob("*.deb")
-        whole = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", str(archive)], stdout=subprocess.PIPE)
-        inside = [f"./{name}" for name in names]
-        subprocess.run(["tar", "--extract", "--directory", str(folder), *inside], stdin=whole.stdout, check=True)
+        reading = ["dpkg-deb", "--fsys-tarfile", str(archive)]
+        with subprocess.Popen(reading, stdout=subprocess.PIPE) as whole:
+            writing = ["tar", "--extract", "--directory", str(folder), *(f"./{name}" for name in outer)]
+            subprocess.run(writing, stdin=whole.stdout, check=True)
+        if whole.returncode:
+            raise subprocess.CalledProcessError(whole.returncode, reading)
     except FileNotFoundError as error:
         raise ValueError(f"{error.filename} is not there: expected Debian, or a system like it") from error
     except subprocess.CalledProcessError as error:
         raise ValueError(f"{package}: {error.cmd[0]} ended with status {error.returncode}") from error
+    archive.unlink()
+    for name in names:
+        within, _, member = name.partition("!")
+        if member:
+            unzipped(folder / within, member, folder / name)
+
+
+def unzipped(archive: Path, member: str, to: Path) -> None:
+    """Copy a file out of a zip archive."""
+    try:
+        with zipfile.ZipFile(archive) as inside, inside.open(member) as source:
+            to.parent.mkdir(parents=True, exist_ok=True)
+            with open(to, "wb") as target:
+                shutil.copyfileobj(source, target)
+    except (KeyError, zipfile.BadZipFile) as error:
+        raise ValueError(f"{archive.name}: {member} is not in it: {error}") from error
 
 
 def cut(folder: Path, name: str, start: float) -> NDArray[np.float32]:
