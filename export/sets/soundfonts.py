@@ -7,18 +7,21 @@ banks and soundfonts of a key stay on one side of a split, so that an unseen not
 from __future__ import annotations
 
 import hashlib
-import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from dreampedal.engine.inputs import Input, features, own_rate, shape_of
 
 from ..families import CLASSES, Note, class_index
 from ..notes import Progress, training_notes
-from ..patches import open_instruments
+from ..patches import Patches, open_instruments
+from ..soundfont import Soundfont
+from .arrays import filling, kept, rows_in
 from .clips import Clips
 
 SAMPLE_RATE = 44_100
@@ -26,6 +29,8 @@ RELEASE_SHARE = 0.15
 """Of a clip: the note is let go before its end."""
 SILENT_DB = -70.0
 """Notes whose loudest sample lies below this teach nothing and are left out."""
+AT_ONCE = 256
+"""Rows that are copied at a time."""
 RECIPE = 1
 """Raised whenever the same notes would give other features, so that old caches are not read."""
 
@@ -52,18 +57,23 @@ def note_clips(
         progress: told how far rendering is.
 
     Returns:
-        Clips of the 11 families, silent notes left out; float32, or float16 where the features are logarithms.
+        Clips of the 11 families, silent notes left out; read from disk as they are indexed; float32 for waveforms, and
+        else float16.
 
     Raises:
         SoundfontError: if a file is missing or cannot be read.
+        ValueError: if no file is given, or one has no note that can be heard.
+        OSError: if the disk is too full for the notes, before any is rendered.
     """
+    if not paths:
+        raise ValueError("no soundfonts: expected one at least")
     folder = Path(cache) if cache is not None else user_cache_path("dreampedal") / "soundfonts"
     parts = [_one_font(Path(path), input, seconds, velocities, key_step, folder, progress) for path in paths]
     notes = [note for _, chosen in parts for note in chosen]
     names = sorted({_group(note) for note in notes})
     place = {name: number for number, name in enumerate(names)}
     return Clips(
-        x=parts[0][0] if len(parts) == 1 else np.concatenate([x for x, _ in parts]),
+        x=_joined([x for x, _ in parts], folder),
         labels=np.array([class_index(note) for note in notes], np.int64),
         groups=np.array([place[_group(note)] for note in notes], np.int64),
         group_names=tuple(names), classes=CLASSES, input=input, seconds=seconds,
@@ -82,7 +92,7 @@ def _one_font(
     key_step: int,
     folder: Path,
     progress: Progress | None,
-) -> tuple[np.ndarray, list[Note]]:
+) -> tuple[np.memmap[Any, Any], list[Note]]:
     """Features (n, rows, frames) of one soundfont's notes, and which they are."""
     rate = own_rate(input) or SAMPLE_RATE
     instruments = open_instruments(path, rate)
@@ -92,28 +102,49 @@ def _one_font(
         if note.velocity == 80
         for velocity in velocities
     ]
-    kept = _cache_files(folder, path, input, seconds, wanted)
-    if all(file.is_file() for file in kept):
-        x, places = np.load(kept[0], mmap_mode="r"), np.load(kept[1])
-        return x, [wanted[i] for i in places]
-    folder.mkdir(parents=True, exist_ok=True)
+    heard, listed = _cache_files(folder, path, input, seconds, wanted)
+    shape, kind = shape_of(input, seconds, rate), np.float32 if input.kind == "waveform" else np.float16
+    count = rows_in(listed, (), np.int64)
+    if count is None or rows_in(heard, shape, kind) != count:
+        with filling(heard, len(wanted), shape, kind) as array:
+            loud = list[int]()
+            for place, audio in enumerate(_played(instruments, wanted, seconds, rate)):
+                if np.abs(audio).max(initial=0) > 10 ** (SILENT_DB / 20):
+                    array.add(features(input, audio, rate)[None])
+                    loud.append(place)
+                if progress and (place % 100 == 99 or place == len(wanted) - 1):
+                    progress(f"notes of {path.name}", place + 1, len(wanted))
+            with kept(listed, 8 * len(loud)) as part:
+                np.save(part, np.array(loud, np.int64))
+    places = np.load(listed)
+    if not len(places):
+        raise ValueError(f"{path}: no note of it can be heard: expected an instrument of a known family that sounds")
+    return np.load(heard, mmap_mode="r"), [wanted[place] for place in places]
+
+
+def _played(
+    instruments: Soundfont | Patches, notes: Sequence[Note], seconds: float, rate: int
+) -> Iterator[NDArray[np.float32]]:
+    """Each note, held and let go within `seconds`."""
     held, release = seconds * (1 - RELEASE_SHARE), seconds * RELEASE_SHARE
-    kind = np.float32 if input.kind == "waveform" else np.float16
-    part = kept[0].with_name(f"{kept[0].stem}.{os.getpid()}.part.npy")
-    shape = (len(wanted), *shape_of(input, seconds, rate))
-    x = np.lib.format.open_memmap(part, "w+", kind, shape)
-    loud = np.zeros(len(wanted), bool)
-    for number, note in enumerate(wanted):
-        audio = instruments.render(note, held, release)[: round(seconds * rate)]
-        loud[number] = np.abs(audio).max(initial=0) > 10 ** (SILENT_DB / 20)
-        x[number] = features(input, audio, rate)
-        if progress and number % 100 == 0:
-            progress(f"notes of {path.name}", number, len(wanted))
-    places = np.flatnonzero(loud)
-    np.save(part, x[places])
-    np.save(kept[1], places)
-    os.replace(part, kept[0])
-    return np.load(kept[0], mmap_mode="r"), [wanted[i] for i in places]
+    for note in notes:
+        yield instruments.render(note, held, release)[: round(seconds * rate)]
+
+
+def _joined(parts: Sequence[np.memmap[Any, Any]], folder: Path) -> NDArray[Any]:
+    """The features of several soundfonts one after another, in one file."""
+    if len(parts) == 1:
+        return parts[0]
+    names = "\n".join(Path(str(part.filename)).name for part in parts)
+    path = folder / f"joined-{hashlib.sha256(names.encode()).hexdigest()[:16]}.npy"
+    shape, kind, count = parts[0].shape[1:], parts[0].dtype, sum(map(len, parts))
+    if rows_in(path, shape, kind) != count:
+        with filling(path, count, shape, kind) as array:
+            for part in parts:
+                for at in range(0, len(part), AT_ONCE):
+                    array.add(part[at : at + AT_ONCE])
+    laid: NDArray[Any] = np.load(path, mmap_mode="r")
+    return laid
 
 
 def _cache_files(folder: Path, path: Path, input: Input, seconds: float, notes: Sequence[Note]) -> tuple[Path, Path]:

@@ -8,13 +8,10 @@ take their names when they are whole, so none is ever read half written.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,9 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
-from dreampedal.engine.files import written_whole
-from dreampedal.engine.inputs import Input, shape_of
+from dreampedal.engine.inputs import Input
 
+from .arrays import filling, rows_in
 from .changes import Recipe
 from .clips import Clips
 from .encoding import FORMAT, Encoding, encoded, seconds_of
@@ -37,8 +34,6 @@ Progress = Callable[[str, int, int], None]
 
 NAMED = 5
 """Bad files that an error names."""
-
-STALE_SECONDS = 3600
 
 
 def encode(
@@ -168,11 +163,11 @@ def _part(one: Recording, chosen: Encoding, hop: float, folder: Path) -> Part:
     """The part of one recording, from the cache or made now."""
     name = _key(one, chosen, hop)
     path = folder / name[:2] / f"{name[2:]}.npy"
-    shape = shape_of(chosen.input, chosen.segmenting.seconds)
-    if (rows := _rows_in(path, shape, chosen.dtype)) is not None:
+    if (rows := rows_in(path, chosen.shape, chosen.dtype)) is not None:
         return Part(path, rows)
     features = encoded(one, chosen, hop, key=int(name[:16], 16))
-    _write(path, features.shape, chosen, [features])
+    with filling(path, len(features), chosen.shape, chosen.dtype) as array:
+        array.add(features)
     return Part(path, len(features))
 
 
@@ -193,57 +188,16 @@ def _key(one: Recording, chosen: Encoding, hop: float) -> str:
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def _rows_in(path: Path, shape: tuple[int, int], dtype: type) -> int | None:
-    """How many clips a file holds; None where it is not there, or is not whole."""
-    try:
-        with open(path, "rb") as stream:
-            np.lib.format.read_magic(stream)
-            found, _, kind = np.lib.format.read_array_header_1_0(stream)
-            whole = stream.tell() + int(np.prod(found)) * kind.itemsize
-    except (FileNotFoundError, ValueError, EOFError):
-        return None
-    fits = found[1:] == shape and kind == np.dtype(dtype) and path.stat().st_size == whole
-    return int(found[0]) if fits else None
-
-
 def _joined(parts: list[Part], chosen: Encoding, folder: Path) -> NDArray[Any]:
     """All parts one after another, mapped into memory for reading."""
     told = hashlib.sha256("\n".join(f"{part.path.parent.name}{part.path.stem}" for part in parts).encode()).hexdigest()
     path = folder / f"{told}.npy"
-    shape = shape_of(chosen.input, chosen.segmenting.seconds)
     count = sum(part.rows for part in parts)
-    if _rows_in(path, shape, chosen.dtype) != count:
-        _write(path, (count, *shape), chosen, (np.load(part.path) for part in parts))
+    if rows_in(path, chosen.shape, chosen.dtype) != count:
+        with filling(path, count, chosen.shape, chosen.dtype) as array:
+            for part in parts:
+                array.add(np.load(part.path))
     return np.load(path, mmap_mode="r")
-
-
-def _write(path: Path, shape: tuple[int, ...], chosen: Encoding, rows: Iterable[NDArray[Any]]) -> None:
-    """An array of this shape as a file, from some of its rows at a time."""
-    header = {"descr": np.lib.format.dtype_to_descr(np.dtype(chosen.dtype)), "fortran_order": False, "shape": shape}
-    with _kept(path) as part, open(part, "wb") as stream:
-        np.lib.format.write_array_header_1_0(stream, header)
-        for some in rows:
-            stream.write(some.tobytes())
-
-
-@contextmanager
-def _kept(path: Path) -> Iterator[Path]:
-    """`written_whole` in the store; what a killed run left half written there is swept away after an hour."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    for left in path.parent.glob(".*.part.npy"):
-        with suppress(FileNotFoundError):
-            if time.time() - left.stat().st_mtime > STALE_SECONDS:
-                left.unlink()
-    try:
-        with written_whole(path) as part:
-            yield part
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
-            raise
-        raise OSError(
-            error.errno,
-            f"{path.parent}: {error.strerror}: free some, or choose another cache; what was encoded is kept",
-        ) from None
 
 
 def _check_classes(labelled: LabelledSet, counts: NDArray[Any], what: str) -> None:

@@ -1,4 +1,12 @@
-"""Notes of soundfonts as clips for any input."""
+"""Notes of soundfonts as clips for any input, and disks too full for them."""
+
+import os
+import re
+import resource
+import shutil
+import subprocess
+import tracemalloc
+from contextlib import contextmanager
 
 import numpy as np
 import pytest
@@ -57,6 +65,99 @@ def test_silent_notes_are_left_out(patches, tmp_path, monkeypatch):
     heard = note_clips([patches], Mel(), 0.5, velocities=(110,), key_step=12, cache=tmp_path / "cache")
     with_quiet = note_clips([patches], Mel(), 0.5, velocities=(1, 110), key_step=12, cache=tmp_path / "cache")
     assert len(with_quiet) == len(heard)
+
+
+def test_several_soundfonts_follow_one_another(patches, tmp_path):
+    (tmp_path / "other").mkdir()
+    write_patch(tmp_path / "other" / "073_Flute.pat", hz=440.0)
+    chosen = {"key_step": 12, "cache": tmp_path / "cache"}
+    one, other = (note_clips([path], Mel(), 0.5, **chosen) for path in (patches, tmp_path / "other"))
+    both = note_clips([patches, tmp_path / "other"], Mel(), 0.5, **chosen)
+    assert np.array_equal(both.x, np.concatenate([one.x, other.x])) and isinstance(both.x, np.memmap)
+    assert both.labels.tolist() == [*one.labels, *other.labels]
+    assert [both.group_names[i] for i in both.groups] == [
+        part.group_names[i] for part in (one, other) for i in part.groups
+    ]
+
+
+def test_a_damaged_cache_is_made_again(patches, tmp_path):
+    first = np.array(note_clips([patches], Mel(), 0.5, key_step=12, cache=tmp_path / "cache").x)
+    for file in sorted((tmp_path / "cache").iterdir()):
+        for content in (b"", file.read_bytes()[:-3], b"junk" * 50):
+            file.write_bytes(content)
+            assert np.array_equal(note_clips([patches], Mel(), 0.5, key_step=12, cache=tmp_path / "cache").x, first)
+
+
+@contextmanager
+def small_disk(folder):
+    """A disk of 64 kB."""
+    folder.mkdir()
+    mounted = os.geteuid() == 0 and shutil.which("mount")
+    command = ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(folder)]
+    if not mounted or subprocess.run(command, capture_output=True).returncode:
+        pytest.skip("no disk can be mounted here")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+@contextmanager
+def small_files(folder):
+    """No file may grow over 64 kB."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("promised", [True, False], ids=["promised", "written"])
+@pytest.mark.parametrize("full", [small_disk, small_files])
+def test_a_disk_too_full_for_the_notes_says_so_before_any_is_rendered(full, promised, patches, tmp_path, monkeypatch):
+    monkeypatch.setattr(Patches, "render", lambda *_: pytest.fail("rendered"))
+    if not promised:  # as where the system cannot take room for a file
+        monkeypatch.delattr(os, "posix_fallocate")
+    with full(tmp_path / "cache"):
+        with pytest.raises(OSError, match="free some, or choose another cache") as caught:
+            note_clips([patches], Waveform(sample_rate=8000), 1.0, cache=tmp_path / "cache")
+        assert list((tmp_path / "cache").iterdir()) == []
+    needed, free = map(float, re.findall(r"([\d.]+) MB", str(caught.value).replace(",", "")))
+    assert 1 < needed < 4 and (free <= 0.1 or full is small_files)
+
+
+def test_a_failure_on_the_way_leaves_no_part(patches, tmp_path, monkeypatch):
+    render, played = Patches.render, []
+
+    def fails(*given):
+        if len(played) == 5:
+            raise RuntimeError("out of breath")
+        played.append(given)
+        return render(*given)
+
+    monkeypatch.setattr(Patches, "render", fails)
+    with pytest.raises(RuntimeError, match="out of breath"):
+        note_clips([patches], Mel(), 0.5, key_step=6, cache=tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_notes_are_never_all_in_memory(patches, tmp_path):
+    tracemalloc.start()
+    clips = note_clips([patches, patches], Waveform(), 1.0, cache=tmp_path / "cache")
+    _, most = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 0 < most < clips.x.nbytes / 2 and clips.x.nbytes > 8_000_000
+
+
+def test_what_gives_no_notes_is_an_error(tmp_path):
+    (tmp_path / "quiet").mkdir()
+    write_patch(tmp_path / "quiet" / "073_Flute.pat")
+    for _ in range(2):  # rendered, and from the cache
+        with pytest.raises(ValueError, match="quiet: no note of it can be heard"):
+            note_clips([tmp_path / "quiet"], Mel(), 0.5, velocities=(1,), key_step=12, cache=tmp_path / "cache")
+    with pytest.raises(ValueError, match="no soundfonts"):
+        note_clips([], Mel(), 0.5, cache=tmp_path / "cache")
 
 
 @needs_fluid
