@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from .accuracies import share_text
 from .console import print_json
 from .progress import bar
 
@@ -55,7 +56,7 @@ def train_folder(order: Order, out: Path, run: Path | None, device: str, as_json
     table = Table("right", "clips", "by clip", "recordings", "by recording", box=None, pad_edge=False)
     for part in ("validation", "test"):
         clip, recording = report[part]["by_clip"], report[part]["by_recording"]
-        table.add_row(part, str(clip["count"]), _share(clip), str(recording["count"]), _share(recording))
+        table.add_row(part, str(clip["count"]), share_text(clip), str(recording["count"]), share_text(recording))
     Console().print(table)
     print(f"logs and the last checkpoint: {report['run']}")
 
@@ -99,11 +100,6 @@ def search(order: Order, run: Path, trials: int, workers: int, vary: Sequence[st
         table.add_row(str(row["number"]), score, *(_text(row["chosen"].get(name)) for name in chosen), escape(why))
     Console().print(table)
     print(f"best: {report['best']['checkpoint']}")
-
-
-def _share(measures: dict[str, Any]) -> str:
-    low, high = measures["accuracy_interval"]
-    return f"{measures['accuracy']:.1%} ({low:.0%} to {high:.0%})"
 
 
 def _text(value: Any) -> str:

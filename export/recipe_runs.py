@@ -20,7 +20,8 @@ from dreampedal import presets
 from . import recipe_data
 from .fit.fitting import fit
 from .judge.scores import Measures, Scores, probabilities, score
-from .recipe_data import Progress, Sources
+from .progress import Progress
+from .recipe_data import Sources
 from .recipe_starts import from_model
 from .recipes import Recipe
 from .sets.clips import Clips

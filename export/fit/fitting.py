@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..progress import Progress
 from ..sets.batches import Batches
 from . import checkpoints
 from .equaliser import change_for
@@ -30,9 +31,6 @@ from .state import Training
 
 if TYPE_CHECKING:
     from ..sets.clips import Clips
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is going on, how much of it is done, and how much there is."""
 
 Row = dict[str, float]
 NORMALISED_BATCHES = 16

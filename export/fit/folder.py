@@ -20,6 +20,7 @@ from dreampedal.engine.inputs import Input
 from dreampedal.engine.library import suggestion
 
 from ..judge.scores import probabilities, score
+from ..progress import Progress
 from ..sets.recordings import LabelledSet, open_set
 from ..sets.segments import Segmenting
 from ..sets.splits import SHARES, check_apart, split
@@ -39,8 +40,6 @@ from .trials import Task
 
 if TYPE_CHECKING:
     from ..sets.clips import Clips
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

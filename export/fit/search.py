@@ -12,7 +12,7 @@ import multiprocessing
 import signal
 import sqlite3
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -23,12 +23,12 @@ from optuna.trial import TrialState
 
 from dreampedal.engine.files import written_whole
 
+from ..progress import Progress
 from ..zoo.table import NETWORKS
 from .checkpoints import check_same, content
 from .space import check_names
 from .trials import CHECKPOINT, PLACE, REASON, Task, run_trial
 
-Progress = Callable[[str, int, int], None]
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
 
