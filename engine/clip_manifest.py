@@ -12,14 +12,23 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from .inputs import Input, Waveform, frames_of
-from .manifest import Label, Layer, Manifest, ModelError, Positive, Strict, Training, read_as, require_distinct
-
-MAX_VALUES = 1 << 23
-"""Numbers in the largest clip that a network may ask for: 87 s of samples at 96 kHz."""
-
+from .manifest import (
+    MAX_VALUES,
+    Label,
+    Layer,
+    Manifest,
+    ModelError,
+    Positive,
+    Strict,
+    Training,
+    read_as,
+    require_distinct,
+)
 
 HIGHEST_HZ = 384_000
 """The highest rate of a host."""
+
+USUAL_HZ = 44_100
 
 
 class ClipManifest(Strict):
@@ -49,6 +58,10 @@ class ClipManifest(Strict):
             raise ValueError(f"shape has {rows} rows: expected {self.input.rows}, those of the input")
         if rows * columns > MAX_VALUES:
             raise ValueError(f"shape {rows} x {columns}: expected at most {MAX_VALUES} numbers")
+        if not isinstance(self.input, Waveform):
+            heard = rows * frames_of(self.input, self.seconds, USUAL_HZ)
+            if heard > MAX_VALUES:
+                raise ValueError(f"input gives {heard} numbers a clip: expected at most {MAX_VALUES}")
         if columns > (most := frames_of(self.input, self.seconds, HIGHEST_HZ) + 1):
             raise ValueError(f"shape has {columns} columns: expected at most {most}, those of {self.seconds:g} s")
         return self

@@ -33,6 +33,8 @@ from .rates import at_rate
 
 Audio = NDArray[np.float32]
 Rate = Annotated[int, Field(ge=1000, le=384_000)]
+Span = Annotated[float, Field(ge=0.001, le=10)]
+"""Seconds of a window, or from one to the next."""
 
 
 class Waveform(Strict):
@@ -51,8 +53,8 @@ class Envelope(Strict):
     """The root mean square over `window_seconds` every `hop_seconds`, as natural logarithm: one row."""
 
     kind: Literal["envelope"] = "envelope"
-    window_seconds: Annotated[float, Field(gt=0, le=10)] = 0.02
-    hop_seconds: Annotated[float, Field(gt=0, le=10)] = 0.01
+    window_seconds: Span = 0.02
+    hop_seconds: Span = 0.01
     floor_db: Annotated[float, Field(lt=0, ge=-300)] = -100.0
 
     @property
@@ -142,8 +144,8 @@ class BandImage(Strict):
     kind: Literal["image"] = "image"
     bands: Annotated[int, Field(ge=1, le=512)] = 12
     seconds: Annotated[float, Field(gt=0, le=600)] = 3.0
-    window_seconds: Annotated[float, Field(gt=0, le=10)] = 0.2
-    hop_seconds: Annotated[float, Field(gt=0, le=10)] = 0.1
+    window_seconds: Span = 0.2
+    hop_seconds: Span = 0.1
     low_hz: Annotated[float, Field(gt=0)] = 40.0
     high_hz: Annotated[float, Field(gt=0, validate_default=True)] = 16_000.0
     scale: Literal["amplitude", "decibels"] = "amplitude"

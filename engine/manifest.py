@@ -28,8 +28,15 @@ OWN_CHAINS = 9
 MIN_WINDOW = 64
 """Samples of the smallest analysis window: at 8 kHz it is a quarter of that, the smallest transform there is."""
 
+MAX_SIZE = 1 << 16
+"""Filters of the largest layer, columns of the longest state, and samples of the longest window."""
+
+MAX_VALUES = 1 << 23
+"""Numbers in all states of a channel, and in the largest clip: 32 MB. A file that asks for more is refused."""
+
 Label = Annotated[str, Field(pattern=r"^[a-z0-9_]+$")]
 Positive = Annotated[int, Field(gt=0)]
+Size = Annotated[int, Field(gt=0, le=MAX_SIZE)]
 
 
 class ModelError(ValueError):
@@ -74,7 +81,7 @@ class Layer(Strict):
     """A layer that a target can name; `labels`, if any, name its filters."""
 
     name: Label
-    filters: Positive
+    filters: Size
     labels: tuple[Label, ...] = ()
 
     @model_validator(mode="after")
@@ -108,7 +115,7 @@ class Manifest(Strict):
     sample_rates: Annotated[tuple[Positive, ...], Field(min_length=1)]
     """Rates heard in training, in Hz."""
     bands: Bands = Bands()
-    window: Positive = 2048
+    window: Size = 2048
     """Samples of an analysis window at 44.1 and 48 kHz; likewise `hop`."""
     hop: Annotated[Positive, Field(validate_default=True)] = 512
     context_frames: Annotated[int, Field(gt=0, le=65_536)]
@@ -116,7 +123,7 @@ class Manifest(Strict):
     normalisation: Annotated[Normalisation, Field(repr=False)]
     layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
     classes: tuple[Label, ...] = ()
-    states: dict[str, tuple[Positive, Positive]] = {}
+    states: dict[str, tuple[Size, Size]] = {}
     """Shape of each state tensor for one channel: (columns, filters)."""
     steps: Annotated[int, Field(ge=1, le=MAX_STEPS)] = MAX_STEPS
     training: Training
@@ -146,6 +153,8 @@ class Manifest(Strict):
                 raise ValueError(f"normalisation.{field} has {found} values for {self.bands.count} bands")
         if self.runs_on == "window" and self.states:
             raise ValueError("states: a model that runs on the window keeps none")
+        if (found := sum(columns * filters for columns, filters in self.states.values())) > MAX_VALUES:
+            raise ValueError(f"states hold {found} numbers: expected at most {MAX_VALUES}")
         return self
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .clip_manifest import AnyManifest, read_manifest
 from .interface import Shape, inputs, outputs
-from .manifest import METADATA_KEY, Manifest, ModelError
+from .manifest import GOLDEN_KEY, METADATA_KEY, Manifest, ModelError
 
 if TYPE_CHECKING:
     from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, ValueInfoProto
@@ -23,6 +23,10 @@ MAX_FILE_BYTES = 256 << 20
 """Largest file that is read at all."""
 
 MAX_NODES = 100_000
+
+MAX_TEXT = {METADATA_KEY: 4 << 20, GOLDEN_KEY: 32 << 20}
+"""Characters of the longest manifest and of the longest golden vectors: JSON takes many times as much once it is read.
+"""
 
 OPERATORS = frozenset(
     {
@@ -95,6 +99,8 @@ def metadata(path: str | Path, model: ModelProto, key: str) -> str:
     """The text under `key` in the file's metadata."""
     for entry in model.metadata_props:
         if entry.key == key:
+            if len(entry.value) > (most := MAX_TEXT.get(key, MAX_FILE_BYTES)):
+                raise ModelError(path, f"metadata '{key}'", f"{len(entry.value)} characters", f"at most {most}")
             return str(entry.value)
     raise ModelError(path, f"metadata '{key}'", "missing", "a file written by DreamPedal's exporter")
 

@@ -7,7 +7,6 @@ of models that hear clips are in `engine.verify_clips`.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,11 +17,12 @@ import numpy as np
 from .ascent import Array
 from .clip_manifest import AnyManifest
 from .clip_model import ClipModel
+from .effect import MAX_CHANNELS
 from .interface import inputs, sizes
 from .manifest import GOLDEN_KEY, OWN_CHAINS, Manifest, ModelError
 from .model import Model
 from .structure import metadata, read_model
-from .verify_clips import clip_takes, replayed, unpacked
+from .verify_clips import clip_takes, replayed, takes_in, unpacked
 
 if TYPE_CHECKING:
     from .effect import Effect
@@ -118,16 +118,7 @@ class Take:
 
 def golden_takes(path: str | Path, text: str, manifest: Manifest) -> list[Take]:
     """The takes in a file's metadata; a ModelError for one that is not whole."""
-    try:
-        cases = json.loads(text)
-        takes = [_take(path, number, case, manifest) for number, case in enumerate(cases)]
-    except ModelError:
-        raise
-    except (TypeError, KeyError, AttributeError, ValueError, OverflowError, RecursionError) as error:
-        raise ModelError(path, "golden vectors", f"unreadable: {error!r}", "takes as the exporter writes") from None
-    if not takes:
-        raise ModelError(path, "golden vectors", "none", "at least one take")
-    return takes
+    return takes_in(path, text, lambda number, case: _take(path, number, case, manifest))
 
 
 def replay(model: Model, take: Take) -> float:
@@ -224,6 +215,8 @@ def _take(path: str | Path, number: int, case: Mapping[str, Any], manifest: Mani
     sound, offsets = arrays.pop("sound"), arrays.pop("offsets")
     if not (1 <= columns <= manifest.context_frames and 0 <= steps <= manifest.steps and sound.ndim == 3):
         raise ModelError(path, f"golden take {number}", f"{columns} columns, {steps} steps", "what the manifest allows")
+    if not 1 <= sound.shape[0] <= MAX_CHANNELS:
+        raise ModelError(path, f"golden take {number}", f"{sound.shape[0]} channels", f"1 to {MAX_CHANNELS}")
     given = {}
     for name, declared in inputs(manifest).items():
         if name == "features" or name.startswith("state_"):

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,11 @@ from .interface import inputs
 from .manifest import ModelError
 
 Array = NDArray[np.float32]
+
+Read = TypeVar("Read")
+
+MAX_TAKES = 16
+"""Golden takes in a file; each is replayed, and whoever made the file may have been anybody."""
 
 CLIPS = 2
 """Clips of a golden take."""
@@ -64,15 +69,28 @@ def places(samples: int) -> NDArray[np.int64]:
 
 def clip_takes(path: str | Path, text: str, manifest: ClassifierManifest | WaveformManifest) -> list[ClipTake]:
     """The takes in a file's metadata; a ModelError for one that is not whole."""
+    return takes_in(path, text, lambda number, case: _take(path, number, case, manifest))
+
+
+def takes_in(path: str | Path, text: str, read: Callable[[int, Any], Read]) -> list[Read]:
+    """The golden takes in a file's metadata, as `read` makes them of their number and what stands there.
+
+    Raises:
+        ModelError: if there are none or too many, or `read` fails on one.
+    """
     try:
-        takes = [_take(path, number, case, manifest) for number, case in enumerate(json.loads(text))]
+        cases = json.loads(text)
+        if not isinstance(cases, list):
+            raise TypeError(f"a {type(cases).__name__}")
+        if not 1 <= len(cases) <= MAX_TAKES:
+            found = f"{len(cases)} takes" if cases else "none"
+            raise ModelError(path, "golden vectors", found, f"at least one take and at most {MAX_TAKES}")
+        return [read(number, case) for number, case in enumerate(cases)]
     except ModelError:
         raise
     except (TypeError, KeyError, AttributeError, ValueError, OverflowError, RecursionError) as error:
-        raise ModelError(path, "golden vectors", f"unreadable: {error!r}", "takes as the exporter writes") from None
-    if not takes:
-        raise ModelError(path, "golden vectors", "none", "at least one take")
-    return takes
+        found = f"unreadable: {error!r:.120}"
+        raise ModelError(path, "golden vectors", found, "takes as the exporter writes") from None
 
 
 def replayed(model: ClipModel, take: ClipTake) -> dict[str, Array]:

@@ -8,7 +8,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from dreampedal.engine.manifest import GOLDEN_KEY, METADATA_KEY, ModelError
-from dreampedal.engine.structure import content_hash, read_model
+from dreampedal.engine.structure import MAX_TEXT, content_hash, read_model
 from dreampedal.engine.verify import verify
 from dreampedal.export.write.waveform import export_waveform
 
@@ -57,6 +57,7 @@ def refused(whole, folder, change, *words, check=read_model, key=None):
         (lambda m: m.update(shape=[1, 1 << 24]), ["8388608 numbers"]),
         (lambda m: m.update(shape=[2, 1000]), ["2 rows", "expected 1"]),
         (lambda m: m.update(shape=[1, 1 << 22]), ["4194304 columns"]),
+        (lambda m: m["layers"][0].update(filters=1 << 20), ["manifest.layers.0.filters", "65536"]),
         (lambda m: m.update(shape=[1, 1999]), ["shape of input 'x'", "1999"]),
         (lambda m: m.update(seconds=-1), ["manifest.seconds"]),
         (lambda m: m["layers"].pop(), ["undeclared"]),
@@ -76,6 +77,7 @@ def test_a_wrong_manifest(change, words, whole, tmp_path):
     ("change", "words"),
     [
         (lambda golden: golden.clear(), ["none"]),
+        (lambda golden: golden.extend(8 * golden), ["18 takes", "at most 16"]),
         (lambda golden: golden[0].pop("seed"), ["unreadable"]),
         (lambda golden: golden[0].update(expected={}), ["logits"]),
         (lambda golden: golden[0]["expected"].pop("gradient"), ["gradient"]),
@@ -89,6 +91,17 @@ def test_a_wrong_manifest(change, words, whole, tmp_path):
 )  # fmt: skip
 def test_wrong_golden_vectors(change, words, whole, tmp_path):
     refused(whole, tmp_path, change, "golden", *words, check=verify, key=GOLDEN_KEY)
+
+
+@pytest.mark.parametrize("key", [METADATA_KEY, GOLDEN_KEY])
+def test_text_that_is_too_long(key, whole, tmp_path):
+    """JSON takes many times its length in memory: it is refused before it is read."""
+
+    def change(model):
+        said = {name: json.dumps(value) for name, value in texts(model).items()}
+        helper.set_model_props(model, said | {key: said[key] + " " * MAX_TEXT[key]})
+
+    refused(whole, tmp_path, change, f"metadata '{key}'", f"at most {MAX_TEXT[key]}", check=verify)
 
 
 @pytest.mark.parametrize("key", [METADATA_KEY, GOLDEN_KEY])
