@@ -18,8 +18,9 @@ from platformdirs import user_cache_path
 from dreampedal.engine.inputs import Input, features, own_rate, shape_of
 
 from ..families import CLASSES, Note, class_index
-from ..notes import Progress, training_notes
+from ..notes import training_notes
 from ..patches import Patches, open_instruments
+from ..progress import Progress
 from ..soundfont import Soundfont
 from .arrays import filling, kept, rows_in
 from .clips import Clips

@@ -22,15 +22,13 @@ from platformdirs import user_cache_path
 
 from dreampedal.engine.inputs import Input
 
+from ..progress import Progress
 from .arrays import filling, rows_in
 from .changes import Recipe
 from .clips import Clips
 from .encoding import FORMAT, Encoding, encoded, seconds_of
 from .recordings import LabelledSet, Recording, SoundError
 from .segments import Segmenting, even_hops
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is going on, how much of it is done, and how much there is."""
 
 NAMED = 5
 """Bad files that an error names."""
