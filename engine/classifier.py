@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 
 from .bands import BandLayout, log_band_features
 from .clip_manifest import AnyManifest, ClassifierManifest
-from .clip_model import ClipModel
+from .clip_model import ClipModel, open_model
 from .inputs import features, frames_of, own_rate, resampled
 from .manifest import Manifest, ModelError
 from .model import Model
 from .rates import at_rate
-from .structure import read_model
 
 Array = NDArray[np.float32]
 
@@ -30,6 +29,9 @@ CLIPS = 12
 
 LEAST_SECONDS = 0.1
 """The shortest sound that is listened to."""
+
+LEAST_HZ = 1000
+"""The lowest rate: what says that it has a lower one has a wrong header."""
 
 AUDIBLE_DB = 40.0
 """A clip counts where it is within this of the loudest, and a frame of it where its loudest band is."""
@@ -58,16 +60,8 @@ class Classifier:
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto") -> Classifier:
-        """The model in the file at `path`, its structure proved sound before anything of it runs.
-
-        Raises:
-            ModelError: that names the file, the field, what was found and what was expected.
-            DeviceError: if "cuda" is asked for and not there.
-        """
-        graph, manifest = read_model(path)
-        if isinstance(manifest, Manifest):
-            return cls(Model(Path(path), graph, manifest, device))
-        return cls(ClipModel(Path(path), graph, manifest, device))
+        """The model that `open_model` finds at `path`, as a judge; a ModelError for one that names no classes too."""
+        return cls(open_model(path, device))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -104,19 +98,19 @@ class Classifier:
             float32, (1 to `clips`, classes).
 
         Raises:
-            ValueError: for a sound that is silent, too short, or no finite numbers.
+            ValueError: for a sound that is silent, too short, too loud, or no finite numbers.
         """
         if clips < 1:
             raise ValueError(f"clips = {clips}: expected at least 1")
         mono, sample_rate = self._at_its_rate(_heard(audio, sample_rate), sample_rate)
         drawn = _drawn(mono, max(1, round(self.seconds(sample_rate) * sample_rate)), clips, seed)
         if isinstance(self._model, Model):
-            return _on_frames(self._model, np.stack(drawn), sample_rate)
+            return _finite(_on_frames(self._model, np.stack(drawn), sample_rate))
         manifest = self._model.manifest
         x = np.stack([_encoded(manifest, clip, sample_rate) for clip in drawn])
         by_itself = isinstance(manifest, ClassifierManifest) and manifest.probabilities == "sigmoid"
         logits = self.logits(x)
-        return np.asarray(1 / (1 + np.exp(-logits)), np.float32) if by_itself else softmax(logits)
+        return _finite(np.exp(-np.logaddexp(0, -logits)) if by_itself else softmax(logits))
 
     def _at_its_rate(self, mono: Array, sample_rate: float) -> tuple[Array, float]:
         """A sound for a network on clips at the host's rate: at 44.1 or 48 kHz, as in training."""
@@ -177,11 +171,20 @@ def _heard(audio: Array, sample_rate: float) -> Array:
         raise ValueError(f"audio of shape {np.shape(audio)}: expected (samples,) or (channels, samples)")
     if not np.isfinite(mono).all():
         raise ValueError("audio holds NaN or infinity: expected finite samples")
+    if sample_rate < LEAST_HZ:
+        raise ValueError(f"a rate of {sample_rate:g} Hz: expected {LEAST_HZ} Hz at least")
     if mono.size < LEAST_SECONDS * sample_rate:
         raise ValueError(f"too short: {mono.size / sample_rate:.3g} s of sound; expected at least {LEAST_SECONDS:g} s")
     if np.abs(mono).max() < SILENT:
         raise ValueError("silent: nothing in it reaches -80 dBFS; expected a sound")
     return mono
+
+
+def _finite(probabilities: Array) -> Array:
+    """Probabilities, where they are numbers; a sound so loud that a network overflows has none."""
+    if not np.isfinite(probabilities).all():
+        raise ValueError("too loud, or the model is broken: probabilities are no numbers; expected samples of about 1")
+    return probabilities
 
 
 def _drawn(mono: Array, length: int, clips: int, seed: int) -> list[Array]:

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from . import targets
 from .clip_manifest import ClassifierManifest, WaveformManifest
 from .device import chosen_device, make_session
-from .manifest import ModelError
-from .model import pruned
+from .manifest import Manifest, ModelError
+from .model import Model, pruned
 from .structure import read_model
 
 if TYPE_CHECKING:
@@ -43,16 +43,12 @@ class ClipModel:
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto") -> ClipModel:
-        """The model in the file at `path`, its structure proved sound before anything of it runs.
-
-        Raises:
-            ModelError: that names the file, the field, what was found and what was expected.
-            DeviceError: if "cuda" is asked for and not there.
-        """
-        graph, manifest = read_model(path)
-        if not isinstance(manifest, ClassifierManifest | WaveformManifest):
-            raise ModelError(path, "manifest.kind", manifest.kind, "classifier or waveform, which hear whole clips")
-        return cls(Path(path), graph, manifest, device)
+        """`open_model` for a file that must hold such a network; a ModelError for one of another kind."""
+        model = open_model(path, device)
+        if not isinstance(model, cls):
+            found = model.manifest.kind
+            raise ModelError(path, "manifest.kind", found, "classifier or waveform, which hear whole clips")
+        return model
 
     def logits(self, x: Array) -> Array:
         """Logits of clips, (n, rows, frames) to (n, classes)."""
@@ -111,3 +107,19 @@ class ClipModel:
                     found = f"refused by ONNX Runtime: {error}"
                     raise ModelError(self.path, "graph", found, "one that runs") from error
             return self._sessions[outputs]
+
+
+def open_model(path: str | Path, device: str = "auto") -> Model | ClipModel:
+    """The model in the file at `path`, of the kind that it says, its structure proved sound before anything of it runs.
+
+    Args:
+        device: "cpu", "cuda", or "auto".
+
+    Raises:
+        ModelError: that names the file, the field, what was found and what was expected.
+        DeviceError: if "cuda" is asked for and not there.
+    """
+    graph, manifest = read_model(path)
+    if isinstance(manifest, Manifest):
+        return Model(Path(path), graph, manifest, device)
+    return ClipModel(Path(path), graph, manifest, device)

@@ -30,7 +30,7 @@ from dreampedal.engine.manifest import (
     Normalisation,
     Training,
 )
-from dreampedal.engine.structure import content_hash, read_model
+from dreampedal.engine.structure import MAX_FILE_BYTES, content_hash, metadata, read_model
 
 from .ascent_columns import MovingColumns, taps
 from .ascent_fold import causal_network, doubles
@@ -178,13 +178,43 @@ def _manifest(
 Declared = TypeVar("Declared", Manifest, ClassifierManifest, WaveformManifest)
 
 
-def write_model(path: Path, graph: Graph, values: dict[str, str], manifest: Declared, golden: str) -> Declared:
-    """Put graph, manifest and golden vectors into one file; the manifest with the hash of the weights."""
+def write_model(
+    path: Path,
+    graph: Graph,
+    values: dict[str, str],
+    manifest: Declared,
+    golden: str,
+    most_bytes: int = MAX_FILE_BYTES,
+) -> Declared:
+    """Put graph, manifest and golden vectors into one file; the manifest with the hash of the weights.
+
+    Raises:
+        ValueError: if the file would be larger than `most_bytes`, before any of it is written.
+    """
+    weights = {name: values.nbytes for name, values in graph.weights.items()}
+    require_room(path, weights | {"golden vectors": len(golden)}, most_bytes)
     model = graph.model(inputs(manifest), outputs(manifest), values)
     manifest = manifest.model_copy(update={"content_hash": content_hash(model)})
     onnx.helper.set_model_props(model, {METADATA_KEY: manifest.model_dump_json(), GOLDEN_KEY: golden})
     onnx.checker.check_model(model)
     with written_whole(path) as part:
         part.write_bytes(model.SerializeToString())
-        read_model(part)
+        model, _ = read_model(part)
+        metadata(part, model, GOLDEN_KEY)
     return manifest
+
+
+def require_room(what: Path, parts: Mapping[str, int], most_bytes: int = MAX_FILE_BYTES) -> None:
+    """A ValueError where parts, bytes by name, make a model file larger than the engine opens; it says what to do.
+
+    >>> require_room(Path("a.onnx"), {"dense": 4_000_000, "conv": 1000}, most_bytes=10**6)  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    ValueError: a.onnx: a model of 4.0 MB: expected at most 1.0 MB; the largest part, dense, has 4.0 MB: train a ...
+    """
+    if (found := sum(parts.values())) > most_bytes:
+        name = max(parts, key=lambda name: parts[name])
+        raise ValueError(
+            f"{what}: a model of {found / 1e6:.1f} MB: expected at most {most_bytes / 1e6:.1f} MB; the largest part, "
+            f"{name}, has {parts[name] / 1e6:.1f} MB: train a smaller network (`dreampedal train networks` lists the "
+            f"settings), or stay with its checkpoint"
+        )

@@ -15,9 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreampedal.engine.classifier import softmax
-from dreampedal.engine.clip_manifest import ClassifierManifest, WaveformManifest
+from dreampedal.engine.clip_manifest import ClassifierManifest
+from dreampedal.engine.clip_model import ClipModel, open_model
 from dreampedal.engine.inputs import Input, LogBands
-from dreampedal.engine.structure import read_model
+from dreampedal.engine.model import Model
 
 from .scores import probabilities
 
@@ -60,15 +61,17 @@ def open_listener(path: Path) -> Listener:
         OSError: if it cannot be read.
     """
     if path.suffix == ".safetensors":
-        from ..zoo.checkpoint import described, load
+        from ..fit.kept import kept_in
+        from ..zoo.checkpoint import load
 
-        return listening(load(path), described(path).extra)
-    _, manifest = read_model(path)
+        return listening(load(path), kept_in(path))
+    model = open_model(path, device="cpu")
+    manifest = model.manifest
     if len(manifest.classes) < 2:
         raise ValueError(f"{path}: names {', '.join(manifest.classes) or 'nothing'}: expected two classes at least")
     if isinstance(manifest, ClassifierManifest) and manifest.probabilities == "sigmoid":
         raise ValueError(f"{path}: names tags that do not exclude each other: expected one class a clip")
-    return _on_clips(path) if isinstance(manifest, ClassifierManifest | WaveformManifest) else _streamed(path)
+    return _on_clips(model) if isinstance(model, ClipModel) else _streamed(model)
 
 
 def listening(net: Net, extra: Mapping[str, Any] | None = None) -> Listener:
@@ -78,11 +81,8 @@ def listening(net: Net, extra: Mapping[str, Any] | None = None) -> Listener:
     )
 
 
-def _on_clips(path: Path) -> Listener:
+def _on_clips(model: ClipModel) -> Listener:
     """A model that hears whole clips."""
-    from dreampedal.engine.clip_model import ClipModel
-
-    model = ClipModel.load(path, device="cpu")
     manifest = model.manifest
 
     def hear(clips: Clips) -> NDArray[np.float32]:
@@ -91,16 +91,13 @@ def _on_clips(path: Path) -> Listener:
     return Listener(manifest.name, manifest.classes, manifest.input, manifest.seconds, hear)
 
 
-def _streamed(path: Path) -> Listener:
+def _streamed(model: Model) -> Listener:
     """A model that runs column by column: its mean logits over the columns that depend on the clip alone."""
-    from dreampedal.engine.model import Model
-
     from ..evaluation import heard
 
-    model = Model.load(path, device="cpu")
     manifest = model.manifest
     if manifest.runs_on != "columns":
-        raise ValueError(f"{path}: runs on the window: expected a model that runs on columns, or its checkpoint")
+        raise ValueError(f"{model.path}: runs on the window: expected a model that runs on columns, or its checkpoint")
     input = LogBands(bands=manifest.bands, window=manifest.window, hop=manifest.hop)
 
     history = sum(columns for columns, _ in manifest.states.values())

@@ -9,9 +9,11 @@ from typing import Any
 from dreampedal.engine.clip_manifest import AnyManifest
 from dreampedal.engine.inputs import LogBands
 from dreampedal.engine.manifest import Training
+from dreampedal.engine.structure import MAX_FILE_BYTES
 
-from ..ascent import export_ascent
-from ..zoo.checkpoint import described, load
+from ..ascent import export_ascent, require_room
+from ..fit.kept import kept_in
+from ..zoo.checkpoint import load
 from ..zoo.columns import Columns
 from ..zoo.net import Net
 from .classifier import export_classifier
@@ -29,6 +31,7 @@ def export_checkpoint(
     kind: str = "auto",
     data: str | None = None,
     licence: str | None = None,
+    most_bytes: int = MAX_FILE_BYTES,
 ) -> AnyManifest:
     """Write the network in a checkpoint as a model file.
 
@@ -37,9 +40,11 @@ def export_checkpoint(
         kind: "auto" takes the kind that the network can dream as: ascent on bands, waveform on samples; one that cannot
             dream becomes a classifier, which any network can be.
         data, licence: of what it was trained on; else what the checkpoint says of it.
+        most_bytes: of the file; the engine opens none that is larger than the default.
 
     Raises:
-        ValueError: for a checkpoint that cannot be read, or a kind that its network cannot be.
+        ValueError: for a checkpoint that cannot be read, a kind that its network cannot be, or one too large for a
+            file. Nothing is written then.
     """
     if kind not in KINDS:
         raise ValueError(f"kind {kind!r}: expected {', '.join(KINDS)}")
@@ -47,13 +52,19 @@ def export_checkpoint(
         raise ValueError(f"{out}: expected a name that ends in .onnx")
     if not out.parent.is_dir():
         raise ValueError(f"{out.parent}: no such folder; create it first")
-    net, extra = load(checkpoint), described(checkpoint).extra
+    net, kept = load(checkpoint), kept_in(checkpoint)
+    require_room(checkpoint, {of: values.nbytes for of, values in net.named_parameters()}, most_bytes)
     if name is not None and not re.fullmatch(r"[a-z0-9_]+", name):
         raise ValueError(f"name {name!r}: expected lower-case letters, digits and underscores")
     told: dict[str, Any] = {
-        "name": name or re.sub(r"[^a-z0-9_]+", "_", out.stem.lower()).strip("_") or "model",
-        "training": _training(extra, data, licence),
-        "accuracy": _accuracy(extra),
+        "name": name or name_for(out),
+        "training": Training(
+            data=data or kept.get("data", "not said"),
+            licence=licence or kept.get("licence", "not said"),
+            seed=kept.get("seed", 0),
+            notes=kept.get("notes", ""),
+        ),
+        "accuracy": kept.get("accuracy", {}),
     }
     possible = {"waveform": "waveform", "columns": "ascent", "window": "ascent", None: "classifier"}[net.dreams]
     chosen = possible if kind == "auto" else kind
@@ -67,26 +78,18 @@ def export_checkpoint(
     return _ascent(net, out, told)
 
 
+def name_for(out: Path) -> str:
+    """The name of a model in a file, where it is given none.
+
+    >>> name_for(Path("models/Tiny-Net 2.onnx")), name_for(Path("♪.onnx"))
+    ('tiny_net_2', 'model')
+    """
+    return re.sub(r"[^a-z0-9_]+", "_", out.stem.lower()).strip("_") or "model"
+
+
 def _ascent(net: Net, out: Path, told: dict[str, Any]) -> AnyManifest:
     if net.dreams == "window":
         return export_window_net(net, out, **told)
     heard = net.input
     assert isinstance(heard, LogBands) and isinstance(net, Columns)
     return export_ascent(net.network, out, bands=heard.bands, window=heard.window, hop=heard.hop, **told)
-
-
-def _training(extra: dict[str, Any], data: str | None, licence: str | None) -> Training:
-    """Where the weights come from, as far as is known."""
-    seed = extra.get("seed")
-    return Training(
-        data=data or str(extra.get("data", "not said")),
-        licence=licence or str(extra.get("licence", "not said")),
-        seed=seed if isinstance(seed, int) else 0,
-        notes=str(extra.get("notes", "")),
-    )
-
-
-def _accuracy(extra: dict[str, Any]) -> dict[str, float]:
-    """Figures of accuracy by name, where the checkpoint keeps them."""
-    found = extra.get("accuracy")
-    return {str(key): float(value) for key, value in found.items()} if isinstance(found, dict) else {}

@@ -13,6 +13,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Unpack
 
 import torch
 
@@ -22,28 +23,20 @@ from dreampedal.engine.verify_clips import packed
 
 from ..ascent import write_model
 from ..ascent_graph import Graph
-from .clips import SEEDS, Net, declared_layers, followed, golden_clips, take
+from .clips import SEEDS, Net, Told, followed, golden_clips, manifest_of, take
 from .traced import Traced
 
 __all__ = ["Training", "export_classifier"]
 
 
-def export_classifier(
-    net: Net,
-    path: str | os.PathLike[str],
-    *,
-    name: str,
-    training: Training,
-    accuracy: Mapping[str, float] | None = None,
-    version: str = "1",
-) -> ClassifierManifest:
+def export_classifier(net: Net, path: str | os.PathLike[str], **told: Unpack[Told]) -> ClassifierManifest:
     """Write a network as a model that names what it hears in a clip.
 
     Args:
         net: trained; float32, in evaluation from here on. Its attribute `probabilities`, if it has one, says what makes
             probabilities of its logits: "softmax" (else assumed), or "sigmoid" for tags that do not exclude each other.
         path: of the ONNX file, which appears whole or not at all.
-        training, accuracy: what the manifest reports of the weights.
+        told: name, training, accuracy and version, for the manifest.
 
     Returns:
         The manifest in the file.
@@ -52,18 +45,15 @@ def export_classifier(
         ValueError: for weights that are no numbers, and for a network that cannot be written.
     """
     trace, shape = followed(net)
-    manifest = ClassifierManifest(
-        name=name,
-        version=version,
+    manifest = manifest_of(
+        ClassifierManifest,
+        net,
+        trace,
         input=net.input,
         seconds=net.seconds,
         shape=shape,
-        layers=declared_layers(trace),
-        classes=net.classes,
         probabilities=getattr(net, "probabilities", "softmax"),
-        training=training,
-        accuracy=dict(accuracy or {}),
-        content_hash="0" * 64,
+        **told,
     )
     golden = []
     for seed in SEEDS:

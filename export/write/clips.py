@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, NotRequired, Protocol, TypedDict, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from dreampedal.engine.inputs import BandImage, Envelope, Input, LogBands, Mel, shape_of
-from dreampedal.engine.manifest import Layer
+from dreampedal.engine.manifest import Layer, Training
 from dreampedal.engine.verify_clips import noise
 
+from ..ascent import Declared
 from ..golden import Hearing, listening
 from .traced import Traced, traced
 
@@ -35,6 +36,18 @@ class Net(Protocol):
     def __call__(self, x: Tensor) -> Tensor:
         """Clips (n, rows, columns) to logits (n, classes)."""
         ...
+
+
+class Told(TypedDict):
+    """What an exporter is told of a network: a label, and what the manifest reports of its weights.
+
+    `accuracy` is by name, none unless given; `version` is "1" unless given.
+    """
+
+    name: str
+    training: Training
+    accuracy: NotRequired[Mapping[str, float] | None]
+    version: NotRequired[str]
 
 
 SEEDS = 1, 2
@@ -73,9 +86,28 @@ def followed(net: Net) -> tuple[Traced, tuple[int, int]]:
     return trace, shape
 
 
-def declared_layers(trace: Traced) -> tuple[Layer, ...]:
-    """The layers as a manifest has them."""
-    return tuple(Layer(name=name, filters=count) for name, count in trace.filters.items())
+def manifest_of(
+    kind: type[Declared],
+    net: Net,
+    trace: Traced,
+    *,
+    name: str,
+    training: Training,
+    accuracy: Mapping[str, float] | None = None,
+    version: str = "1",
+    **own: Any,
+) -> Declared:
+    """The manifest of a network, but for the hash of its weights; `own` are the fields that its kind adds."""
+    return kind(
+        name=name,
+        version=version,
+        layers=tuple(Layer(name=layer, filters=count) for layer, count in trace.filters.items()),
+        classes=net.classes,
+        training=training,
+        accuracy=dict(accuracy or {}),
+        content_hash="0" * 64,
+        **own,
+    )
 
 
 def golden_clips(heard: Input, shape: tuple[int, int], seed: int) -> np.ndarray:

@@ -14,6 +14,7 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import torch
@@ -31,21 +32,13 @@ from ..ascent_window import injection
 from ..golden import objective
 from .backward import gradient
 from .classifier import tapped
-from .clips import SEEDS, Net, declared_layers, followed, golden_clips, hearing, take
+from .clips import SEEDS, Net, Told, followed, golden_clips, hearing, manifest_of, take
 from .traced import Traced
 
 __all__ = ["Training", "export_waveform"]
 
 
-def export_waveform(
-    net: Net,
-    path: str | os.PathLike[str],
-    *,
-    name: str,
-    training: Training,
-    accuracy: Mapping[str, float] | None = None,
-    version: str = "1",
-) -> WaveformManifest:
+def export_waveform(net: Net, path: str | os.PathLike[str], **told: Unpack[Told]) -> WaveformManifest:
     """Write a network on samples as a model that dreams on them; arguments and result as `export_classifier` has them.
 
     Raises:
@@ -55,18 +48,7 @@ def export_waveform(
     if not isinstance(net.input, Waveform):
         raise ValueError(f"a network on {net.input.kind}: expected one on samples, which alone dreams on a waveform")
     trace, shape = followed(net)
-    manifest = WaveformManifest(
-        name=name,
-        version=version,
-        input=net.input,
-        seconds=net.seconds,
-        shape=shape,
-        layers=declared_layers(trace),
-        classes=net.classes,
-        training=training,
-        accuracy=dict(accuracy or {}),
-        content_hash="0" * 64,
-    )
+    manifest = manifest_of(WaveformManifest, net, trace, input=net.input, seconds=net.seconds, shape=shape, **told)
     graph = Graph()
     names = trace.forward(graph, "x", climbs=True)
     values = tapped(graph, trace, names)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Unpack
 
 import numpy as np
 import torch
@@ -26,22 +26,14 @@ from ..ascent_steps import ascend, turned
 from ..golden import climb, random_features, random_inputs
 from .backward import gradient
 from .classifier import tapped
-from .clips import Net, declared_layers, followed, hearing
+from .clips import Net, Told, followed, hearing, manifest_of
 from .traced import Traced
 from .waveform import seeds
 
 __all__ = ["Training", "export_window_net"]
 
 
-def export_window_net(
-    net: Net,
-    path: str | os.PathLike[str],
-    *,
-    name: str,
-    training: Training,
-    accuracy: Mapping[str, float] | None = None,
-    version: str = "1",
-) -> Manifest:
+def export_window_net(net: Net, path: str | os.PathLike[str], **told: Unpack[Told]) -> Manifest:
     """Write a network on log bands as an ascent model that runs on the window; arguments as `export_classifier`'s.
 
     Raises:
@@ -51,9 +43,10 @@ def export_window_net(
     if not isinstance(net.input, LogBands):
         raise ValueError(f"a network on {net.input.kind}: expected one on log bands, which the engine streams")
     trace, (bands, frames) = followed(net)
-    manifest = Manifest(
-        name=name,
-        version=version,
+    manifest = manifest_of(
+        Manifest,
+        net,
+        trace,
         runs_on="window",
         sample_rates=(44_100, 48_000),
         bands=net.input.bands,
@@ -61,11 +54,7 @@ def export_window_net(
         hop=net.input.hop,
         context_frames=frames,
         normalisation=_normalisation(net, bands),
-        layers=declared_layers(trace),
-        classes=net.classes,
-        training=training,
-        accuracy=dict(accuracy or {}),
-        content_hash="0" * 64,
+        **told,
     )
     graph = Graph()
     chain = Window(trace, bands, frames)

@@ -88,6 +88,16 @@ def test_what_cannot_be_judged(audio, words, notes):
         notes.probabilities(audio, RATE)
 
 
+def test_a_sound_so_loud_that_no_number_holds_it_is_an_error(notes):
+    with np.errstate(all="ignore"), pytest.raises(ValueError, match="too loud"):
+        notes.probabilities(np.resize(np.float32([3e38, -3e38]), RATE), RATE)
+
+
+def test_a_rate_that_no_recording_has_is_an_error(notes):
+    with pytest.raises(ValueError, match="a rate of 8 Hz: expected 1000 Hz at least"):
+        notes.probabilities(np.ones(100, np.float32), 8)
+
+
 def test_no_clips_are_no_judgement(notes):
     with pytest.raises(ValueError, match="clips = 0"):
         notes.probabilities(np.ones(RATE, np.float32), RATE, clips=0)

@@ -1,8 +1,12 @@
 """Checkpoints as model files: the kind that a network can be, and what the file says of its training."""
 
+import numpy as np
 import pytest
 
+from dreampedal.engine.manifest import ModelError
 from dreampedal.engine.structure import read_model
+from dreampedal.export.ascent import write_model
+from dreampedal.export.ascent_graph import Graph
 from dreampedal.export.write.checkpoints import export_checkpoint
 from dreampedal.export.zoo.checkpoint import save
 
@@ -38,6 +42,12 @@ def test_a_network_becomes_what_it_can_dream_as(name, kind, kept, tmp_path):
         ("vgg", {"name": "No Label"}, "name"),
         ("vgg", {"out": "tiny.txt"}, "ends in .onnx"),
         ("vgg", {"out": "nowhere/tiny.onnx"}, "no such folder"),
+        (
+            "vgg",
+            {"most_bytes": 5000},
+            r"vgg.safetensors: a model of .* MB: expected at most 0.0 MB; the largest part, .*"
+            r"weight, has .* MB: train a smaller network",
+        ),
     ],
 )
 def test_what_cannot_be_leaves_nothing(name, order, words, kept, tmp_path):
@@ -45,3 +55,19 @@ def test_what_cannot_be_leaves_nothing(name, order, words, kept, tmp_path):
     with pytest.raises(ValueError, match=words):
         export_checkpoint(checkpoint, out, **order)
     assert list(tmp_path.iterdir()) == [checkpoint]
+
+
+def test_a_file_that_would_be_too_large_is_not_written(tmp_path):
+    graph = Graph()
+    values = {"logits": graph.op("Add", "x", graph.weight("heavy", np.ones((1, 100_000), np.float32)))}
+    with pytest.raises(ValueError, match=r"heavy\.onnx: a model of 0\.4 MB: expected at most 0\.3 MB"):
+        write_model(tmp_path / "heavy.onnx", graph, values, None, "[]", most_bytes=300_000)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("extra", [{"accuracy": {"test": "high"}}, {"accuracy": [1]}, {"data": 3}, {"seed": "one"}])
+def test_what_a_checkpoint_says_of_itself_is_checked(extra, tmp_path):
+    save(small("vgg"), tmp_path / "odd.safetensors", **extra)
+    with pytest.raises(ModelError, match=rf"odd\.safetensors: metadata\.extra\.{next(iter(extra))}"):
+        export_checkpoint(tmp_path / "odd.safetensors", tmp_path / "odd.onnx")
+    assert not (tmp_path / "odd.onnx").exists()
