@@ -44,6 +44,21 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Tuning:
+    """A little more training.
+
+    Fields:
+        steps: taken before it; kernels: that there were.
+        accuracy_before, accuracy: on the validation set, of what was cut and of what training made of it.
+    """
+
+    steps: int
+    kernels: int
+    accuracy_before: float
+    accuracy: float
+
+
+@dataclass(frozen=True)
 class Size:
     """What a network costs: kernels, numbers, and multiply-adds a clip."""
 
@@ -61,7 +76,7 @@ class Pruned:
         before, after: sizes.
         validation: accuracy on the validation set before and after, by clip.
         test_before, test_after: figures on the test set; None if there was none.
-        steps: in order; tuned: numbers of the steps after which the network was trained a little more.
+        steps: in order; tuned: the trainings between them. Those that were given up are in neither.
     """
 
     net: Net
@@ -71,16 +86,27 @@ class Pruned:
     test_before: Scores | None
     test_after: Scores | None
     steps: tuple[Step, ...]
-    tuned: tuple[int, ...] = field(default=())
+    tuned: tuple[Tuning, ...] = field(default=())
 
     @property
     def gone(self) -> float:
         """Share of the kernels that are gone, from 0 to 1."""
         return 1 - self.after.kernels / self.before.kernels
 
+    @property
+    def course(self) -> list[tuple[float, float]]:
+        """Share of the kernels that were gone, and accuracy on the validation set, at first and after each step and
+        each training."""
+        total = self.before.kernels
+        points = [(0.0, self.validation[0])]
+        for number, step in enumerate(self.steps, 1):
+            points.append((1 - step.kernels / total, step.accuracy))
+            points += [(1 - one.kernels / total, one.accuracy) for one in self.tuned if one.steps == number]
+        return points
+
     def to_json(self) -> dict[str, Any]:
         """All but the network, as dictionaries, lists, numbers, strings and None."""
-        report = {name: getattr(self, name) for name in ("validation", "tuned")}
+        report: dict[str, Any] = {"validation": self.validation, "tuned": [asdict(one) for one in self.tuned]}
         parts = {name: getattr(self, name) for name in ("before", "after", "test_before", "test_after")}
         report |= {name: None if part is None else asdict(part) for name, part in parts.items()}
         return report | {"gone": self.gone, "steps": [asdict(step) for step in self.steps]}

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from dreampedal.export.fit.fitting import fit
+from dreampedal.export.fit.plan import Plan
 from dreampedal.export.judge.kernels import convolutions, without
-from dreampedal.export.judge.pruning import Pruning, prune
+from dreampedal.export.judge.pruning import Pruning, prune, rewound
 from dreampedal.export.judge.scores import probabilities
 from dreampedal.export.judge.usefulness import in_line, settle, statistics, usefulness
 from dreampedal.export.zoo.checkpoint import load, save
@@ -60,10 +62,13 @@ def test_the_network_that_was_given_stays_and_the_report_is_json(net, sets, prun
     assert report["test_after"]["by_recording"]["count"] == len(np.unique(sets[2].groups))
 
 
-def test_the_smaller_network_is_a_network_of_the_zoo(pruned, sets, tmp_path):
-    save(pruned.net, tmp_path / "small.safetensors")
-    again = load(tmp_path / "small.safetensors")
-    assert np.array_equal(probabilities(again, sets[2]), probabilities(pruned.net, sets[2]))
+def test_the_smaller_network_is_a_network_of_the_zoo(pruned, tuned, sets, tmp_path):
+    """Built anew by its settings and filled with its weights, it answers the same."""
+    for found in (pruned, tuned[0]):
+        save(found.net, tmp_path / "small.safetensors")
+        again = load(tmp_path / "small.safetensors")
+        assert list(again.settings.filters) == list(found.after.filters.values())
+        assert np.array_equal(probabilities(again, sets[2]), probabilities(found.net, sets[2]))
 
 
 def test_a_copy_of_a_kernel_is_taken_out_first(sets):
@@ -161,31 +166,77 @@ def test_what_batch_norms_hear_is_their_input(net, sets):
     assert torch.allclose(variance, heard[0].transpose(0, 1).flatten(1).var(1), rtol=1e-4)
 
 
-def test_a_little_training_lets_more_go(net, sets):
-    rounds = []
+@pytest.fixture(scope="module")
+def tuned(net, sets):
+    """Pruned with training in between; and what was trained: kernels and accuracy before, accuracy after."""
+    train, val, _ = sets
+    plan = rewound(Plan(learning_rate=1e-2, batch=16), len(train), epochs=15)
+    trained = []
 
     def tune(smaller):
-        rounds.append(sum(smaller.settings.filters))
-        return taught_on(smaller, sets[0])
+        kernels, before = sum(smaller.settings.filters), accuracy(smaller, val)
+        fitted = fit(smaller, train, val, plan, normalise=False).net
+        trained.append((kernels, before, accuracy(fitted, val)))
+        return fitted
 
-    tuned = prune(net, *sets[:2], settings=Pruning(limit=0.0, tunings=2, tries=1), tune=tune)
-    stiff = prune(net, *sets[:2], settings=Pruning(limit=0.0, tries=1))
-    assert 1 <= len(rounds) <= 2 and rounds[0] == stiff.after.kernels
-    assert tuned.after.kernels <= stiff.after.kernels
-    assert tuned.validation[1] >= tuned.validation[0]
+    settings = Pruning(limit=0.0, tries=1, tunings=4, share=0.5, at_once=8)
+    return prune(net, *sets, settings, tune=tune), tuple(trained)
 
 
-def taught_on(net, clips):
-    """A few more steps for a network that has learned already."""
-    torch.manual_seed(1)
-    x, labels = torch.from_numpy(clips.x[:]), torch.from_numpy(clips.labels)
-    optimiser = torch.optim.Adam(net.parameters(), 0.001)
-    net.train()
-    for _ in range(20):
-        optimiser.zero_grad()
-        torch.nn.functional.cross_entropy(net(x), labels).backward()
-        optimiser.step()
-    return net
+def test_training_in_between_lets_more_go(net, sets, tuned):
+    """At no loss on validation: more than without, and more than it takes from a network before it is trained."""
+    stiff = prune(net, *sets[:2], settings=Pruning(limit=0.0, tries=1, at_once=8))
+    found, trained = tuned
+    assert found.after.kernels < stiff.after.kernels
+    assert accuracy(found.net, sets[1]) == found.validation[1] >= found.validation[0] == accuracy(net, sets[1])
+    assert any(before < found.validation[0] <= after for _, before, after in trained)
+
+
+def test_what_training_does_not_bring_back_is_given_up(tuned):
+    """The report tells of trainings that were kept, all within the limit, and the last of them is what is returned."""
+    found, trained = tuned
+    kept = [one for one in trained if one[2] >= found.validation[0]]
+    assert [(one.kernels, one.accuracy_before, one.accuracy) for one in found.tuned] == kept
+    assert len(kept) < len(trained) == 4
+    assert (found.after.kernels, found.validation[1]) == (found.tuned[-1].kernels, found.tuned[-1].accuracy)
+    assert found.tuned[-1].steps == len(found.steps)
+    assert [found.steps[one.steps - 1].kernels for one in found.tuned] == [one.kernels for one in found.tuned]
+    assert found.course[-1] == (found.gone, found.validation[1])
+
+
+def test_the_numbers_of_the_kernels_that_are_left_are_those_of_the_start(net, tuned):
+    """What is reported as gone and what is left make up each layer, over steps, trainings and ways back."""
+    found, _ = tuned
+    gone = [(one.layer, one.filter) for step in found.steps for one in step.removed]
+    assert len(set(gone)) == len(gone) == found.before.kernels - found.after.kernels
+    for layer, filters in found.before.filters.items():
+        of = [filter for name, filter in gone if name == layer]
+        assert set(of) <= set(range(filters)) and filters - len(of) == found.after.filters[layer]
+
+
+def test_a_network_that_cannot_be_trained_is_pruned_without(net, sets):
+    def spoil(smaller):
+        with torch.no_grad():
+            for weight in smaller.parameters():
+                weight.zero_()
+        return smaller
+
+    settings = Pruning(at_once=8, tunings=1)
+    rough = prune(net, *sets[:2], settings=settings.model_copy(update={"share": 0.9}), tune=spoil)
+    gentle, without_it = (prune(net, *sets[:2], settings=settings, tune=one) for one in (spoil, None))
+    assert rough.tuned == gentle.tuned == ()
+    assert rough.steps == without_it.steps
+    assert gentle.gone >= 0.25 and accuracy(gentle.net, sets[1]) >= accuracy(net, sets[1]) - 0.01
+
+
+@pytest.mark.parametrize("enough", [0.25, 0.5])
+def test_it_ends_when_enough_are_gone(net, sets, enough):
+    """Just so many, and the same ones again."""
+    found, again = (prune(net, *sets[:2], settings=Pruning(enough=enough, at_once=8, limit=0.2)) for _ in range(2))
+    assert found.gone == enough
+    assert found.to_json() == again.to_json()
+    state, same = found.net.state_dict(), again.net.state_dict()
+    assert all(torch.equal(state[name], same[name]) for name in state)
 
 
 def test_sets_of_other_classes_are_refused(sets):
