@@ -1,8 +1,10 @@
 """Checkpoints of a training: everything that the next epoch depends on, in one file, replaced whole.
 
 A kill at any moment leaves the last whole checkpoint; going on from it gives the weights, bit for bit, that an
-uninterrupted training would have given. What is random in an epoch is drawn from the plan's seed and the epoch's
-number alone, so that no generator's state has to be caught in mid-flight.
+uninterrupted training would have given (on the CPU; see `plan`). What is random in an epoch is drawn from the plan's
+seed and the epoch's number alone, so that no generator's state has to be caught in mid-flight.
+
+A training goes on only as it began: its `identity` is in the file, and has to be that of the training that goes on.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import hashlib
 import io
 import json
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,16 +24,34 @@ from torch import nn
 from dreampedal.engine.files import written_whole
 
 from .plan import Plan
+from .saved import FORMAT, Saved, saved_in
 
 if TYPE_CHECKING:
     from ..sets.clips import Clips
 
 NAME = "training.pt"
-FORMAT = 1
+READ_BYTES = 2**24
+"""Of clips that are hashed at once."""
 
 
-def identity(net: nn.Module, train: Clips, val: Clips, plan: Plan) -> dict[str, Any]:
-    """What a training is of: network, clips and plan, in plain values that two trainings can be compared by."""
+def identity(
+    net: nn.Module,
+    train: Clips,
+    val: Clips,
+    plan: Plan,
+    change: Callable[..., Any] | None = None,
+    normalise: bool = True,
+) -> dict[str, Any]:
+    """What a training is of, in plain values that two trainings can be compared by.
+
+    That is all that its weights depend on, but for the machine, the device and the number of processes: network, first
+    weights, plan, both sets of clips, and what is done to the features. Of a function that changes them only its name
+    is known.
+
+    Args:
+        net: with its first weights.
+        change, normalise: as `fitting.fit` takes them.
+    """
     settings = getattr(net, "settings", None)
     return {
         "network": {
@@ -41,22 +62,45 @@ def identity(net: nn.Module, train: Clips, val: Clips, plan: Plan) -> dict[str, 
         "plan": plan.lasting(),
         "training clips": content(train),
         "validation clips": content(val),
+        "change of features": named(change),
+        "normalise": normalise,
+        "first weights": content_of_weights(net),
     }  # fmt: skip
 
 
 def content(clips: Clips) -> dict[str, Any]:
-    """What tells one set of clips from another, at no great cost: counts, labels, a hash of some of the features."""
+    """What tells one set of clips from another: counts, classes, input, and a hash of all features and labels."""
     digest = hashlib.sha256()
-    for part in (clips.labels, clips.groups):
+    for part in (clips.labels.astype(np.int64), clips.groups.astype(np.int64), clips.changed):
         digest.update(np.ascontiguousarray(part).tobytes())
-    for place in np.unique(np.linspace(0, len(clips) - 1, 32).astype(int)):
-        digest.update(np.ascontiguousarray(clips.x[int(place)]).tobytes())
+    at_once = max(1, READ_BYTES // max(1, int(np.prod(clips.x.shape[1:])) * clips.x.dtype.itemsize))
+    for first in range(0, len(clips), at_once):
+        digest.update(np.ascontiguousarray(clips.x[first : first + at_once]).data)
     return {
         "count": len(clips),
         "classes": list(clips.classes),
         "input": clips.input.model_dump(mode="json"),
-        "content": digest.hexdigest(),
+        "seconds": clips.seconds,
+        "content": digest.hexdigest()[:32],
     }
+
+
+def content_of_weights(net: nn.Module) -> str:
+    """A hash of a network's weights and statistics, with their names."""
+    digest = hashlib.sha256()
+    for name, value in net.state_dict().items():
+        held = value.detach().cpu().contiguous()
+        digest.update(f"{name} {held.dtype} {tuple(held.shape)}\n".encode())
+        digest.update(held.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()[:32]
+
+
+def named(function: Callable[..., Any] | None) -> str | None:
+    """A function by module and name; an object that is called, by its type."""
+    if function is None:
+        return None
+    kind = function if hasattr(function, "__qualname__") else type(function)
+    return f"{kind.__module__}.{kind.__qualname__}"
 
 
 def write(folder: Path, state: dict[str, Any]) -> None:
@@ -78,36 +122,36 @@ def write(folder: Path, state: dict[str, Any]) -> None:
         raise OSError(error.errno, f"{error.strerror} (epoch {state['epoch']}; {kept})", str(target)) from None
 
 
-def read(folder: Path, expected: dict[str, Any]) -> dict[str, Any] | None:
+def read(folder: Path, expected: dict[str, Any]) -> Saved | None:
     """The folder's checkpoint, or None where none is.
 
     Args:
         expected: the `identity` of the training that would go on.
 
     Raises:
-        ValueError: if the file is no checkpoint, or one of another network, other clips or another plan.
+        ValueError: if the file is no checkpoint, is damaged, or is one of another training; it says in what.
+        OSError: if it cannot be read.
     """
     target = folder / NAME
     if not target.exists():
         return None
+    whole = io.BytesIO(target.read_bytes())
     try:
-        state = torch.load(target, map_location="cpu", weights_only=True)
-    except OSError:
-        raise
-    except Exception as error:  # torch's unpickler fails on damage in a dozen ways
+        state = torch.load(whole, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch fails on damage in a dozen ways, some of them named as a disk's
         reason = (str(error).splitlines() or [""])[0][:120]
         raise ValueError(f"{target} is no checkpoint of a training ({reason}): give another folder") from None
-    if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise ValueError(f"{target} is no checkpoint of a training: give another folder")
-    check_same(target, json.loads(state["identity"]), expected)
-    return state
+    saved = saved_in(target, state)
+    check_same(target, saved.identity, expected)
+    return saved
 
 
-def check_same(file: Path, found: dict[str, Any], expected: dict[str, Any]) -> None:
+def check_same(file: Path, found: Any, expected: dict[str, Any]) -> None:
     """A ValueError for the first value by which what a file began with differs from what is wanted now."""
     for name, found_here, wanted in _differences(found, json.loads(json.dumps(expected))):
         raise ValueError(
-            f"{file}: {name} is {found_here}: expected {wanted}; go on as it began, or give another folder"
+            f"{file}: {name or 'what began'} is {found_here}: expected {wanted}; go on as it began, or give another "
+            "folder"
         )
 
 
@@ -117,10 +161,10 @@ def remove_parts(folder: Path) -> None:
         part.unlink(missing_ok=True)
 
 
-def _differences(found: Any, expected: Any, name: str = "") -> Any:
-    """Every value that differs between two trees of plain values: (name, found, expected)."""
+def _differences(found: Any, expected: Any, name: str = "") -> Iterator[tuple[str, str, str]]:
+    """Every value that differs between two trees of plain values, in the order of what is expected."""
     if isinstance(found, dict) and isinstance(expected, dict):
-        for key in sorted({*found, *expected}):
+        for key in (*expected, *(key for key in found if key not in expected)):
             yield from _differences(found.get(key), expected.get(key), f"{name}.{key}" if name else key)
     elif found != expected:
         yield name, json.dumps(found)[:80], json.dumps(expected)[:80]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -23,9 +24,10 @@ from ..progress import Progress
 from ..sets.batches import Batches
 from . import checkpoints
 from .equaliser import change_for
+from .lock import alone
 from .logs import Logs
 from .plan import Plan
-from .processes import joined
+from .processes import Processes, joined
 from .schedule import ended, learning_rate
 from .state import Training
 
@@ -91,30 +93,36 @@ def fit(
         device: "auto" (CUDA where there is any), "cpu" or "cuda".
 
     Raises:
-        ValueError: if clips, network and plan do not fit together, or the checkpoint is another training's.
+        ValueError: if clips, network and plan do not fit together, the checkpoint is damaged or another training's, or
+            a training is running in the folder.
         DivergenceError: if the loss becomes infinite or no number.
         OSError: if the disk is full; the last whole checkpoint is kept.
     """
     plan = plan or Plan()
     _check(net, train, val)
-    change = change or change_for(plan, train.input)
+    made = change or change_for(plan, train.input)
+    batches = Batches(train, plan.batch, plan.seed, balanced=plan.balanced, mixup=plan.mixup, change=made)
     place = Path(folder) if folder is not None else None
-    with joined(device) as processes, _repeatable(plan):
-        batches = Batches(train, plan.batch, plan.seed, balanced=plan.balanced, mixup=plan.mixup, change=change)
-        begun = checkpoints.identity(net, train, val, plan)
-        state = place and checkpoints.read(place, begun)
-        if normalise and not state and hasattr(net, "normalise"):
+    with joined(device) as processes, _repeatable(plan, processes.device), _held(place, processes):
+        begun = checkpoints.identity(net, train, val, plan, change, normalise)
+        saved = place and checkpoints.read(place, begun)
+        if place and saved:
+            saved.check_fits(place / checkpoints.NAME, net, averaged=plan.averaging > 0, optimiser=plan.optimiser)
+        elif normalise and hasattr(net, "normalise"):
             net.normalise(x for x, _ in itertools.islice(batches.epoch(0), NORMALISED_BATCHES))
-        training = Training.of(net, plan, processes)
-        if state:
-            training.restore(state)
+        with processes.in_step(net):
+            training = Training.of(net, plan, processes)
+            if saved:
+                training.restore(saved)
+            if processes.agree(len(training.history)) != len(training.history):
+                raise ValueError(f"{place}: processes find different checkpoints: expected a folder that all share")
             for row in training.history if each_epoch else ():
                 each_epoch(row)
-        with _folder(place, training) as kept:
-            for row in _epochs(training, batches, val, progress):
-                kept(begun, row)
-                if each_epoch:
-                    each_epoch(row)
+            with _folder(place, training, begun) as kept:
+                for row in _epochs(training, batches, val, progress):
+                    kept(row)
+                    if each_epoch:
+                        each_epoch(row)
     net.load_state_dict(training.best)
     net.to("cpu").eval()
     return Fitted(net, tuple(training.history), training.course.best_epoch, training.seconds)
@@ -187,16 +195,26 @@ def _train_epoch(
 
 
 @contextmanager
-def _folder(place: Path | None, training: Training) -> Iterator[Callable[[dict[str, Any], Row], None]]:
-    """The folder of a training, open: a function that puts an epoch on disk, checkpoint first."""
-    if place is None or not training.processes.first:
-        yield lambda begun, row: None
+def _held(place: Path | None, processes: Processes) -> Iterator[None]:
+    """The folder of a training, made and held by the process that writes to it."""
+    if place is None or not processes.first:
+        yield
         return
     place.mkdir(parents=True, exist_ok=True)
+    with alone(place, "training"):
+        yield
+
+
+@contextmanager
+def _folder(place: Path | None, training: Training, begun: dict[str, Any]) -> Iterator[Callable[[Row], None]]:
+    """The folder of a training, open: a function that puts an epoch on disk, checkpoint first."""
+    if place is None or not training.processes.first:
+        yield lambda row: None
+        return
     checkpoints.remove_parts(place)
     with Logs(place, training.history) as logs:
 
-        def keep(begun: dict[str, Any], row: Row) -> None:
+        def keep(row: Row) -> None:
             checkpoints.write(place, training.state(begun))
             try:
                 logs.add(row)
@@ -213,14 +231,26 @@ def _seed(plan: Plan, epoch: int, rank: int) -> None:
 
 
 @contextmanager
-def _repeatable(plan: Plan) -> Iterator[None]:
-    """The plan's number of threads, and a generator of our own; both as they were afterwards."""
-    threads = torch.get_num_threads()
+def _repeatable(plan: Plan, device: torch.device) -> Iterator[None]:
+    """The plan's number of threads, and a generator of our own; on CUDA, operations that repeat themselves.
+
+    All is as it was afterwards, but for CUBLAS_WORKSPACE_CONFIG, which cuBLAS reads once.
+    """
+    cuda, threads = device.type == "cuda", torch.get_num_threads()
+    strict, warning = (
+        torch.are_deterministic_algorithms_enabled(),
+        torch.is_deterministic_algorithms_warn_only_enabled(),
+    )
     torch.set_num_threads(plan.threads)
+    if cuda and not strict:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+        # A warning names each operation that has no such form.
+        torch.use_deterministic_algorithms(True, warn_only=True)
     try:
-        with torch.random.fork_rng():
+        with torch.random.fork_rng([device] if cuda else []):
             yield
     finally:
+        torch.use_deterministic_algorithms(strict, warn_only=warning)
         torch.set_num_threads(threads)
 
 

@@ -21,8 +21,14 @@ from .settings import first_fault
 Share = Annotated[float, Field(ge=0, lt=1)]
 
 
-class Plan(Strict):
-    """What `fitting.fit` does. A plan, a network and its clips give the same weights every time.
+class Plan(Strict, allow_inf_nan=False):
+    """What `fitting.fit` does.
+
+    A plan, a network with its first weights, and clips give the same weights every time, bit for bit, on the CPU of one
+    machine, with one version of torch and as many threads; so does a training that was killed and goes on. On CUDA,
+    algorithms that repeat themselves are asked for (`torch.use_deterministic_algorithms`), and torch warns of each
+    operation that has none: one GPU then gives the same weights but for those. Other machines, devices and numbers of
+    processes round differently, and what they train differs a little more with every step.
 
     An epoch is one pass of `Batches` over the training clips. "Gain" is by `judged_by` on the validation clips.
     """

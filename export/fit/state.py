@@ -15,6 +15,7 @@ from torch.nn.functional import cross_entropy
 from .adversary import attacked
 from .plan import Plan
 from .processes import Processes
+from .saved import Saved
 from .schedule import Course, heard
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class Training:
             "epoch": len(self.history),
             "network": self.net.state_dict(),
             "mean": None if self.mean is self.net else self.mean.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
+            "memory": self.optimiser.state_dict()["state"],
             "course": asdict(self.course),
             "history": self.history,
             "best": self.best,
@@ -75,16 +76,15 @@ class Training:
             "seconds": self.seconds,
         }
 
-    def restore(self, state: dict[str, Any]) -> None:
-        """Stand where `state` was taken."""
-        self.net.load_state_dict(state["network"])
-        if self.mean is not self.net:
-            self.mean.load_state_dict(state["mean"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        course = state["course"]
-        self.course = Course(**(course | {"best": tuple(course["best"])}))
-        self.history, self.best = state["history"], state["best"]
-        self.steps, self.seconds = state["steps"], state["seconds"]
+    def restore(self, saved: Saved) -> None:
+        """Stand where a checkpoint was taken; it must fit (`Saved.check_fits`)."""
+        self.net.load_state_dict(saved.network)
+        if saved.mean is not None:
+            self.mean.load_state_dict(saved.mean)
+        # How it steps is the plan's to say; only what it remembers is the file's.
+        self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": saved.memory})
+        self.course, self.history, self.best = saved.course, list(saved.history), saved.best
+        self.steps, self.seconds = saved.steps, saved.seconds
 
     def step(self, x: Tensor, targets: Tensor, rate: float) -> Tensor:
         """One step of the optimiser on a batch, of which this process takes its part.

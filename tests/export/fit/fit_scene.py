@@ -33,7 +33,7 @@ PLAIN = PLAN.changed(adversarial_db=0)
 class Small(nn.Module):
     """A convolution with all that could make two trainings differ: batch norm, dropout, first weights.
 
-    A `plain` one has neither norm nor dropout: each clip is heard by itself.
+    A `plain` one has no dropout: nothing in it is drawn while it is trained.
     """
 
     name, classes, input, seconds = "small", CLASSES, MEL, SECONDS
@@ -44,7 +44,7 @@ class Small(nn.Module):
         with torch.random.fork_rng():
             torch.manual_seed(seed)
             self.conv, self.head = nn.Conv1d(MEL.bands, filters, 3), nn.Linear(filters, len(CLASSES))
-        self.norm = nn.Identity() if plain else nn.BatchNorm1d(filters)
+        self.norm = nn.BatchNorm1d(filters)
         self.drop = nn.Identity() if plain else nn.Dropout(0.3)
 
     def forward(self, x):

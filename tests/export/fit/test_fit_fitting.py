@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 
 from dreampedal.export.fit.fitting import DivergenceError, fit
 from dreampedal.export.fit.plan import Plan, plan_for
-from tests.export.fit.fit_scene import PLAN, Small, clips, figures, same
+from tests.export.fit.fit_scene import PLAIN, PLAN, Small, clips, figures, same
 
 
 @pytest.fixture(scope="module")
@@ -67,11 +67,11 @@ def test_training_leaves_torch_as_it_was(train, val):
 
 
 @pytest.mark.parametrize("schedule", ["plateau", "cosine"])
-def test_a_resumed_training_is_the_uninterrupted_one_whatever_weights_it_is_given(train, val, tmp_path, schedule):
+def test_a_resumed_training_is_the_uninterrupted_one(train, val, tmp_path, schedule):
     plan = PLAN.changed(schedule=schedule)
     whole = fit(Small(), train, val, plan)
     interrupted(Small(), train, val, plan, tmp_path, after=1)
-    resumed = fit(Small(seed=9), train, val, plan, tmp_path)
+    resumed = fit(Small(), train, val, plan, tmp_path)
     assert same(whole.net, resumed.net) and figures(whole.history) == figures(resumed.history)
     assert whole.best_epoch == resumed.best_epoch
     assert [path.name for path in tmp_path.iterdir() if ".part" in path.name] == []
@@ -132,9 +132,49 @@ def test_a_checkpoint_of_another_network_or_other_clips_is_refused(train, val, t
         fit(Small(filters=9), train, val, plan, tmp_path)
     with pytest.raises(ValueError, match="training clips"):
         fit(Small(), val, val, plan, tmp_path)
-    (tmp_path / "training.pt").write_bytes((tmp_path / "training.pt").read_bytes()[:2000])
-    with pytest.raises(ValueError, match=r"training\.pt is no checkpoint of a training"):
-        fit(Small(), train, val, plan, tmp_path)
+    with pytest.raises(ValueError, match=r"training\.pt: first weights is .*: expected .*; go on as it began, or give"):
+        fit(Small(seed=9), train, val, plan, tmp_path)
+    assert len(fit(Small(), train, val, plan, tmp_path).history) == 1
+
+
+@pytest.mark.parametrize("place", [0, 23, 47])
+def test_a_change_of_any_clip_is_seen(train, val, tmp_path, place):
+    fit(Small(), train, val, PLAIN.changed(epochs=1), tmp_path)
+    x = train.x.copy()
+    x[place, 3, 5] += 0.5
+    with pytest.raises(ValueError, match=r"training clips\.content is"):
+        fit(Small(), replace(train, x=x), val, PLAIN.changed(epochs=1), tmp_path)
+
+
+def test_what_is_done_to_the_features_belongs_to_a_training(train, val, tmp_path):
+    fit(Small(), train, val, PLAIN.changed(epochs=1), tmp_path)
+    with pytest.raises(ValueError, match=r"change of features is null: expected .*louder"):
+        fit(Small(), train, val, PLAIN, tmp_path, change=louder)
+    with pytest.raises(ValueError, match="normalise is true: expected false"):
+        fit(Small(), train, val, PLAIN, tmp_path, normalise=False)
+
+
+def louder(x, _random):
+    return x + 1
+
+
+def test_two_trainings_in_one_folder_are_refused_while_the_first_runs(train, val, tmp_path):
+    refused = []
+
+    def tell(_row):
+        with pytest.raises(ValueError, match="a training is running there; wait for it") as error:
+            fit(Small(), train, val, PLAIN, tmp_path)
+        refused.append(error)
+
+    fit(Small(), train, val, PLAIN, tmp_path, each_epoch=tell)
+    assert len(refused) == PLAIN.epochs
+    assert same(fit(Small(), train, val, PLAIN, tmp_path).net, fit(Small(), train, val, PLAIN).net)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_a_gpu_repeats_itself(train, val):
+    first, again = (fit(Small(), train, val, PLAN, device="cuda") for _ in range(2))
+    assert same(first.net, again.net) and not torch.are_deterministic_algorithms_enabled()
 
 
 def test_what_does_not_fit_is_said(train, val):
@@ -163,6 +203,7 @@ def test_a_loss_that_is_no_number_ends_the_training_and_keeps_what_was(train, va
     ({"optimiser": "sgd", "momentum": 0}, "momentum = 0"),
     ({"least_learning_rate": 1.0}, "least_learning_rate = 1.0"),
     ({"learning_rate": float("nan")}, "learning_rate = nan"),
+    ({"weight_decay": float("inf")}, "weight_decay = inf"),
 ])  # fmt: skip
 def test_plans_that_are_none(values, words):
     with pytest.raises(ValueError, match=words):
