@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import multiprocessing
 import signal
-import sqlite3
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,14 +19,16 @@ from typing import Any
 
 import optuna
 from optuna.trial import TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
 from dreampedal.engine.files import written_whole
 
 from ..progress import Progress
 from ..zoo.table import NETWORKS
 from .checkpoints import check_same, content
+from .lock import alone
 from .space import check_names
-from .trials import CHECKPOINT, PLACE, REASON, Task, run_trial
+from .trials import CHECKPOINT, PLACE, REASON, Task, run_trial, said
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -54,7 +55,7 @@ def search(task: Task, trials: int = 20, workers: int = 1, progress: Progress | 
         raise ValueError("nothing to search: the space is empty")
     check_names(task.space, NETWORKS[task.network].settings)
     task.folder.mkdir(parents=True, exist_ok=True)
-    with _alone(task.folder):
+    with alone(task.folder, "search"), _readable(task.folder):
         _begin(task)
         study = task.study()
         _revive(task, study)
@@ -103,47 +104,44 @@ def _begin(task: Task) -> None:
     """Say in the folder what is searched, or make sure that it is the same as before."""
     told = task.folder / "search.json"
     here = {
-        "network": task.network, "settings": task.settings, "plan": task.plan.lasting(), "seed": task.seed,
+        "network": task.network, "settings": task.settings, "plan": task.plan.model_dump(mode="json"),
+        "seed": task.seed,
         "space": {name: repr(choice) for name, choice in task.space.items()},
         "training clips": content(task.train), "validation clips": content(task.val),
     }  # fmt: skip
     if told.exists():
         try:
-            check_same(told, json.loads(told.read_text(encoding="utf-8")), here)
-        except json.JSONDecodeError:
+            found = json.loads(told.read_text(encoding="utf-8"))
+        except ValueError:
             raise ValueError(f"{told} tells of no search: give another folder") from None
+        check_same(told, found, here)
     else:
         with written_whole(told) as part:
             part.write_text(json.dumps(here, indent=2), encoding="utf-8")
 
 
 def _revive(task: Task, study: optuna.Study) -> None:
-    """Queue again, in their own folders, the trials that a kill left running."""
+    """Queue again, in their own folders, the trials that were interrupted or left running by a kill."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
+    trials = study.get_trials(deepcopy=False)
+    taken = {trial.user_attrs.get(PLACE) for trial in trials if trial.state != TrialState.FAIL}
+    for trial in trials:
         place = trial.user_attrs.get(PLACE)
-        whole = set(task.space) == set(trial.params)
-        study.enqueue_trial(trial.params if whole else {}, user_attrs={PLACE: place} if place else None)
+        if trial.state == TrialState.FAIL and place is not None and place not in taken:
+            taken.add(place)
+            whole = set(task.space) == set(trial.params)
+            study.enqueue_trial(trial.params if whole else {}, user_attrs={PLACE: place})
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the folder, as long as this process lives; a ValueError if another search does.
-
-    The lock is SQLite's own, which every system has and which no kill leaves behind.
-    """
-    lock = sqlite3.connect(folder / "search.lock", timeout=0, isolation_level=None)
+def _readable(folder: Path) -> Iterator[None]:
+    """What goes wrong with the study's file, as an OSError that names it."""
     try:
-        try:
-            lock.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError:
-            raise ValueError(f"{folder}: a search is running there; wait for it, or give another folder") from None
-        try:
-            yield
-        except optuna.exceptions.StorageInternalError as error:
-            raise OSError(f"{folder / 'study.sqlite'}: {error.__cause__ or error}") from error
-    finally:
-        lock.close()
+        yield
+    except (optuna.exceptions.StorageInternalError, SQLAlchemyError) as error:
+        reason = said(error.__cause__ or error)
+        raise OSError(f"{folder / 'study.sqlite'} cannot be used ({reason}); give another folder") from error
 
 
 def _here(task: Task, count: int) -> Iterator[int]:
@@ -172,7 +170,7 @@ def _apart(task: Task, count: int, workers: int) -> Iterator[int]:
                     error = line.recv()
                 except EOFError:
                     running[line].join()
-                    raise ValueError(f"a worker ended with status {running[line].exitcode}") from None
+                    raise ValueError(_ended(running[line].exitcode)) from None
                 if error is not None:
                     raise error
                 done += 1
@@ -194,10 +192,19 @@ def _work(line: Connection, task: Task) -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     while line.recv():
         try:
-            run_trial(task)
+            with _readable(task.folder):
+                run_trial(task)
         except OSError as error:
             line.send(error)
-        except ValueError as error:
-            line.send(ValueError(str(error)))  # a subclass may not survive the way
+        except Exception as error:  # whatever it is, it is said in one line where the search was asked for
+            line.send(ValueError(said(error)))  # its own type may not survive the way
         else:
             line.send(None)
+
+
+def _ended(status: int) -> str:
+    """What the end of a worker that said nothing means."""
+    if status < 0:
+        name = signal.Signals(-status).name
+        return f"a worker was ended by {name}, as for want of memory; begin again with fewer, its trial goes on then"
+    return f"a worker ended with status {status}; begin again, its trial goes on then"

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import json
+import math
 import typing
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -82,8 +83,9 @@ def space_for(settings: type[BaseModel], plan: Plan, given: Iterable[str] = ()) 
     (Range(low=2, high=8, log=False), Options(values=('3x3', 'full_height')), False)
     """
     found = {name: choice for name, field in settings.model_fields.items() if (choice := _choice(field))}
+    rate = plan.learning_rate
     found |= {
-        "plan.learning_rate": Range(plan.learning_rate / 10, plan.learning_rate * 10, log=True),
+        "plan.learning_rate": Range(max(rate / 10, plan.least_learning_rate), min(rate * 10, 10.0), log=True),
         "plan.weight_decay": Range(1e-6, 1e-1, log=True),
         "plan.label_smoothing": Range(0.0, 0.2),
     }
@@ -108,7 +110,7 @@ def suggested(space: Space, trial: Trial) -> tuple[dict[str, Any], dict[str, Any
 def _read_choice(name: str, text: str) -> Range | Options:
     if ".." in text:
         low, high = (read_value(part) for part in text.split("..", 1))
-        if not all(isinstance(end, int | float) and not isinstance(end, bool) for end in (low, high)) or low >= high:
+        if not (_is_number(low) and _is_number(high) and low < high):
             raise ValueError(f"{name}={text}: expected two numbers, the smaller first, as in {name}=1..8")
         whole = isinstance(low, int) and isinstance(high, int)
         return Range(low, high, log=not whole and low > 0 and high / low >= LOG_RATIO)
@@ -119,6 +121,10 @@ def _read_choice(name: str, text: str) -> Range | Options:
     if len(values) < 2:
         raise ValueError(f"{name}={text}: expected a range as 1..8, or options as a,b; a fixed value goes with --set")
     return Options(tuple(values))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _choice(field: FieldInfo) -> Range | Options | None:

@@ -8,14 +8,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import traceback
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Annotated, Any, Literal, NoReturn
 
 import numpy as np
 import optuna
 import torch
 from optuna.trial import Trial, TrialState
+from pydantic import BaseModel, Field, JsonValue, ValidationError
 
 from dreampedal.engine.files import written_whole
 
@@ -24,8 +26,9 @@ from ..zoo.checkpoint import save
 from ..zoo.costs import parameters
 from ..zoo.net import Net
 from ..zoo.table import build
-from .fitting import DivergenceError, Row, fit
+from .fitting import Row, fit
 from .plan import Plan
+from .settings import first_fault
 from .space import Space, suggested
 
 CHECKPOINT, RECORD = "checkpoint.safetensors", "trial.json"
@@ -60,7 +63,7 @@ class Task:
 
     def study(self) -> optuna.Study:
         """The study on disk, made where it is not there; its next trial is chosen by the seed and what came before."""
-        optuna.logging.set_verbosity(optuna.logging.WARNING)
+        optuna.logging.set_verbosity(optuna.logging.ERROR)  # what failed is said by us
         storage = optuna.storages.RDBStorage(
             f"sqlite:///{self.folder.resolve() / 'study.sqlite'}", engine_kwargs={"connect_args": {"timeout": 60}}
         )
@@ -73,9 +76,25 @@ class Task:
         return study
 
     def record(self, place: str) -> dict[str, Any]:
-        """What a trial's folder says of it; empty where it says nothing."""
+        """What a trial's folder says of it; empty where it says nothing. A ValueError if what it says is no record."""
         file = self.folder / "trials" / place / RECORD
-        return json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+        if not file.exists():
+            return {}
+        try:
+            return dict(Record.model_validate_json(file.read_bytes()))
+        except ValidationError as error:
+            raise ValueError(f"{file} is no record of a trial: {first_fault(error, Record)}; remove it") from None
+
+
+class Record(BaseModel):
+    """What `trial.json` says; it says more, for people."""
+
+    state: Literal["running", "complete", "pruned", "failed"]
+    score: Annotated[float, Field(ge=0, le=1)] | None = None
+    settings: dict[str, JsonValue] | None = None
+    plan: dict[str, JsonValue] | None = None
+    parameters: Annotated[int, Field(ge=0)] | None = None
+    checkpoint: Literal["checkpoint.safetensors"] | None = None
 
 
 def _sent(clips: Clips) -> tuple[dict[str, Any], str | None]:
@@ -99,7 +118,8 @@ def run_trial(task: Task) -> None:
     """Run the study's next trial to its end.
 
     Raises:
-        ValueError, OSError: what `fit` raises, but for a training that diverges: that trial alone is given up.
+        OSError: if the disk is full, or the study cannot be read or written. Whatever else goes wrong, that trial alone
+            is given up, and its record says why.
     """
     task.study().optimize(lambda trial: _score(task, trial), n_trials=1)
 
@@ -114,9 +134,6 @@ def _score(task: Task, trial: Trial) -> float:
     try:
         plan = task.plan.changed(**changes)
         net = _built(task, plan, settings)
-    except ValueError as error:
-        _give_up(trial, place, record, error)
-    try:
         record |= {
             "settings": net.settings.model_dump(mode="json"), "plan": plan.model_dump(mode="json"),
             "parameters": parameters(net), "architecture": {name: repr(part) for name, part in net.layers().items()},
@@ -125,13 +142,15 @@ def _score(task: Task, trial: Trial) -> float:
             net, task.train, task.val, plan, place, device=task.device,
             each_epoch=lambda row: _report(trial, record, row),
         )  # fmt: skip
+        score = fitted.best["val_accuracy"]
+        save(net, place / CHECKPOINT, history=list(fitted.history), plan=record["plan"])
     except optuna.TrialPruned:
         _write(place, record | {"state": "pruned", "score": _best(record["history"])})
         raise
-    except DivergenceError as error:
+    except (OSError, optuna.exceptions.StorageInternalError):
+        raise
+    except Exception as error:  # whatever a choice of settings leads to, no memory for it included, ends that one alone
         _give_up(trial, place, record, error)
-    score = fitted.best["val_accuracy"]
-    save(net, place / CHECKPOINT, history=list(fitted.history), plan=record["plan"])
     _write(place, record | {"state": "complete", "score": score, "checkpoint": CHECKPOINT, "seconds": fitted.seconds})
     return score
 
@@ -159,11 +178,21 @@ def _best(history: list[Row]) -> float:
     return max((row["val_accuracy"] for row in history), default=0.0)
 
 
-def _give_up(trial: Trial, place: Path, record: dict[str, Any], error: ValueError) -> NoReturn:
-    """End a trial that cannot be trained; the search goes on."""
-    trial.set_user_attr(REASON, str(error))
-    _write(place, record | {"state": "failed", "reason": str(error)})
+def _give_up(trial: Trial, place: Path, record: dict[str, Any], error: Exception) -> NoReturn:
+    """End a trial that cannot be trained, and keep why; the search goes on."""
+    reason = said(error)
+    trial.set_user_attr(REASON, reason)
+    failed = {"state": "failed", "reason": reason}
+    if not isinstance(error, ValueError):
+        failed["traceback"] = "".join(traceback.format_exception(error))
+    _write(place, record | failed)
     raise optuna.TrialPruned from error
+
+
+def said(error: BaseException) -> str:
+    """An error in one line: what was foreseen in its own words, anything else by its kind too."""
+    text = " ".join(str(error).split())[:300]
+    return text if text and isinstance(error, ValueError | OSError) else f"{type(error).__name__}: {text}"
 
 
 def _write(place: Path, record: dict[str, Any]) -> None:

@@ -72,10 +72,57 @@ def test_trials_that_cannot_be_built_are_given_up_with_their_reason(tmp_path):
     assert json.loads((tmp_path / "trials" / "0000" / "trial.json").read_text())["state"] == "failed"
 
 
+def test_a_trial_for_which_there_is_no_memory_ends_alone(tmp_path, capfd):
+    space, settings = read_space(["dense=8,40000000000000"]), {"width": 4, "depth": 2}
+    report = search(task_in(tmp_path, space=space, settings=settings), 4)
+    failed = [row for row in report["trials"] if row["state"] == "failed"]
+    assert report["best"]["state"] == "complete" and report["best"]["chosen"] == {"dense": 8}
+    assert failed and all("allocate" in row["reason"] and "\n" not in row["reason"] for row in failed)
+    record = json.loads((tmp_path / "trials" / f"{failed[0]['number']:04d}" / "trial.json").read_text())
+    assert record["reason"] == failed[0]["reason"] and "Traceback" in record["traceback"]
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_where_every_trial_fails_one_error_says_why(tmp_path, capfd):
+    with pytest.raises(ValueError, match=r"none of 3 trials ended: RuntimeError: .*allocate"):
+        space = read_space(["dense=30000000000000,40000000000000"])
+        search(task_in(tmp_path, space=space, settings={"width": 4, "depth": 2}), 3)
+    assert "Traceback" not in capfd.readouterr().err
+
+
+def test_an_interrupted_trial_goes_on_in_its_own_folder(tmp_path, monkeypatch, capfd):
+    def interrupt(_trial, _record, row):
+        if row["epoch"] == 2:
+            raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("dreampedal.export.fit.trials._report", interrupt)
+        search(task_in(tmp_path / "a"), 2)
+    resumed, whole = search(task_in(tmp_path / "a"), 2), search(task_in(tmp_path / "b"), 2)
+    assert sorted(row[1:] for row in chosen(resumed)) == sorted(row[1:] for row in chosen(whole))
+    assert len(list((tmp_path / "a" / "trials").iterdir())) == 2
+    assert "Traceback" not in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("name, text, error, words", [
+    ("search.json", "[", ValueError, r"search\.json tells of no search"),
+    ("search.json", "[1]", ValueError, r"search\.json: what began is \[1\]: expected"),
+    ("trials/0000/trial.json", '{"state": 3}', ValueError, r"trial\.json is no record of a trial: state = 3"),
+    ("study.sqlite", "no study" * 200, OSError, r"study\.sqlite cannot be used \(.*not a database.*\); give another"),
+])  # fmt: skip
+def test_a_damaged_file_is_named(tmp_path, name, text, error, words):
+    search(task_in(tmp_path), 1)
+    (tmp_path / name).write_text(text)
+    with pytest.raises(error, match=words):
+        search(task_in(tmp_path), 2)
+
+
 @pytest.mark.parametrize("text, words", [
     ("depth=3", "expected a range as 1..8, or options"),
     ("depth=5..2", "the smaller first"),
     ("depth=a..b", "expected two numbers"),
+    ("depth=NaN..3", "expected two numbers"),
+    ("plan.learning_rate=1..Infinity", "expected two numbers"),
     ("depth", "expected key=value"),
 ])  # fmt: skip
 def test_spaces_that_are_none(text, words):
@@ -151,6 +198,19 @@ class Waits:
 
 def test_a_worker_that_has_nothing_left_to_do_ends_before_the_others(tmp_path):
     assert list(_apart(Waits(tmp_path), 2, 2)) == [1, 2]
+
+
+class Breaks(Waits):
+    """A task that breaks in a way that nobody foresaw."""
+
+    def optimize(self, _objective, n_trials):
+        raise KeyError(n_trials)
+
+
+def test_what_breaks_in_a_worker_is_said_in_one_line(tmp_path, capfd):
+    with pytest.raises(ValueError, match="KeyError: 1"):
+        list(_apart(Breaks(tmp_path), 1, 1))
+    assert "Traceback" not in capfd.readouterr().err
 
 
 def test_an_ensemble_answers_with_the_mean_of_the_probabilities():
