@@ -19,7 +19,7 @@ from report import RESULTS, machine
 from dreampedal.engine.files import written_whole
 from dreampedal.export.musicnn.genres import SEEDS, train_genres
 from dreampedal.export.musicnn.wheel import published_wheel
-from dreampedal.export.recipe_runs import STUDENT_95
+from dreampedal.export.recipe_runs import student_95
 
 FOUR = ("electronic", "metal", "orchestral", "rock")
 ROWS: dict[str, tuple[str, tuple[str, ...] | None, float]] = {
@@ -32,7 +32,7 @@ ROWS: dict[str, tuple[str, tuple[str, ...] | None, float]] = {
 def figure(found: dict[str, Any]) -> dict[str, Any]:
     """Accuracy of a report in the form of the table."""
     mean, spread = found["accuracy"], found["spread_over_seeds"]
-    reach = STUDENT_95[SEEDS] * spread / (SEEDS - 1) ** 0.5
+    reach = student_95(SEEDS) * spread / (SEEDS - 1) ** 0.5
     return {
         "mean": mean, "interval_seeds": [mean - reach, min(1.0, mean + reach)],
         "interval_recordings": found["interval"],

@@ -92,11 +92,14 @@ def _line(name: str, row: dict[str, Any]) -> str:
     """A row of the page."""
     clip, recording = row["clip"], row.get("recording") or {}
     runs = f"{len(row['seeds'])} × {row['folds'] or 1}" if row.get("each_seed") != "one" else f"{len(row['seeds'])} × 1"
+    # Where each seed judges a fold of its own, the spread over seeds is one over folds too.
+    both = clip.get("interval_seeds_and_folds") or (row.get("each_seed") == "one" and clip["interval_seeds"])
+    seeds = f"{_span(both)} (and folds)" if both else _span(clip["interval_seeds"])
     elsewhere = "; ".join(f"{place} {_percent(value)}" for place, value in row.get("elsewhere", {}).items())
     ours = f"**{_percent(clip['mean'])}**" + (f" ({elsewhere})" if elsewhere else "")
     cells = (
         f"`{name}`", row["title"], row["thesis"], ours,
-        _percent(recording.get("mean")), _span(clip["interval_seeds"]), _span(clip["interval_recordings"]), runs,
+        _percent(recording.get("mean")), seeds, _span(clip["interval_recordings"]), runs,
         f"{row['minutes_each']:.1f} ({row['minutes']:.0f})",
     )  # fmt: skip
     return "| " + " | ".join(cells) + " |"

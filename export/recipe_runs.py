@@ -3,30 +3,34 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import statistics
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from platformdirs import user_cache_path
+from scipy import stats
 
 from dreampedal import presets
 
 from . import recipe_data
+from .fit.checkpoints import identity, named
 from .fit.fitting import fit
+from .fit.plan import Plan
 from .judge.scores import Measures, Scores, probabilities, score
 from .progress import Progress
 from .recipe_data import Sources
 from .recipe_starts import from_model
 from .recipes import Recipe
 from .sets.clips import Clips
-from .sets.recordings import LabelledSet
-from .sets.splits import folds, split
+from .sets.recordings import LabelledSet, Recording
+from .sets.splits import content_of, folds, split
 from .sets.store import encode
 from .zoo.costs import multiply_adds, parameters
 from .zoo.net import Net
@@ -34,8 +38,8 @@ from .zoo.table import build
 
 MODELS = Path(presets.__file__).parent / "models"
 
-STUDENT_95 = {2: 12.71, 3: 4.303, 4: 3.182, 5: 2.776}
-"""Two-sided 95 % points of Student's distribution, by the number of seeds."""
+VERSION = 2
+"""Raised whenever the same recipe would train another network, so that old checkpoints are not gone on from."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +66,12 @@ def run(recipe: Recipe, sources: Sources, progress: Progress | None = None) -> d
     """Train and judge a row.
 
     Returns:
-        "clip" and "recording": accuracy as the mean over seeds, its 95 % intervals over seeds (Student's) and over
-        recordings (bootstrap), and each seed's own; "recall" of each class; "elsewhere"; clips, recordings, cost;
-        minutes of the longest training, and of all with the sounds read.
+        "clip" and "recording": accuracy as the mean over seeds, each seed's own, and 95 % intervals (`figure`);
+        "recall" of each class; "elsewhere"; clips, recordings, cost; minutes of the longest training, and of all with
+        the sounds read.
+
+    Raises:
+        ValueError: if a fold would judge on a recording that it trains on, under whatever name.
     """
     began = time.monotonic()
     runs = _on_notes if recipe.data == "notes" else _by_folds
@@ -72,8 +79,10 @@ def run(recipe: Recipe, sources: Sources, progress: Progress | None = None) -> d
     # Where each seed judges a part, the recordings that intervals are drawn from are those of all parts.
     whole = [_together(found)] if recipe.each_seed == "one" else [one.scores for one in found]
     return {
-        "clip": _figure([one.scores.by_clip for one in found], [one.by_clip for one in whole]),
-        "recording": _figure([one.scores.by_recording for one in found], [one.by_recording for one in whole]),
+        "clip": figure([one.scores.by_clip for one in found], [one.by_clip for one in whole], recipe.each_seed),
+        "recording": figure(
+            [one.scores.by_recording for one in found], [one.by_recording for one in whole], recipe.each_seed
+        ),
         "recall": {
             name: statistics.fmean(one.by_clip.classes[name].recall or 0.0 for one in whole)
             for name in whole[0].classes
@@ -103,10 +112,8 @@ def train_one(
         net.normalise([torch.from_numpy(np.asarray(train.x[::4], np.float32))])
         from_model(net, train, MODELS / f"{recipe.start}.onnx")
     plan = recipe.plan.changed(seed=seed)
-    fitted = fit(
-        net, train, val, plan, _place(recipe, train, seed) if kept else None, progress, change=recipe.change,
-        normalise=not recipe.start,
-    )  # fmt: skip
+    place = _place(recipe, net, train, val, plan) if kept else None
+    fitted = fit(net, train, val, plan, place, progress, change=recipe.change, normalise=not recipe.start)
     return net, fitted.seconds
 
 
@@ -123,9 +130,12 @@ def _by_folds(recipe: Recipe, sources: Sources, progress: Progress | None) -> It
     clips = encode(labelled, recipe_data.input_of(recipe), recipe.cut, copies=recipe.copies, progress=progress)
     if recipe.levelled:
         clips = recipe_data.levelled(clips)
+    contents = {one: content_of(one) for one in labelled.recordings}
     for number, seed in enumerate(recipe.seeds):
         parts = folds(labelled, recipe.folds, seed if recipe.each_seed == "all" else 0)
         chosen = parts if recipe.each_seed == "all" else [parts[number % recipe.folds]]
+        for rest, left_out in chosen:
+            _check_apart(rest, left_out, contents)
         found, judged = np.zeros((len(clips), len(clips.classes)), np.float32), np.zeros(len(clips), bool)
         seconds, by_level = [], []
         for fold, (rest, left_out) in enumerate(chosen):
@@ -154,12 +164,29 @@ def _on_notes(recipe: Recipe, sources: Sources, progress: Progress | None) -> It
         yield _judged(probabilities(net, test), test, seed, (spent,), net, heard)
 
 
-def _place(recipe: Recipe, train: Clips, seed: int) -> Path:
-    """The folder of a training, by everything that it depends on."""
-    digest = hashlib.sha256(repr((recipe.network, dict(recipe.settings), recipe.plan, train.input, seed)).encode())
-    for part in (train.labels, train.groups, train.x[:: max(1, len(train) // 64)]):
-        digest.update(np.ascontiguousarray(part).tobytes())
+def _place(recipe: Recipe, net: Net, train: Clips, val: Clips, plan: Plan) -> Path:
+    """The folder of a training, by everything that it depends on; `net` has its first weights."""
+    start = recipe.start and hashlib.sha256((MODELS / f"{recipe.start}.onnx").read_bytes()).hexdigest()
+    told = {
+        "version": VERSION, "begun": identity(net, train, val, plan, recipe.change, not recipe.start),
+        "plan": plan.model_dump(mode="json"), "start": start, "change": named(recipe.change), "copies": recipe.copies,
+        "levelled": recipe.levelled,
+    }  # fmt: skip
+    digest = hashlib.sha256(json.dumps(told, sort_keys=True).encode())
     return user_cache_path("dreampedal") / "recipes" / digest.hexdigest()[:16]
+
+
+def _check_apart(train: LabelledSet, test: LabelledSet, contents: Mapping[Recording, str]) -> None:
+    """A ValueError if a group or a sound is on both sides: `splits.check_apart`, where every sound was heard before."""
+    if shared := set(train.groups) & set(test.groups):
+        raise ValueError(f"group {min(shared)!r} is on both sides of a fold: split by group")
+    known = {contents[one]: one for one in train.recordings}
+    for other in test.recordings:
+        if (same := known.get(contents[other])) is not None:
+            raise ValueError(
+                f"{same.path} and {other.path} are the same sound on two sides of a fold: remove one, or give both one "
+                "group"
+            )
 
 
 def _judged(
@@ -195,16 +222,41 @@ def _of(clips: Clips, labelled: LabelledSet) -> NDArray[np.bool_]:
     return np.array([name in wanted for name in clips.group_names])[clips.groups]
 
 
-def _figure(seeds: Sequence[Measures], whole: Sequence[Measures]) -> dict[str, Any]:
-    """Accuracy: mean and intervals."""
+def figure(
+    seeds: Sequence[Measures], whole: Sequence[Measures], each_seed: Literal["all", "one"] = "all"
+) -> dict[str, Any]:
+    """Accuracy: mean, and 95 % intervals.
+
+    Args:
+        seeds: what each seed judged; whole: all that was judged, by each seed or by all together.
+        each_seed: as of a `Recipe`.
+
+    Returns:
+        "mean"; "seeds": each seed's own; "interval_recordings": by bootstrap; "interval_seeds": by Student's
+        distribution, where every seed judges every recording. Where each judges a part of its own, seeds cannot be told
+        from parts: the same interval is then "interval_seeds_and_folds", and has the spread of both in it.
+    """
     values = [one.accuracy for one in seeds]
     mean = statistics.fmean(one.accuracy for one in whole)
-    reach = STUDENT_95[len(values)] * statistics.stdev(values) / len(values) ** 0.5 if len(values) > 1 else None
+    spread = None
+    if len(values) > 1:
+        reach = student_95(len(values)) * statistics.stdev(values) / len(values) ** 0.5
+        spread = [max(0.0, mean - reach), min(1.0, mean + reach)]
     return {
         "mean": mean,
         "seeds": values,
-        "interval_seeds": None if reach is None else [mean - reach, min(1.0, mean + reach)],
+        "interval_seeds": spread if each_seed == "all" else None,
+        "interval_seeds_and_folds": spread if each_seed == "one" else None,
         "interval_recordings": [
             statistics.fmean(one.accuracy_interval[end] for one in whole) for end in (0, 1)
         ],
     }  # fmt: skip
+
+
+def student_95(count: int) -> float:
+    """Within how many standard errors of the mean of `count` values the truth lies in 95 % of all cases (Student 1908).
+
+    >>> [round(student_95(count), 3) for count in (2, 5, 30)]
+    [12.706, 2.776, 2.045]
+    """
+    return float(stats.t.ppf(0.975, count - 1))

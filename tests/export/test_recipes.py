@@ -1,5 +1,6 @@
 """Rows of the table of networks: what they begin with, how they are changed, and how they are judged."""
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from dreampedal.engine.model import Model
 from dreampedal.export import recipe_changes, recipe_data, recipe_runs
 from dreampedal.export.evaluation import heard
 from dreampedal.export.fit.plan import Plan
+from dreampedal.export.judge.scores import score
 from dreampedal.export.recipe_data import Sources
 from dreampedal.export.recipe_starts import from_model, weights_of
 from dreampedal.export.recipes import RECIPES, SIX_GENRES
@@ -45,7 +47,8 @@ def genres(tmp_path, clip):
                 path = tmp_path / f"{genre}_{track}_{part}.wav"
                 first = int((0.5 * part + track) * rate)
                 with AudioFile(str(path), "w", samplerate=rate, num_channels=1) as file:
-                    file.write(audio[:1, first : first + rate // 2])
+                    # No two tracks are the same sound, even where every name gives the recording that ships.
+                    file.write(audio[:1, first : first + rate // 2] * (1.0 if genre == "metal" else 0.5))
                 lines.append(f"{path.name},{genre}{track},{genre},{'metal' if genre == 'metal' else 'soft'},train")
     (tmp_path / "manifest.csv").write_text("\n".join(lines) + "\n")
     return Sources(tmp_path)
@@ -110,20 +113,69 @@ def test_changes_follow_their_seed_and_keep_what_is_heard(bands):
     assert (20 * gain[..., 0].log10()).abs().max() <= 6.001
 
 
+SMALL = replace(
+    RECIPES["dense"], classes=None, plan=Plan(epochs=6, batch=8, averaging=0.0, learning_rate=5e-3), validation=0.0,
+    cut=Segmenting(seconds=0.5), seconds=0.5, input=None, folds=2, seeds=(0, 1),
+)  # fmt: skip
+
+
 def test_the_seeds_together_judge_every_recording(genres, monkeypatch, tmp_path):
     monkeypatch.setattr("dreampedal.export.sets.store.user_cache_path", lambda name: tmp_path / "cache")
-    small = replace(
-        RECIPES["dense"], classes=None, plan=Plan(epochs=6, batch=8, averaging=0.0, learning_rate=5e-3), validation=0.0,
-        cut=Segmenting(seconds=0.5), seconds=0.5, input=None, folds=2, seeds=(0, 1),
-    )  # fmt: skip
-    found = recipe_runs.run(small, genres)
+    found = recipe_runs.run(SMALL, genres)
     assert found["clips"] == 16 and found["recordings"] == 8
     assert len(found["clip"]["seeds"]) == 2
     assert np.isclose(found["clip"]["mean"], np.mean(found["clip"]["seeds"]))
     low, high = found["clip"]["interval_recordings"]
     assert 0 <= low <= found["clip"]["mean"] <= high <= 1
-    every = recipe_runs.run(replace(small, each_seed="all"), genres)
+    low, high = found["clip"]["interval_seeds_and_folds"]
+    assert found["clip"]["interval_seeds"] is None and 0 <= low <= found["clip"]["mean"] <= high <= 1
+    every = recipe_runs.run(replace(SMALL, each_seed="all"), genres)
     assert every["clips"] == 16 and every["recording"]["mean"] >= 0.5
+    assert every["clip"]["interval_seeds_and_folds"] is None and len(every["clip"]["interval_seeds"]) == 2
+
+
+def test_a_recording_on_both_sides_of_a_fold_is_refused(genres, monkeypatch, tmp_path):
+    monkeypatch.setattr("dreampedal.export.sets.store.user_cache_path", lambda name: tmp_path / "cache")
+    for track in (1, 2, 3):
+        shutil.copy(genres.genres / "metal_0_0.wav", genres.genres / f"metal_{track}_1.wav")
+    with pytest.raises(ValueError, match=r"metal_.*wav and .*metal_.*wav are the same sound on two sides of a fold"):
+        recipe_runs.run(SMALL, genres)
+
+
+def test_intervals_over_any_number_of_seeds():
+    rng, labels = np.random.default_rng(7), np.arange(60) % 2
+    seeds = []
+    for _ in range(9):
+        sure = np.clip(0.7 * labels + 0.15 + rng.normal(0, 0.4, 60), 0, 1)
+        seeds.append(score(np.stack([1 - sure, sure], 1), labels, np.arange(60), ("a", "b")).by_clip)
+    figure = recipe_runs.figure(seeds, seeds)
+    values = [one.accuracy for one in seeds]
+    low, high = figure["interval_seeds"]
+    reach = 2.306 * np.std(values, ddof=1) / 3
+    assert (low, high) == (pytest.approx(np.mean(values) - reach, abs=1e-4), pytest.approx(low + 2 * reach, abs=1e-4))
+    assert recipe_runs.figure(seeds[:1], seeds[:1])["interval_seeds"] is None
+
+
+def test_a_training_is_kept_by_everything_that_it_depends_on(bands):
+    clips = Clips(bands.numpy(), np.array([0, 1]), np.array([0, 1]), ("x", "y"), ("a", "b"), LogBands(), 5.0)
+    other = replace(clips, x=clips.x + 0.1)
+    recipe = RECIPES["styles"]
+    torch.manual_seed(0)
+    net, again = (build("columns", ("a", "b"), settings={"filters": (8, 8, 8)}) for _ in range(2))
+    changes = {
+        "start": None, "change": recipe_changes.louder_or_softer, "copies": 7, "levelled": not recipe.levelled,
+    }  # fmt: skip
+    places = [
+        recipe_runs._place(recipe, net, clips, clips, recipe.plan),
+        recipe_runs._place(recipe, again, clips, clips, recipe.plan),
+        recipe_runs._place(recipe, net, other, clips, recipe.plan),
+        recipe_runs._place(recipe, net, clips, other, recipe.plan),
+        recipe_runs._place(recipe, net, clips, clips, recipe.plan.changed(epochs=99)),
+        *(recipe_runs._place(replace(recipe, **{key: value}), net, clips, clips, recipe.plan)
+          for key, value in changes.items()),
+    ]  # fmt: skip
+    assert recipe.start and len(set(places)) == len(places)
+    assert recipe_runs._place(recipe, net, clips, clips, recipe.plan) == places[0]
 
 
 def test_level_tells_nothing_once_it_is_taken_away(bands):
