@@ -83,6 +83,8 @@ def encoded(one: Recording, chosen: Encoding, hop_seconds: float, key: int = 0) 
                 rows += 1
     if (spans or levels is not None) and loudest < SILENT:
         raise SoundError(f"{one.path}: silent ({_decibels(loudest)}): remove it, or record it again")
+    if not np.isfinite(found[:rows]).all():
+        raise SoundError(f"{one.path}: too loud to be heard ({_decibels(loudest)}): normalise it, or remove it")
     return found[:rows]
 
 

@@ -10,7 +10,8 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
-from .recordings import SOUNDS, LabelledSet, Recording, label
+from .places import sounds_below
+from .recordings import LabelledSet, Recording, label
 
 
 def nsynth(folder: str | Path, part: str | None = None, field: str = "instrument_family_str") -> LabelledSet:
@@ -131,7 +132,7 @@ def _sounds(root: Path) -> list[Path]:
     """Every sound file below a folder, by path."""
     if not root.is_dir():
         raise ValueError(f"{root}: no such folder")
-    return sorted(path for path in root.rglob("*") if path.suffix.lower() in SOUNDS and path.is_file())
+    return sounds_below(root)
 
 
 def _read_json(path: Path) -> dict[str, object]:

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pedalboard.io import AudioFile, get_supported_read_formats
+from pedalboard.io import AudioFile
 
-MANIFEST = "manifest.csv"
-SOUNDS = frozenset(get_supported_read_formats())
-"""Endings of the files that pedalboard reads on this system."""
+from dreampedal.engine.classifier import LEAST_HZ
+
+from .places import MANIFEST, SOUNDS, sounds_below
 
 
 class SoundError(ValueError):
@@ -152,6 +152,10 @@ class Sound:
     def __init__(self, file: AudioFile, recording: Recording) -> None:
         self._file, self._recording = file, recording
         self.sample_rate = float(file.samplerate)
+        if self.sample_rate < LEAST_HZ:
+            raise SoundError(
+                f"{recording.path}: a rate of {self.sample_rate:g} Hz: expected {LEAST_HZ} Hz at least: remove it"
+            )
         self._first = round(recording.start_seconds * self.sample_rate)
         there = int(file.frames) - self._first
         wanted = recording.length_seconds
@@ -187,6 +191,8 @@ class Sound:
 def opened(recording: Recording) -> Iterator[Sound]:
     """The `Sound` of a recording; any failure to open or to decode is an `SoundError` that names the file."""
     path = recording.path
+    if "\\udc" in ascii(str(path)):
+        raise SoundError(f"{path}: a name that is not UTF-8: rename it")
     try:
         with AudioFile(str(path)) as file:
             yield Sound(file, recording)
@@ -206,12 +212,16 @@ def _unreadable(path: Path, error: Exception) -> SoundError:
 def _from_folders(root: Path) -> LabelledSet:
     names: dict[str, str] = {}
     recordings = []
-    for folder in sorted(one for one in root.iterdir() if one.is_dir() and not one.name.startswith(".")):
+    for folder in sorted(one for one in root.iterdir() if not one.name.startswith(".")):
+        if folder.is_symlink() and not folder.exists():
+            raise ValueError(f"{folder}: a link that leads nowhere: mend or remove it")
+        if not folder.is_dir():
+            continue
         name = label(folder.name)
         if name in names:
             raise ValueError(f"{root}: {names[name]!r} and {folder.name!r} both become the class {name!r}: rename one")
         names[name] = folder.name
-        sounds = [path for path in sorted(folder.rglob("*")) if _is_sound(path.relative_to(folder)) and path.is_file()]
+        sounds = sounds_below(folder)
         if not sounds:
             raise ValueError(
                 f"{folder}: an empty class: expected sounds ({', '.join(sorted(SOUNDS))}); add or remove it"
@@ -223,10 +233,6 @@ def _from_folders(root: Path) -> LabelledSet:
         found = next(iter(names.values()), "none")
         raise ValueError(f"{root}: folders of classes: {found}: expected two or more; add a folder for each class")
     return LabelledSet(tuple(sorted(names)), tuple(recordings))
-
-
-def _is_sound(inner: Path) -> bool:
-    return inner.suffix.lower() in SOUNDS and not any(part.startswith(".") for part in inner.parts)
 
 
 def _from_table(table: Path, column: str, part: str | None) -> LabelledSet:
@@ -247,6 +253,9 @@ def _from_table(table: Path, column: str, part: str | None) -> LabelledSet:
     twice = [one for one, times in Counter((r.path, r.start_seconds) for r in recordings).items() if times > 1]
     if twice:
         raise ValueError(f"{table}: {twice[0][0]} stands there twice: expected a row a clip")
+    if part is not None and not recordings:
+        there = sorted({row["split"] for row in rows if row["split"]})
+        raise ValueError(f"{table}: no sound of part {part!r}: in the column 'split' are {', '.join(there) or 'none'}")
     classes = tuple(sorted({one.label for one in recordings}))
     if len(classes) < 2:
         raise ValueError(f"{table}: classes in {column!r}: {', '.join(classes) or 'none'}: expected two or more")

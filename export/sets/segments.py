@@ -40,8 +40,8 @@ class Segmenting(Strict):
         even: whether classes with less sound get a shorter hop, so that classes come out about even (`even_hops`).
     """
 
-    seconds: Annotated[float, Field(gt=0, le=600)] = 5.0
-    hop_seconds: Annotated[float, Field(gt=0, le=3600)] | None = None
+    seconds: Annotated[float, Field(ge=0.001, le=600)] = 5.0
+    hop_seconds: Annotated[float, Field(ge=0.001, le=3600)] | None = None
     trim_db: Annotated[float, Field(gt=0, le=200)] | None = None
     drop_first_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.0
     drop_last_seconds: Annotated[float, Field(ge=0, le=3600)] = 0.0

@@ -174,8 +174,8 @@ def _key(one: Recording, chosen: Encoding, hop: float) -> str:
     try:
         with open(one.path, "rb") as stream:
             content = hashlib.file_digest(stream, "sha256").hexdigest()
-    except FileNotFoundError:
-        raise SoundError(f"{one.path}: no such file: expected a sound") from None
+    except OSError as error:
+        raise SoundError(f"{one.path}: {error.strerror}: expected a sound that can be read, or remove it") from None
     told = {
         "format": FORMAT, "content": content, "stretch": [one.start_seconds, one.length_seconds], "hop": hop,
         "input": chosen.input.model_dump(mode="json"),
