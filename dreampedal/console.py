@@ -16,8 +16,19 @@ def fail(message: str) -> int:
 def one_line(error: Exception) -> str:
     """What went wrong, in one line."""
     if isinstance(error, OSError) and error.strerror:
-        return f"{error.filename}: {error.strerror}" if error.filename else error.strerror
-    return " ".join(str(error).split()) or type(error).__name__
+        said = f"{error.filename}: {error.strerror}" if error.filename else error.strerror
+    else:
+        said = str(error)
+    return plain(" ".join(said.split()) or type(error).__name__)
+
+
+def plain(text: str) -> str:
+    r"""`text` with whatever a terminal would obey, or cannot show, written out: names of files may hold anything.
+
+    >>> plain("a\x1b[2Jb\n"), plain("Überton ♪.wav"), plain("caf\udce9.wav")
+    ('a\\x1b[2Jb\\n', 'Überton ♪.wav', 'caf\\udce9.wav')
+    """
+    return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in text)
 
 
 def print_json(value: Any) -> None:

@@ -13,8 +13,9 @@ from rich.table import Table
 
 from dreampedal import library
 from dreampedal.engine.classifier import Classifier
+from dreampedal.engine.files import written_whole
 
-from .console import fail, one_line, print_json
+from .console import fail, one_line, plain, print_json
 from .recordings import reading
 
 PREFERRED = "genres", "notes"
@@ -49,11 +50,20 @@ def export(
     """Write a checkpoint as a model and prove it."""
     if not checkpoint.is_file():
         raise ValueError(f"{checkpoint}: no such file; expected what training saved (.safetensors)")
+    from dreampedal.engine.manifest import ModelError
     from dreampedal.engine.verify import verify
-    from dreampedal.export.write.checkpoints import export_checkpoint
+    from dreampedal.export.write.checkpoints import export_checkpoint, name_for
 
-    manifest = export_checkpoint(checkpoint, out, name=name, kind=kind, data=data, licence=licence)
-    proof = verify(out)
+    if out.suffix != ".onnx":
+        raise ValueError(f"{out}: expected a name that ends in .onnx")
+    with written_whole(out) as part:  # what stood there before is replaced by a model that was proved
+        manifest = export_checkpoint(
+            checkpoint, part, name=name_for(out) if name is None else name, kind=kind, data=data, licence=licence
+        )
+        try:
+            proof = verify(part)
+        except ModelError as error:
+            raise ModelError(out, error.field, error.found, f"{error.expected}; nothing is written") from None
     if as_json:
         print_json({"file": str(out), "kind": manifest.kind, "name": manifest.name, "bytes": proof.file_bytes,
                     "golden_deviation": proof.golden_deviation})  # fmt: skip
@@ -89,5 +99,5 @@ def _show(row: dict[str, Any], model: str, top: int) -> None:
     table = Table("class", "probability", box=None, pad_edge=False)
     for name, share in list(row["probabilities"].items())[:top]:
         table.add_row(name, f"{share:6.1%}")
-    print(f"{row['file']}: {model}, {count}")
+    print(f"{plain(row['file'])}: {model}, {count}")
     Console().print(table)

@@ -78,7 +78,7 @@ def reading(path: Path) -> Iterator[Recording]:
     require_complete(path)
     try:
         file = AudioFile(str(path))
-    except (ValueError, RuntimeError) as error:
+    except (ValueError, RuntimeError, TypeError) as error:  # TypeError: a name that is not UTF-8
         known = ", ".join(ending.removeprefix(".") for ending in get_supported_read_formats())
         raise ValueError(f"{path} is no sound that can be read: expected one of {known}") from error
     with file:

@@ -25,6 +25,16 @@ def test_a_table_for_each_file_and_a_line_for_each_that_is_none(dreampedal, reco
     assert "probability" in run.out and "%" in run.out
 
 
+def test_names_of_files_are_shown_and_not_obeyed(dreampedal, recording, tmp_path):
+    name = "a\x1b[2J\nb.wav"
+    recording("plain.wav", seconds=1).rename(tmp_path / name)
+    (tmp_path / f"no{name}").write_text("words")
+    run = dreampedal("classify", name, f"no{name}", "--model", "notes")
+    assert run.status == 2 and len(run.err.splitlines()) == 1
+    assert r"a\x1b[2J\nb.wav: notes" in run.out and r"noa\x1b[2J b.wav" in run.err
+    assert "\x1b" not in run.out + run.err
+
+
 @pytest.mark.parametrize("arguments, words", [
     (["classify", "none.wav"], ["none.wav: no such file"]),
     (["classify", "."], [". is a folder: expected a sound file"]),
@@ -49,3 +59,21 @@ def test_a_checkpoint_becomes_a_model_that_names(dreampedal, recording, tmp_path
     recording("guitar.wav", seconds=2)
     run = dreampedal("classify", "guitar.wav", "--model", "Tiny Bells.onnx", "--json")
     assert set(run.json[0]["probabilities"]) == {"bell", "drum"}
+
+
+def test_a_model_that_stands_there_stays_until_the_new_one_is_proved(dreampedal, tmp_path):
+    torch = pytest.importorskip("torch")
+    from dreampedal.export.zoo.checkpoint import save
+    from dreampedal.export.zoo.table import build
+
+    net = build("columns", ("bell", "drum"), seconds=1.0, settings={"filters": [6], "dilations": [1]})
+    with torch.no_grad():  # finite, and too large for what is made of them
+        for values in net.parameters():
+            values.fill_(1e13)
+    save(net, tmp_path / "wild.safetensors")
+    (tmp_path / "good.onnx").write_text("what stood there")
+    assert dreampedal("export", "wild.safetensors", "-o", "good.onnx").refused(
+        "good.onnx: golden", "nothing is written"
+    )
+    assert (tmp_path / "good.onnx").read_text() == "what stood there"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["good.onnx", "wild.safetensors"]
