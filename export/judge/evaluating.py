@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -12,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..fit.settings import checked
+from ..progress import Progress
+from ..sets.places import name_of, place_of
 from ..sets.recordings import LabelledSet, open_set
 from ..sets.segments import Segmenting
 from ..sets.splits import SHARES, split
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
     from .pruned import Pruned
     from .pruning import Pruning
 
-Progress = Callable[[str, int, int], None]
 PARTS = ("all", "training", "validation", "test")
 
 
@@ -78,7 +78,7 @@ def evaluate_on(
     clips = encoded(listener, judged, (part,), progress)[0]
     probabilities = listener.hear(clips)
     scores = score(probabilities, clips.labels, clips.groups, listener.classes, pooling=pooling)
-    report = {"model": str(model), "set": str(judged.folder), "part": part} | scores.to_json()
+    report = {"model": str(model), "set": str(place_of(judged.folder)), "part": part} | scores.to_json()
     report["recordings"] = _recordings(probabilities, clips, listener.classes, pooling)
     if pictures is not None:
         from .drawing import draw_all
@@ -101,7 +101,7 @@ def prune_on(
 
     Args:
         out: a checkpoint (.safetensors), or a model (.onnx) of the kind that `write.checkpoints` makes of one.
-        tuning_epochs: of each of `settings.tunings`, at a tenth of the plan's learning rate.
+        tuning_epochs: of each of `settings.tunings` (`pruning.rewound`).
 
     Returns:
         What `pruning.Pruned.to_json` says, with model, set and out.
@@ -118,7 +118,7 @@ def prune_on(
     train, val, test = encoded(listener, judged, ("training", "validation", "test"), progress)
     tune = _tuning(listener, train, val, tuning_epochs) if settings.tunings else None
     pruned = prune(listener.net, train, val, test, settings, tune=tune, progress=progress)
-    report = {"model": str(model), "set": str(judged.folder), "out": str(out)} | pruned.to_json()
+    report = {"model": str(model), "set": str(place_of(judged.folder)), "out": str(out)} | pruned.to_json()
     _write(pruned, out, listener.extra, settings)
     if pictures is not None:
         pictures.mkdir(parents=True, exist_ok=True)
@@ -150,8 +150,7 @@ def _write(pruned: Pruned, out: Path, extra: Mapping[str, Any], settings: Prunin
 def draw_pruning(pruned: Pruned, path: Path) -> None:
     """Accuracy on the validation set over the share of kernels that are gone."""
     total = pruned.before.kernels
-    gone = [0.0, *(1 - step.kernels / total for step in pruned.steps)]
-    accuracy = [pruned.validation[0], *(step.accuracy for step in pruned.steps)]
+    gone, accuracy = zip(*pruned.course, strict=True)
     title = f"{pruned.net.name}: {total} kernels, {pruned.after.kernels} left"
     draw_curve(gone, {"validation": accuracy}, path, across="share of the kernels that are gone", title=title)
 
@@ -195,7 +194,7 @@ def _places(labelled: LabelledSet, listener: Listener) -> np.ndarray:
 
 def _part(listener: Listener, folder: Path) -> str:
     """What training left aside, where the checkpoint was trained on a set of this name; else all."""
-    return "test" if listener.extra.get("set") == Path(os.path.abspath(folder)).name else "all"
+    return "test" if listener.extra.get("set") == name_of(folder) else "all"
 
 
 def _recordings(
@@ -215,12 +214,11 @@ def _recordings(
 
 
 def _tuning(listener: Listener, train: Clips, val: Clips, epochs: int) -> Callable[[Any], Any]:
-    """Training a little more, by the network's own plan at a tenth of its learning rate."""
+    """Training a little more, by the network's own plan."""
     from ..fit.fitting import fit
     from ..fit.plan import Plan, plan_for
+    from .pruning import rewound
 
     plan = Plan(**listener.extra["plan"]) if "plan" in listener.extra else plan_for(listener.name)
-    # Weights that are near what they will be neither rise to a learning rate nor are averaged over many steps.
-    averaging = min(plan.averaging, 0.9)
-    plan = plan.changed(epochs=epochs, learning_rate=plan.learning_rate / 10, rising_epochs=0.0, averaging=averaging)
+    plan = rewound(plan, len(train), epochs)
     return lambda net: fit(net, train, val, plan, normalise=False).net
