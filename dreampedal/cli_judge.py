@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
         "prune",
         short_help="Make a trained network smaller.",
         epilog="\b\nExamples:\n  dreampedal prune styles.safetensors --set sounds -o small.safetensors\n"
-        "  dreampedal prune styles.safetensors --set sounds -o small.safetensors --limit 2 --tune 3 --pictures pruned",
+        "  dreampedal prune styles.safetensors --set sounds -o small.safetensors --tune 6 --at-once 8 --pictures out",
     )(prune)
 
 
@@ -89,9 +89,13 @@ def prune(
         float, typer.Option(metavar="POINTS", min=0, max=100, help="What accuracy on validation may lose, of 100.")
     ] = 1.0,
     tune: Annotated[
-        int, typer.Option(metavar="N", min=0, help="Times to train a little more when no kernel can go.")
+        int,
+        typer.Option(metavar="N", min=0, help="Times to take a quarter of the kernels out and train a little."),
     ] = 0,
     epochs: Annotated[int, typer.Option(metavar="N", min=1, help="Of each of these.")] = 5,
+    enough: Annotated[
+        float, typer.Option(metavar="PERCENT", min=1, max=100, help="Of the kernels that are to go, at which it ends.")
+    ] = 100,
     at_once: Annotated[int, typer.Option("--at-once", metavar="N", min=1, help="Kernels a step: faster, rougher.")] = 1,
     column: Column = None,
     seed: Seed = None,
@@ -100,7 +104,7 @@ def prune(
     jobs: Jobs = 1,
     as_json: AsJson = False,
 ) -> None:
-    """Take kernels out one by one, the most alike and the least useful first, while the network hears as well.
+    """Take kernels out, the most alike and the least useful first, while the network hears as well.
 
     It ends when accuracy on the validation part would fall by more than the limit, and reports what that costs on the
     test part. Networks: raw, vgg, conv, deep, columns.
@@ -109,4 +113,4 @@ def prune(
     from .judging import prune as run
 
     chosen = judged(sounds, column, None, seed, segments or [], jobs)
-    run(checkpoint, chosen, out, limit / 100, tune, epochs, at_once, pictures, as_json)
+    run(checkpoint, chosen, out, limit / 100, tune, epochs, enough / 100, at_once, pictures, as_json)

@@ -12,7 +12,8 @@ from rich.table import Table
 
 from dreampedal import library
 
-from .console import print_json
+from .accuracies import share_text
+from .console import plain, print_json
 from .progress import bar
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def evaluate(model: str, on: Judged, pictures: Path | None, as_json: bool) -> No
     if wrong:
         table = Table("taken for another", "is", "heard", "how surely", box=None, pad_edge=False)
         for row in wrong[:20]:
-            table.add_row(escape(row["name"]), row["is"], row["heard"], f"{row['probability']:.0%}")
+            table.add_row(escape(plain(row["name"])), row["is"], row["heard"], f"{row['probability']:.0%}")
         Console().print(table)
         if len(wrong) > 20:
             print(f"and {len(wrong) - 20} more; --json lists all")
@@ -55,14 +56,14 @@ def evaluate(model: str, on: Judged, pictures: Path | None, as_json: bool) -> No
 
 
 def prune(
-    checkpoint: Path, on: Judged, out: Path, limit: float, tunings: int, epochs: int, at_once: int,
+    checkpoint: Path, on: Judged, out: Path, limit: float, tunings: int, epochs: int, enough: float, at_once: int,
     pictures: Path | None, as_json: bool,
 ) -> None:  # fmt: skip
     """Prune a checkpoint and say what is gone and what it cost."""
     from dreampedal.export.judge.evaluating import prune_on
     from dreampedal.export.judge.pruning import Pruning
 
-    settings = Pruning(limit=limit, tunings=tunings, at_once=at_once)
+    settings = Pruning(limit=limit, tunings=tunings, enough=enough, at_once=at_once)
     with bar() as progress:
         report = prune_on(checkpoint, on, out, settings, pictures, tuning_epochs=epochs, progress=progress)
     if as_json:
@@ -75,19 +76,19 @@ def prune(
     first, last = report["validation"]
     table.add_row("right, validation clips", f"{first:.1%}", f"{last:.1%}", "")
     for what, key in (("test clips", "by_clip"), ("test recordings", "by_recording")):
-        table.add_row(f"right, {what}", *(_share(report[of][key]) for of in ("test_before", "test_after")), "")
+        table.add_row(f"right, {what}", *(share_text(report[of][key]) for of in ("test_before", "test_after")), "")
     Console().print(table)
     print(f"{out}: filters {', '.join(f'{layer} {count}' for layer, count in after['filters'].items())}")
 
 
 def _show_scores(report: dict[str, Any]) -> None:
     """A line for clips and one for recordings, and a table of classes."""
-    print(f"{report['model']} on {report['set']} ({report['part']}):")
+    print(plain(f"{report['model']} on {report['set']} ({report['part']}):"))
     table = Table("", "how many", "right", "F1", "loss", "calibration error", box=None, pad_edge=False)
     for what, key in (("clips", "by_clip"), ("recordings", "by_recording")):
         of = report[key]
         table.add_row(
-            what, str(of["count"]), _share(of), f"{of['f1']:.3f}", f"{of['loss']:.3f}",
+            what, str(of["count"]), share_text(of), f"{of['f1']:.3f}", f"{of['loss']:.3f}",
             f"{of['reliability']['error']:.1%}",
         )  # fmt: skip
     Console().print(table)
@@ -98,8 +99,3 @@ def _show_scores(report: dict[str, Any]) -> None:
     Console().print(table)
     for note in report["notes"]:
         print(f"note: {note}")
-
-
-def _share(measures: dict[str, Any]) -> str:
-    low, high = measures["accuracy_interval"]
-    return f"{measures['accuracy']:.1%} ({low:.0%} to {high:.0%})"

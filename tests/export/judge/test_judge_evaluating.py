@@ -111,6 +111,20 @@ def test_a_column_of_the_manifest_names_the_part(checkpoint, folder, tmp_path):
     assert report["by_recording"]["count"] == len(rows[::4])
 
 
+def test_a_set_has_one_name_however_it_is_named(checkpoint, folder, tmp_path):
+    """Named by its table, a set is still the one that the checkpoint was trained on: only the test part is heard."""
+    copy = tmp_path / folder.name
+    copy.mkdir()
+    rows = []
+    for one in open_set(folder).recordings:
+        (copy / one.label).mkdir(exist_ok=True)
+        (copy / one.path.relative_to(folder)).symlink_to(one.path)
+        rows.append(f"{one.path.relative_to(folder)},{one.group},{one.label}")
+    (copy / "manifest.csv").write_text("\n".join(["clip,track,genre", *rows]))
+    by_folder, by_table = (evaluate_on(checkpoint, Judged(path)) for path in (copy, copy / "manifest.csv"))
+    assert by_table == by_folder and by_table["part"] == "test" and by_table["set"] == str(copy)
+
+
 def test_a_pruned_checkpoint_is_written_with_its_report(checkpoint, folder, tmp_path):
     report = prune_on(checkpoint, Judged(folder), tmp_path / "small.safetensors", Pruning(), tmp_path / "pictures")
     small = load(tmp_path / "small.safetensors")
