@@ -6,7 +6,8 @@ shares, segments) is kept in the checkpoint, so that whoever judges it later lea
 
 from __future__ import annotations
 
-import os
+import hashlib
+import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,13 +15,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
-from pydantic import TypeAdapter
 
 from dreampedal.engine.inputs import Input
 from dreampedal.engine.library import suggestion
+from dreampedal.engine.manifest import Strict
 
 from ..judge.scores import probabilities, score
 from ..progress import Progress
+from ..sets.places import name_of
 from ..sets.recordings import LabelledSet, open_set
 from ..sets.segments import Segmenting
 from ..sets.splits import SHARES, check_apart, split
@@ -33,6 +35,7 @@ from ..zoo.pretrained import load_weights
 from ..zoo.table import NETWORKS, Builder, build
 from .fitting import Fitted, fit
 from .plan import Plan, plan_for
+from .processes import own_rank
 from .search import search
 from .settings import checked, listed
 from .space import check_names, read_space, space_for
@@ -40,6 +43,10 @@ from .trials import Task
 
 if TYPE_CHECKING:
     from ..sets.clips import Clips
+
+
+KINDS: tuple[type[Strict], ...] = typing.get_args(typing.get_args(Input)[0])
+"""Types of input."""
 
 
 @dataclass(frozen=True)
@@ -97,10 +104,10 @@ class Order:
         kind = changes.pop("kind", own.kind)
         if kind == own.kind:
             return checked(type(own), own.model_dump() | changes, "input")
-        kinds = {entry["properties"]["kind"]["const"]: name for name, entry in _input_schemas().items()}
+        kinds = {one.model_fields["kind"].default: one for one in KINDS}
         if str(kind) not in kinds:
             raise ValueError(f"input: no kind {kind!r}{suggestion(str(kind), kinds)}; there are: {', '.join(kinds)}")
-        return TypeAdapter(Input).validate_python({"kind": kind, **changes})
+        return checked(kinds[str(kind)], changes, "input")
 
     def segmenting(self) -> Segmenting:
         """How sounds are cut, checked."""
@@ -167,12 +174,14 @@ def train_folder(
         raise ValueError(f"{out}: expected a name that ends in .safetensors or .onnx")
     if not out.parent.is_dir():
         raise ValueError(f"{out.parent}: no such folder; create it first")
+    if out.is_dir():
+        raise ValueError(f"{out} is a folder: expected the name of a file")
     run = run or out.with_name(f"{out.stem}_run")
     parts = parts_of(order, progress)
     net = built(order, parts.train)
     plan = order.chosen_plan()
     fitted = fit(net, parts.train, parts.val, plan, run, progress, device=device)
-    if int(os.environ.get("RANK", "0")):
+    if own_rank():
         return {}
     scores = {"validation": _scores(net, parts.val), "test": _scores(net, parts.test)}
     accuracy = {name: round(scores["test"][name]["accuracy"], 4) for name in ("by_clip", "by_recording")}
@@ -214,14 +223,22 @@ def search_folder(
 
 
 def kept(order: Order, plan: Plan, fitted: Fitted) -> dict[str, Any]:
-    """What a checkpoint keeps of how it came about."""
-    name = Path(os.path.abspath(order.folder)).name
+    """What a checkpoint keeps of how it came about (`kept.Kept`)."""
+    name, licence, notes = name_of(order.folder), "as the recordings that it was trained on", "dreampedal train folder"
+    if order.weights is not None:
+        licence += f", and as the weights in {order.weights.name} that it began with"
+        notes += f", begun with {order.weights.name}, SHA-256 {_hash(order.weights)}"
     return {
         "seed": order.seed, "shares": list(SHARES), "segmenting": order.segmenting().model_dump(mode="json"),
-        "column": order.column, "set": name, "copies": order.copies, "data": name,
-        "licence": "as the recordings that it was trained on", "notes": f"dreampedal train folder, {order.network}",
-        "plan": plan.model_dump(mode="json"), "history": list(fitted.history), "best_epoch": fitted.best_epoch,
+        "column": order.column, "set": name, "copies": order.copies, "data": name, "licence": licence,
+        "notes": f"{notes}, {order.network}", "plan": plan.model_dump(mode="json"), "history": list(fitted.history),
+        "best_epoch": fitted.best_epoch,
     }  # fmt: skip
+
+
+def _hash(file: Path) -> str:
+    with open(file, "rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _apart(train: LabelledSet, val: LabelledSet, test: LabelledSet) -> tuple[LabelledSet, ...]:
@@ -248,9 +265,3 @@ def _counts(parts: Parts, count: Callable[[Clips], int]) -> dict[str, int]:
 
 def _recordings(clips: Clips) -> int:
     return len(np.unique(clips.groups))
-
-
-def _input_schemas() -> dict[str, Any]:
-    """JSON schemas of the kinds of input, by class."""
-    schemas = TypeAdapter(Input).json_schema()["$defs"]
-    return {name: entry for name, entry in schemas.items() if "kind" in entry.get("properties", {})}

@@ -130,6 +130,7 @@ def test_the_table_of_networks(here):
     (["--network", "vgg", "--plan", "rate=1"], ["plan: no 'rate'"]),
     (["--network", "vgg", "--segment", "seconds=0"], ["segments: seconds = 0"]),
     (["--network", "vgg", "--input", "kind=mell"], ["input: no kind 'mell' (did you mean 'mel'?)"]),
+    (["--network", "raw", "--input", "kind=mel", "--input", "bandz=3"], ["input: no 'bandz' (did you mean 'bands'?)"]),
     (["--network", "vgg", "--out", "x.pt"], ["x.pt", ".safetensors or .onnx"]),
     (["--network", "vgg", "--out", "nowhere/x.onnx"], ["nowhere: no such folder"]),
     ([], ["--network"]),
@@ -144,6 +145,8 @@ def test_bad_folders(here, recording, tmp_path):
         return here("train", "folder", name, *SMALL, "--out", "x.safetensors").refused(*words)
 
     assert refused("none", "none: no such folder")
+    (tmp_path / "taken.onnx").mkdir()
+    assert here("train", "folder", "none", *SMALL, "--out", "taken.onnx").refused("taken.onnx is a folder")
     (tmp_path / "empty").mkdir()
     assert refused("empty", "empty", "two or more")
     (tmp_path / "sounds" / "one").mkdir(parents=True)

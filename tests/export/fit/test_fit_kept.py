@@ -1,5 +1,6 @@
 """What a checkpoint says of itself is believed only where it can be: any other value is named with its file."""
 
+import hashlib
 import json
 
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 
 from dreampedal.engine.manifest import METADATA_KEY
+from dreampedal.export.fit.fitting import Fitted
+from dreampedal.export.fit.folder import Order, kept
 from dreampedal.export.fit.kept import kept_in
 from dreampedal.export.fit.plan import Plan
 from dreampedal.export.sets.segments import Segmenting
@@ -95,3 +98,10 @@ def test_whatever_else_a_file_says_it_is_loaded_or_refused_with_its_file(checkpo
         assert load(damaged).classes == ("metal", "soft") or path[0] == "classes"
     except ValueError as refused:
         assert "damaged.safetensors" in str(refused)
+
+
+def test_weights_that_a_training_began_with_are_named_with_their_licence(checkpoint):
+    fitted = Fitted(torch.nn.Identity(), (), 1, 0.0)
+    said = kept(Order(checkpoint.parent, "vgg19", weights=checkpoint), Plan(), fitted)
+    assert "net.safetensors" in said["licence"] and hashlib.sha256(checkpoint.read_bytes()).hexdigest() in said["notes"]
+    assert "net.safetensors" not in str(kept(Order(checkpoint.parent, "vgg19"), Plan(), fitted))
