@@ -26,7 +26,7 @@ single instruments."""
 def classify(files: Sequence[Path], model: str | None, clips: int, seed: int, top: int, as_json: bool) -> int:
     """Judge each recording; the status to exit with. One that cannot be judged does not stop the others."""
     there = library.names("model")
-    chosen = model or next((name for name in PREFERRED if name in there), PREFERRED[-1])
+    chosen = model if model is not None else next((name for name in PREFERRED if name in there), PREFERRED[-1])
     classifier = Classifier.load(library.find("model", chosen))
     found = list[dict[str, Any]]()
     for file in files:
