@@ -22,7 +22,8 @@ from dreampedal.engine.model import Model
 
 from .families import CLASSES, general_midi_notes
 from .measures import accuracies, confusion
-from .notes import JUDGED, Progress, load_notes
+from .notes import JUDGED, load_notes
+from .progress import Progress
 from .qt_resource import read_resources
 
 VELOCITIES = (40, 80, 120)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from dreampedal.engine.bands import BandLayout, log_band_features
 
 from .families import Note, class_index, family_of
 from .patches import open_instruments
+from .progress import Progress
 
 SAMPLE_RATES = (44_100, 48_000)
 HELD_SECONDS, RELEASE_SECONDS = 1.0, 0.35
@@ -32,9 +33,6 @@ JUDGED = slice(4, 40)
 TRAINING_VELOCITIES = (45, 80, 115)
 RECIPE = 3
 """Raised whenever the same notes would give other features, so that old caches are not read."""
-
-Progress = Callable[[str, int, int], None]
-"""Called with what is going on, how much of it is done, and how much there is."""
 
 
 @dataclass(frozen=True)

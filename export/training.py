@@ -25,7 +25,8 @@ from .augment import FLOOR, Recipe, augmented, mixed
 from .families import CLASSES
 from .measures import accuracies, confusion
 from .networks import Network
-from .notes import FRAMES, JUDGED, NoteSet, Progress, load_notes, unseen
+from .notes import FRAMES, JUDGED, NoteSet, load_notes, unseen
+from .progress import Progress
 
 SILENT = -8.0
 """Notes whose loudest feature is below this (-70 dBFS) teach nothing and are left out."""
