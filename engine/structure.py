@@ -19,8 +19,8 @@ from .manifest import GOLDEN_KEY, METADATA_KEY, Manifest, ModelError
 if TYPE_CHECKING:
     from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, ValueInfoProto
 
-MAX_FILE_BYTES = 256 << 20
-"""Largest file that is read at all."""
+MAX_FILE_BYTES = 1 << 30
+"""Largest file that is read at all: VGG-19 with its dense layers, 575 MB, is the largest network that is exported."""
 
 MAX_NODES = 100_000
 
