@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from dreampedal.engine.inputs import Input, features
 
 from .evaluation import SOUNDS, family_in
 from .families import CLASSES
+from .progress import Progress
 from .qt_resource import read_resources
 from .recipes import Recipe
 from .sets.clips import Clips
@@ -27,8 +27,6 @@ LEVEL = 0.1
 """Root mean square of every clip of a levelled set."""
 AUDIBLE_DB = 40.0
 """Clips of a recording count where they are within this of its loudest."""
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

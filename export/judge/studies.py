@@ -6,7 +6,7 @@ a trained network loses kernel by kernel is `pruning`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +18,7 @@ from dreampedal.engine.inputs import Envelope, Input, Mel, Waveform
 
 from ..fit.fitting import fit
 from ..fit.plan import Plan, plan_for
+from ..progress import Progress
 from ..sets.segments import Segmenting
 from ..sets.store import encode
 from ..zoo.costs import multiply_adds, parameters
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from ..sets.clips import Clips
     from ..sets.recordings import LabelledSet
 
-Progress = Callable[[str, int, int], None]
 Parts = tuple["Clips", "Clips", "Clips"]
 """Clips for training, validation and test."""
 Sets = tuple["LabelledSet", "LabelledSet", "LabelledSet"]

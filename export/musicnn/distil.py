@@ -20,9 +20,10 @@ from torch import Tensor
 
 from dreampedal.export.augment import NEPERS
 from dreampedal.export.networks import Network
+from dreampedal.export.progress import Progress
 from dreampedal.export.training import average
 
-from .lessons import BEFORE, Lessons, Progress, Slopes, heard, pooled, random_lessons, slopes, smoother
+from .lessons import BEFORE, Lessons, Slopes, heard, pooled, random_lessons, slopes, smoother
 from .networks import Tagger
 from .views import LAYOUT, Views
 

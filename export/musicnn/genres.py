@@ -10,7 +10,7 @@ fitted to all of them.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from dreampedal.engine.inputs import Mel, features, frames_of
 from dreampedal.export.judge.scores import Scores, score
+from dreampedal.export.progress import Progress
 from dreampedal.export.sets.recordings import LabelledSet, open_set
 from dreampedal.export.write.classifier import Training, export_classifier
 
@@ -27,8 +28,6 @@ from .published import NOTICE, TRAINED_ON, load
 
 TAGGERS = ("mtt_musicnn", "msd_musicnn")
 SEEDS = 5
-
-Progress = Callable[[str, int, int], None]
 
 
 def train_genres(

@@ -9,7 +9,6 @@ A slope is more direct: the gradient of one tag of the published network with re
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +19,7 @@ from torch import Tensor
 
 from dreampedal.export.augment import NEPERS
 from dreampedal.export.networks import Network
+from dreampedal.export.progress import Progress
 
 from .networks import FRAMES, Tagger
 from .views import LAYOUT, Views, at_one_loudness, columns_of, moved, start_column
@@ -36,8 +36,6 @@ SPREAD_DB = (2.0, 12.0)
 LIMIT_DB = 30.0
 SLOPES = 4
 """Tags whose gradient is asked for at one offset."""
-
-Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)

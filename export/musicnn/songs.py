@@ -22,11 +22,12 @@ from torch import nn
 from dreampedal.engine.inputs import resampled
 from dreampedal.export.ascent import Training, export_ascent
 from dreampedal.export.networks import Network
+from dreampedal.export.progress import Progress
 from dreampedal.export.sets.recordings import LabelledSet, open_set
 from dreampedal.export.soundfont import Soundfont
 
 from .distil import Plan, agreement, distil
-from .lessons import Progress, random_lessons
+from .lessons import random_lessons
 from .phrases import phrases
 from .published import NOTICE, TRAINED_ON, load
 from .views import Views, views
