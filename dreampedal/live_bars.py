@@ -49,9 +49,7 @@ class Bar:
         return Measurement(4, options.max_width)
 
 
-def bar_text(
-    share: float, width: int, hold: float | None = None, thin: bool = False, ascii_only: bool = False
-) -> str:
+def bar_text(share: float, width: int, hold: float | None = None, thin: bool = False, ascii_only: bool = False) -> str:
     """A bar of `width` cells, filled from the left to `share`; a share that is no number fills nothing.
 
     >>> bar_text(0.5, 8), bar_text(0.45, 8, hold=0.8), bar_text(math.nan, 8)

@@ -112,4 +112,3 @@ def twin_of(item: Any) -> Any:
     if isinstance(item, Plugin):
         return twin(item)
     return copy(item)
-

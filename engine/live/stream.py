@@ -221,9 +221,7 @@ class LiveStream:
     def ledger(self) -> Ledger:
         """What the latency is made of."""
         seconds = self._connection.seconds if self._connection else (self.input.low_in, self.output.low_out)
-        return ledger(
-            self.board, self._player.latency, self.sample_rate, self.block_size, self.buffer_blocks, seconds
-        )
+        return ledger(self.board, self._player.latency, self.sample_rate, self.block_size, self.buffer_blocks, seconds)
 
     @property
     def take(self) -> Path | None:
@@ -360,4 +358,3 @@ class LiveStream:
             preset=program.name,
             models=models_of(program.mirror.board),
         )
-

@@ -201,4 +201,3 @@ class Worker:
         first, self.done = self.done, exchange.captured - 1
         self.skipped_blocks += self.done - first
         self.journal.tell(first * exchange.block_size, Skipped(first, self.done - 1))
-

@@ -160,9 +160,7 @@ def test_the_server_comes_back_within_a_take(rig, clip, tmp_path):
     places = [at for at in np.flatnonzero(found[0] == recorded[0, heard]) if found[:, at : at + 4096].tobytes() == part]
     assert len(places) == 1
     samples = min(recorded.shape[1] - heard, found.shape[1] - places[0])
-    np.testing.assert_array_equal(
-        found[:, places[0] : places[0] + samples], recorded[:, heard : heard + samples]
-    )
+    np.testing.assert_array_equal(found[:, places[0] : places[0] + samples], recorded[:, heard : heard + samples])
 
 
 def test_the_disk_is_full_and_the_sound_goes_on(rig, clip, tmp_path):
