@@ -98,11 +98,16 @@ def unzipped(archive: Path, member: str, to: Path) -> None:
 def cut(folder: Path, name: str, start: float) -> NDArray[np.float32]:
     """`SECONDS` of a track from second `start` on, as (2, samples), brought under `LOUDEST`; of all files of a sum."""
     out = np.zeros((2, round(SECONDS * SAMPLE_RATE)), np.float32)
+    longest = 0
     for one in files_of(name):
         with AudioFile(str(folder / one)).resampled_to(SAMPLE_RATE) as file:
             file.seek(round(start * SAMPLE_RATE))
             heard = file.read(out.shape[1])
         out[:, : heard.shape[1]] += heard[:2]
+        longest = max(longest, heard.shape[1])
+    if longest < out.shape[1]:
+        found = f"ends {longest / SAMPLE_RATE:.3f} s after {start:g} s"
+        raise ValueError(f"{name} {found}: expected {SECONDS:g} s; the package is another than {TRACKS.name} is of")
     return out * np.float32(min(1.0, LOUDEST / max(np.abs(out).max(), LOUDEST)))
 
 
