@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import os
 import signal
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
@@ -190,6 +192,8 @@ def _work(line: Connection, task: Task) -> None:
     """A worker: a trial for each True from the line, and what went wrong, or None, back."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if (parent := multiprocessing.parent_process()) is not None:
+        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     while line.recv():
         try:
             with _readable(task.folder):
@@ -200,6 +204,12 @@ def _work(line: Connection, task: Task) -> None:
             line.send(ValueError(said(error)))  # its own type may not survive the way
         else:
             line.send(None)
+
+
+def _end_with(sentinel: int) -> None:
+    """End this process with the search, which cannot say so where it was killed: it would go on holding its trial."""
+    wait([sentinel])
+    os._exit(1)
 
 
 def _ended(status: int) -> str:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import numpy as np
@@ -14,6 +15,7 @@ import pytest
 import torch
 
 from dreampedal.export.fit.ensemble import Ensemble
+from dreampedal.export.fit.lock import alone
 from dreampedal.export.fit.plan import Plan
 from dreampedal.export.fit.search import _apart, search
 from dreampedal.export.fit.space import read_space
@@ -198,6 +200,45 @@ class Waits:
 
 def test_a_worker_that_has_nothing_left_to_do_ends_before_the_others(tmp_path):
     assert list(_apart(Waits(tmp_path), 2, 2)) == [1, 2]
+
+
+class Holds(Waits):
+    """A task whose trial holds its folder for longer than the test lasts."""
+
+    def optimize(self, _objective, n_trials):
+        with alone(self.folder, "training"):
+            (self.folder / "first").touch()
+            time.sleep(120 * n_trials)
+
+
+ORPHANED = """
+import sys
+from pathlib import Path
+from tests.export.fit.test_fit_search import Holds, _apart
+if __name__ == "__main__":
+    list(_apart(Holds(Path(sys.argv[1])), 1, 1))
+"""
+
+
+def test_no_worker_outlives_a_search_that_was_killed(tmp_path):
+    script = tmp_path / "orphaned.py"
+    script.write_text(ORPHANED)
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path)], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}
+    )
+    end = time.monotonic() + 90
+    while not (tmp_path / "first").exists() and time.monotonic() < end:
+        time.sleep(0.02)
+    with pytest.raises(ValueError, match="a training is running there"), alone(tmp_path, "training"):
+        pass
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    held, end = True, time.monotonic() + 30
+    while held and time.monotonic() < end:
+        time.sleep(0.05)
+        with suppress(ValueError), alone(tmp_path, "training"):
+            held = False
+    assert not held
 
 
 class Breaks(Waits):
