@@ -106,8 +106,9 @@ def prune(
 ) -> None:
     """Take kernels out, the most alike and the least useful first, while the network hears as well.
 
-    It ends when accuracy on the validation part would fall by more than the limit, and reports what that costs on the
-    test part. Networks: raw, vgg, conv, deep, columns.
+    It ends when accuracy on the validation part would fall by more than the limit, when enough are gone, or when it was
+    trained as often as --tune says; and it reports what that costs on the test part. Networks: raw, vgg, conv, deep,
+    columns.
     """
     from .judging import judged
     from .judging import prune as run

@@ -112,6 +112,8 @@ def prune_on(
         raise ValueError(f"{out}: expected a name that ends in .safetensors or .onnx")
     if not out.parent.is_dir():
         raise ValueError(f"{out.parent}: no such folder; create it first")
+    if out.is_dir():
+        raise ValueError(f"{out} is a folder: expected the name of a file")
     listener = open_listener(model)
     if listener.net is None:
         raise ValueError(f"{model}: expected a checkpoint (.safetensors); a model in ONNX cannot be pruned")

@@ -55,7 +55,7 @@ class Pruning(Strict):
         judging_clips: of the training set, from which usefulness is read.
     """
 
-    limit: Annotated[float, Field(ge=0, lt=1)] = 0.01
+    limit: Annotated[float, Field(ge=0, le=1)] = 0.01
     enough: Annotated[float, Field(gt=0, le=1)] = 1.0
     alike: Annotated[float, Field(ge=0, le=1)] = 0.8
     tries: Positive = 8

@@ -165,6 +165,9 @@ def test_what_cannot_be_judged_is_said(checkpoint, whole, net, folder, tmp_path)
         prune_on(checkpoint, Judged(folder), tmp_path / "out.pt", Pruning())
     with pytest.raises(ValueError, match="nowhere: no such folder"):
         prune_on(checkpoint, Judged(folder), tmp_path / "nowhere" / "out.safetensors", Pruning())
+    (tmp_path / "out.safetensors").mkdir()
+    with pytest.raises(ValueError, match=r"out\.safetensors is a folder: expected the name of a file"):
+        prune_on(checkpoint, Judged(folder), tmp_path / "out.safetensors", Pruning(limit=1))
     other.probabilities = "sigmoid"
     export_classifier(other, tmp_path / "tags.onnx", name="tags", training=RECORD)
     with pytest.raises(ValueError, match="tags that do not exclude each other"):
