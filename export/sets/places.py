@@ -43,7 +43,7 @@ def sounds_below(folder: Path) -> list[Path]:
     top = os.path.realpath(folder)
     for place, folders, names in os.walk(folder, onerror=_raise, followlinks=True):
         real = os.path.realpath(place)
-        if place != str(folder) and os.path.commonpath([real, top]) == real:
+        if place != str(folder) and (top == real or top.startswith(os.path.join(real, ""))):
             raise ValueError(f"{place}: a link to a folder that it lies in: remove it")
         if real in seen:
             folders.clear()
