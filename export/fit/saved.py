@@ -110,8 +110,17 @@ def saved_in(file: Path, state: Any) -> Saved:
 def _check_tensor(file: Path, name: str, found: Tensor | None, expected: Tensor | None) -> None:
     if found is None or expected is None or (found.shape, found.dtype) != (expected.shape, expected.dtype):
         raise _damaged(file, name, _kind(found), _kind(expected))
+    if not _dense(found):
+        raise _damaged(file, name, "not a number at each of its places", _kind(expected))
     if found.is_floating_point() and not bool(found.isfinite().all()):
         raise _damaged(file, name, "NaN or infinite somewhere", "finite numbers")
+
+
+def _dense(tensor: Tensor) -> bool:
+    """Whether each place has a number of its own: none is left out, none shared, and they are there at all."""
+    if tensor.layout != torch.strided or tensor.device.type != "cpu":
+        return False
+    return all(step or length < 2 for length, step in zip(tensor.shape, tensor.stride(), strict=True))
 
 
 def _kind(tensor: Tensor | None) -> str:

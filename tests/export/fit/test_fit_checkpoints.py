@@ -69,6 +69,9 @@ def test_what_is_missing_is_named(heard, begun, tmp_path, optimiser):
 @pytest.mark.parametrize("path, new, words", [
     (("network", "head.bias"), torch.zeros(3), ["network.head.bias is float32 of shape (3,)", "expected float32"]),
     (("mean", "conv.weight"), torch.full((8, 16, 3), torch.nan), ["mean.conv.weight is NaN or infinite somewhere"]),
+    (("network", "head.bias"), torch.zeros(2).to_sparse(), ["network.head.bias is not a number at each"]),
+    (("best", "head.bias"), torch.zeros(2, device="meta"), ["best.head.bias is not a number at each"]),
+    (("memory", 0, "momentum_buffer"), torch.zeros(1).expand(8, 16, 3), ["momentum_buffer is not a number at each"]),
     (("memory", 0), {"exp_avg": torch.zeros(1)}, ["memory.0 is exp_avg: expected what sgd remembers"]),
     (("course", "cuts"), -10**6, ["counts from 0"]),
     (("history",), [], ["a history of the epochs 1 to 1"]),
