@@ -18,6 +18,7 @@ twice, before and after.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from math import ceil
 from typing import TYPE_CHECKING, Annotated
 
@@ -25,6 +26,7 @@ from pydantic import Field
 
 from dreampedal.engine.manifest import Positive, Strict
 
+from ..fit.fitting import DivergenceError
 from ..fit.plan import Plan
 from ..progress import Progress
 from ..zoo.net import Net
@@ -136,7 +138,7 @@ class _Descent:
         """As far as it goes with training in between.
 
         More than the share goes where that stays within the limit, until a training has failed. A training that brings
-        nothing is left out. Where none brought anything back, the network is what it would be without.
+        nothing, or diverges, is left out. Where none brought anything back, the network is what it would be without.
         """
         standing = kept = self.search.start
         share, failed = self.settings.share, False
@@ -146,8 +148,9 @@ class _Descent:
                 standing = self._within(standing)
             if standing is kept:
                 break
-            trained = self.search.tuned(standing, tune)
-            standing = trained if trained.accuracy >= standing.accuracy else standing
+            with suppress(DivergenceError):
+                trained = self.search.tuned(standing, tune)
+                standing = trained if trained.accuracy >= standing.accuracy else standing
             if self.search.within(standing.accuracy):
                 kept = standing
             else:

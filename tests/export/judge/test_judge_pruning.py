@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from dreampedal.export.fit.fitting import fit
+from dreampedal.export.fit.fitting import DivergenceError, fit
 from dreampedal.export.fit.plan import Plan
 from dreampedal.export.judge.kernels import convolutions, without
 from dreampedal.export.judge.pruning import Pruning, prune, rewound
@@ -221,11 +221,15 @@ def test_a_network_that_cannot_be_trained_is_pruned_without(net, sets):
                 weight.zero_()
         return smaller
 
+    def diverge(smaller):
+        raise DivergenceError
+
     settings = Pruning(at_once=8, tunings=1)
-    rough = prune(net, *sets[:2], settings=settings.model_copy(update={"share": 0.9}), tune=spoil)
+    steep = settings.model_copy(update={"share": 0.9})
+    rough, rougher = (prune(net, *sets[:2], settings=steep, tune=one) for one in (spoil, diverge))
     gentle, without_it = (prune(net, *sets[:2], settings=settings, tune=one) for one in (spoil, None))
-    assert rough.tuned == gentle.tuned == ()
-    assert rough.steps == without_it.steps
+    assert rough.tuned == rougher.tuned == gentle.tuned == ()
+    assert rough.steps == rougher.steps == without_it.steps
     assert gentle.gone >= 0.25 and accuracy(gentle.net, sets[1]) >= accuracy(net, sets[1]) - 0.01
 
 
