@@ -52,7 +52,7 @@ def filling(path: Path, most: int, shape: tuple[int, ...], dtype: DTypeLike) -> 
             `path` stays, and no part of a file is left.
     """
     begin = _header(most, shape, dtype)
-    size = len(begin) + most * int(np.prod(shape)) * np.dtype(dtype).itemsize
+    size = len(begin) + most * _row_bytes(shape, dtype)
     with kept(path, size) as part, open(part, "w+b") as stream:
         _allocate(stream, size)
         stream.write(begin)
@@ -89,13 +89,15 @@ def rows_in(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> int | None:
     """How many rows of this shape a file holds; None where it is not there, or is not whole."""
     try:
         with open(path, "rb") as stream:
-            np.lib.format.read_magic(stream)
-            found, _, kind = np.lib.format.read_array_header_1_0(stream)
-            whole = stream.tell() + int(np.prod(found)) * kind.itemsize
-    except (FileNotFoundError, ValueError, EOFError):
+            begin, size = stream.read(len(_header(0, shape, dtype))), os.fstat(stream.fileno()).st_size
+    except FileNotFoundError:
         return None
-    fits = len(found) > 0 and found[1:] == shape and kind == np.dtype(dtype) and path.stat().st_size == whole
-    return int(found[0]) if fits else None
+    rows, rest = divmod(size - len(begin), _row_bytes(shape, dtype))
+    return rows if not rest and begin == _header(rows, shape, dtype) else None
+
+
+def _row_bytes(shape: tuple[int, ...], dtype: DTypeLike) -> int:
+    return int(np.prod(shape)) * np.dtype(dtype).itemsize
 
 
 def _header(rows: int, shape: tuple[int, ...], dtype: DTypeLike) -> bytes:
