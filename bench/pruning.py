@@ -1,9 +1,9 @@
 """Take kernels out of networks of the table, and write `results/networks_pruning.json`.
 
 A quarter of the kernels goes, the network is trained a little more, and so on: until half of them are gone, and for
-`full_height` once more as far as it goes. What decides is accuracy on the notes or songs that chose the network when it
-was trained; what is reported is that on others, which nothing was chosen by. Where half are gone, the whole network
-after as many more epochs stands beside it, since some of what it gains is the training.
+`full_height` once more as far as eight trainings take it. What decides is accuracy on the notes or songs that chose the
+network when it was trained; what is reported is that on others, which nothing was chosen by. Where half are gone, the
+whole network after as many more epochs stands beside it, since some of what it gains is the training.
 """
 
 from __future__ import annotations
@@ -98,9 +98,9 @@ def pruned(row: Row, sources: Sources) -> dict[str, Any]:
         whole = tune(copy.deepcopy(net), len(found.tuned))
         right = score(probabilities(whole, test), test.labels, test.groups, test.classes).by_clip.accuracy
         beside["whole, trained as long"] = right
+    how_far = "" if row.enough < 1 else f", as far as {row.tunings} trainings take it"
     return {
-        "title": f"pruning of `{row.recipe}`{'' if row.enough < 1 else ', as far as it goes'}: "
-        f"{100 * found.gone:.0f} % of {found.before.kernels} kernels gone",
+        "title": f"pruning of `{row.recipe}`{how_far}: {100 * found.gone:.0f} % of {found.before.kernels} kernels gone",
         "thesis": "asked for, not tried", "bar": None,
         "clip": {"mean": after.accuracy, "interval_seeds": None, "interval_recordings": after.accuracy_interval},
         "elsewhere": beside, "seeds": [0], "folds": 0,

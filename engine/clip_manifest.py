@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from .inputs import Input, Waveform, frames_of
+from .inputs import Input, LogBands, Mel, Waveform, frames_of
 from .manifest import (
     MAX_VALUES,
     Label,
@@ -29,6 +29,10 @@ HIGHEST_HZ = 384_000
 """The highest rate of a host."""
 
 USUAL_HZ = 44_100
+
+MAX_WINDOWED = 1 << 28
+"""Samples in all windows of a clip together, which is what it costs to hear it: 10 minutes of a usual input have 10^8.
+"""
 
 
 class ClipManifest(Strict):
@@ -62,9 +66,21 @@ class ClipManifest(Strict):
             heard = rows * frames_of(self.input, self.seconds, USUAL_HZ)
             if heard > MAX_VALUES:
                 raise ValueError(f"input gives {heard} numbers a clip: expected at most {MAX_VALUES}")
+            window = window_of(self.input)
+            if rows * window > MAX_VALUES:
+                raise ValueError(f"input has {rows} rows of windows of {window}: expected at most {MAX_VALUES} in all")
+            if (work := heard // rows * window) > MAX_WINDOWED:
+                raise ValueError(f"input hears {work} samples in windows: expected at most {MAX_WINDOWED}")
         if columns > (most := frames_of(self.input, self.seconds, HIGHEST_HZ) + 1):
             raise ValueError(f"shape has {columns} columns: expected at most {most}, those of {self.seconds:g} s")
         return self
+
+
+def window_of(input: Input) -> int:
+    """Samples of a window, at the input's own rate or the usual one."""
+    if isinstance(input, Waveform):
+        return 1
+    return input.window if isinstance(input, Mel | LogBands) else round(input.window_seconds * USUAL_HZ)
 
 
 class ClassifierManifest(ClipManifest):

@@ -61,6 +61,9 @@ def filling(path: Path, most: int, shape: tuple[int, ...], dtype: DTypeLike) -> 
         stream.truncate(stream.tell())
         stream.seek(0)
         stream.write(_header(array.rows, shape, dtype))
+        # On the disk before it has its name: what was taken in advance would be zeros after a power cut.
+        stream.flush()
+        os.fsync(stream.fileno())
 
 
 @contextmanager

@@ -56,6 +56,11 @@ def columns_of_a_microsecond(manifest):
     manifest["input"] = Envelope().model_dump(mode="json") | {"hop_seconds": 1e-6}
 
 
+def windows_of_seconds(manifest):
+    spans = {"window_seconds": 10.0, "hop_seconds": 0.001}
+    manifest.update(input=Envelope().model_dump(mode="json") | spans, seconds=60.0, shape=[1, 50_001])
+
+
 @pytest.mark.parametrize(
     ("name", "key", "change", "words"),
     [
@@ -66,6 +71,7 @@ def columns_of_a_microsecond(manifest):
         ("notes", METADATA_KEY, lambda told: told["states"].update(conv1=[1 << 40, 1]), ["manifest.states.conv1.0"]),
         ("notes", METADATA_KEY, lambda told: told.update(window=1 << 40), ["manifest.window", "65536"]),
         ("genres", METADATA_KEY, columns_of_a_microsecond, ["manifest.input", "hop_seconds"]),
+        ("genres", METADATA_KEY, windows_of_seconds, ["samples in windows", "at most"]),
     ],
 )  # fmt: skip
 def test_a_file_that_asks_for_too_much_is_refused(name, key, change, words, tmp_path):
