@@ -117,7 +117,7 @@ def prune_on(
     listener = open_listener(model)
     if listener.net is None:
         raise ValueError(f"{model}: expected a checkpoint (.safetensors); a model in ONNX cannot be pruned")
-    train, val, test = encoded(listener, judged, ("training", "validation", "test"), progress)
+    train, val, test = encoded(listener, judged, ("training", "validation", "test"), progress, to_learn=True)
     tune = _tuning(listener, train, val, tuning_epochs) if settings.tunings else None
     pruned = prune(listener.net, train, val, test, settings, tune=tune, progress=progress)
     report = {"model": str(model), "set": str(place_of(judged.folder)), "out": str(out)} | pruned.to_json()
@@ -157,8 +157,18 @@ def draw_pruning(pruned: Pruned, path: Path) -> None:
     draw_curve(gone, {"validation": accuracy}, path, across="share of the kernels that are gone", title=title)
 
 
-def encoded(listener: Listener, judged: Judged, parts: Sequence[str], progress: Progress | None = None) -> list[Clips]:
+def encoded(
+    listener: Listener,
+    judged: Judged,
+    parts: Sequence[str],
+    progress: Progress | None = None,
+    *,
+    to_learn: bool = False,
+) -> list[Clips]:
     """Clips of some parts of a set, as the network hears them, with labels in the order of its classes.
+
+    Args:
+        to_learn: the part "training" has the changed copies that the network was trained with.
 
     Raises:
         ValueError: if the set has classes that the network does not know, or sounds are cut to another length.
@@ -178,7 +188,10 @@ def encoded(listener: Listener, judged: Judged, parts: Sequence[str], progress: 
     found = []
     for part in parts:
         told = progress and (lambda _what, done, total, part=part: progress(f"encoding {part}", done, total))
-        clips = encode(chosen[part], listener.input, segmenting, jobs=judged.jobs, progress=told)
+        copies = int(extra.get("copies", 0)) if to_learn and part == "training" else 0
+        clips = encode(
+            chosen[part], listener.input, segmenting, copies=copies, seed=seed, jobs=judged.jobs, progress=told
+        )
         found.append(replace(clips, labels=places[np.asarray(clips.labels)], classes=listener.classes))
     return found
 

@@ -72,6 +72,16 @@ def test_a_checkpoint_is_judged_on_what_its_training_left_aside(checkpoint, fold
     assert len(report["pictures"]) == len(names)
 
 
+def test_what_is_pruned_is_trained_on_the_changed_copies_that_it_learned_from(net, folder, tmp_path):
+    kept = {"seed": 3, "shares": [0.5, 0.25, 0.25], "segmenting": {"seconds": SECONDS}, "set": "filtered"}
+    save(net, tmp_path / "copied.safetensors", **kept, copies=1)
+    listener = open_listener(tmp_path / "copied.safetensors")
+    train, val = encoded(listener, Judged(folder), ("training", "validation"), to_learn=True)
+    assert train.changed.sum() == (~train.changed).sum() > 0 and not val.changed.any()
+    (judged,) = encoded(listener, Judged(folder), ("training",))
+    np.testing.assert_array_equal(judged.x, np.asarray(train.x)[~train.changed])
+
+
 def test_a_set_of_another_name_is_judged_whole(checkpoint, folder, tmp_path):
     (tmp_path / "else").symlink_to(folder)
     report = evaluate_on(checkpoint, Judged(tmp_path / "else"))
