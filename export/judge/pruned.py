@@ -17,8 +17,9 @@ class Removed:
 
     Fields:
         layer, filter: which; the number is that of the network at the start.
-        reason: "useless", or "alike": a kernel most like it was left.
-        usefulness: from 0, relative to its layer; cosine: with its nearest in the layer.
+        reason: "useless", or "alike": its layer had one that it resembled and that was more useful, which may itself be
+            among those taken out with it.
+        usefulness: from 0, relative to its layer; cosine: with its nearest in the layer; both before the step.
     """
 
     layer: str

@@ -9,7 +9,8 @@ Without training, kernels go as long as accuracy on the validation set stays wit
 goes whatever that costs, and the network is trained a little more, again and again: many small cuts with training in
 between leave less than one large one (Han et al. 2015, "Learning both weights and connections for efficient neural
 networks", section 3.4; Molchanov et al. 2017). A network that training does not bring back within the limit is given
-up for the last one that was, and half as many go from there.
+up for the last one that was, and half as many go from there. In the end kernels go without training again, and no more
+are left than if there had been none.
 
 Accuracy on the validation set decides, so it flatters; only the figures on the test set count, which is looked at
 twice, before and after.
@@ -138,7 +139,8 @@ class _Descent:
         """As far as it goes with training in between.
 
         More than the share goes where that stays within the limit, until a training has failed. A training that brings
-        nothing, or diverges, is left out. Where none brought anything back, the network is what it would be without.
+        nothing, or diverges, is left out. After the last one more goes within the limit, untrained; where that gets
+        further from the start on, its network is what is returned.
         """
         standing = kept = self.search.start
         share, failed = self.settings.share, False
@@ -157,10 +159,14 @@ class _Descent:
                 standing, share, failed = kept, share / 2, True
             if kept.kernels <= self.least:
                 break
-        return kept if kept.steps else self.untuned()
+        found = self._within(kept)
+        if kept is self.search.start or found.kernels <= self.least:
+            return found
+        return min(found, self.untuned(), key=lambda one: one.kernels)
 
     def _within(self, standing: Standing) -> Standing:
         """Less what can go within the limit."""
+        self.search.at_once = self.settings.at_once
         while standing.kernels > self.least:
             step = self.search.step(standing, standing.kernels - self.least)
             if step is None:

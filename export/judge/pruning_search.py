@@ -89,7 +89,6 @@ class Search:
     def tuned(self, standing: Standing, tune: Tune) -> Standing:
         """The network trained a little more."""
         found = self._standing(tune(copy.deepcopy(standing.net)).eval(), standing.numbers)
-        self.at_once = self.settings.at_once
         noted = Tuning(len(standing.steps), standing.kernels, standing.accuracy, found.accuracy)
         return replace(found, steps=standing.steps, tuned=(*standing.tuned, noted))
 

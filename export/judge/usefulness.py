@@ -121,7 +121,7 @@ class Candidate:
 
     Fields:
         layer, filter: which.
-        reason: "alike": another of its layer has a kernel most like it, and is more useful; or "useless".
+        reason: "alike": another of its layer has a kernel that resembles it, and is more useful; or "useless".
         usefulness: from 0, relative to its layer; cosine: of its kernel with the nearest of its layer.
     """
 

@@ -5,6 +5,8 @@ import json
 import numpy as np
 import pytest
 import torch
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from dreampedal.export.fit.fitting import DivergenceError, fit
 from dreampedal.export.fit.plan import Plan
@@ -179,8 +181,8 @@ def tuned(net, sets):
         trained.append((kernels, before, accuracy(fitted, val)))
         return fitted
 
-    settings = Pruning(limit=0.0, tries=1, tunings=4, share=0.5, at_once=8)
-    return prune(net, *sets, settings, tune=tune), tuple(trained)
+    chosen = Pruning(limit=0.0, tries=1, tunings=4, share=0.5, at_once=8)
+    return prune(net, *sets, chosen, tune=tune), tuple(trained)
 
 
 def test_training_in_between_lets_more_go(net, sets, tuned):
@@ -193,15 +195,43 @@ def test_training_in_between_lets_more_go(net, sets, tuned):
 
 
 def test_what_training_does_not_bring_back_is_given_up(tuned):
-    """The report tells of trainings that were kept, all within the limit, and the last of them is what is returned."""
+    """The report tells of trainings that were kept, all within the limit, and of what went after the last of them."""
     found, trained = tuned
     kept = [one for one in trained if one[2] >= found.validation[0]]
     assert [(one.kernels, one.accuracy_before, one.accuracy) for one in found.tuned] == kept
     assert len(kept) < len(trained) == 4
-    assert (found.after.kernels, found.validation[1]) == (found.tuned[-1].kernels, found.tuned[-1].accuracy)
-    assert found.tuned[-1].steps == len(found.steps)
     assert [found.steps[one.steps - 1].kernels for one in found.tuned] == [one.kernels for one in found.tuned]
+    after = found.steps[found.tuned[-1].steps :]
+    assert all(step.accuracy >= found.validation[0] for step in after)
+    assert found.after.kernels == found.tuned[-1].kernels - sum(len(step.removed) for step in after)
     assert found.course[-1] == (found.gone, found.validation[1])
+
+
+@pytest.fixture(scope="module")
+def small(sets):
+    """A network of 14 kernels, and how many are left of them without training."""
+    net = taught(sets[0], "columns", {"filters": (8, 6), "dilations": (1, 1), "context_frames": 8})
+    return net, prune(net, *sets[:2], settings=Pruning(limit=0.02, at_once=4)).after.kernels
+
+
+@given(tunings=st.integers(1, 4), share=st.floats(0.05, 0.95), noise=st.floats(0, 0.3), seed=st.integers(0, 99))
+@example(tunings=4, share=0.9, noise=0.0, seed=0)
+@settings(max_examples=4, deadline=None)
+def test_no_training_leaves_more_kernels_than_none(small, sets, tunings, share, noise, seed):
+    """Whatever it does to the network, and however few trainings there are."""
+    net, untuned = small
+    random = torch.Generator().manual_seed(seed)
+
+    def tune(smaller):
+        with torch.no_grad():
+            for weight in smaller.parameters():
+                weight += noise * weight.std(correction=0) * torch.randn(weight.shape, generator=random)
+        return smaller
+
+    chosen = Pruning(limit=0.02, at_once=4, tunings=tunings, share=share)
+    found = prune(net, *sets[:2], settings=chosen, tune=tune)
+    assert found.after.kernels <= untuned < 14
+    assert accuracy(found.net, sets[1]) == found.validation[1] >= found.validation[0] - 0.02 - 1e-9
 
 
 def test_the_numbers_of_the_kernels_that_are_left_are_those_of_the_start(net, tuned):
@@ -224,10 +254,10 @@ def test_a_network_that_cannot_be_trained_is_pruned_without(net, sets):
     def diverge(smaller):
         raise DivergenceError
 
-    settings = Pruning(at_once=8, tunings=1)
-    steep = settings.model_copy(update={"share": 0.9})
+    mild = Pruning(at_once=8, tunings=1)
+    steep = mild.model_copy(update={"share": 0.9})
     rough, rougher = (prune(net, *sets[:2], settings=steep, tune=one) for one in (spoil, diverge))
-    gentle, without_it = (prune(net, *sets[:2], settings=settings, tune=one) for one in (spoil, None))
+    gentle, without_it = (prune(net, *sets[:2], settings=mild, tune=one) for one in (spoil, None))
     assert rough.tuned == rougher.tuned == gentle.tuned == ()
     assert rough.steps == rougher.steps == without_it.steps
     assert gentle.gone >= 0.25 and accuracy(gentle.net, sets[1]) >= accuracy(net, sets[1]) - 0.01
