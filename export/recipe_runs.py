@@ -67,8 +67,8 @@ def run(recipe: Recipe, sources: Sources, progress: Progress | None = None) -> d
 
     Returns:
         "clip" and "recording": accuracy as the mean over seeds, each seed's own, and 95 % intervals (`figure`);
-        "recall" of each class; "elsewhere"; clips, recordings, cost; minutes of the longest training, and of all with
-        the sounds read.
+        "recall" of each class, None where none of it was judged; "elsewhere"; clips, recordings, cost; minutes of the
+        longest training, and of all with the sounds read.
 
     Raises:
         ValueError: if a fold would judge on a recording that it trains on, under whatever name.
@@ -85,10 +85,7 @@ def run(recipe: Recipe, sources: Sources, progress: Progress | None = None) -> d
         "recording": figure(
             [one.scores.by_recording for one in found], [one.by_recording for one in whole], recipe.each_seed
         ),
-        "recall": {
-            name: statistics.fmean(one.by_clip.classes[name].recall or 0.0 for one in whole)
-            for name in whole[0].classes
-        },
+        "recall": {name: _recall(whole, name) for name in whole[0].classes},
         "elsewhere": {
             name: statistics.fmean(one.elsewhere[name] for one in found) for name in found[0].elsewhere
         },
@@ -222,6 +219,12 @@ def _of(clips: Clips, labelled: LabelledSet) -> NDArray[np.bool_]:
     """Which clips come from the recordings of a set, shape (n,)."""
     wanted = set(labelled.groups)
     return np.array([name in wanted for name in clips.group_names])[clips.groups]
+
+
+def _recall(whole: Sequence[Scores], name: str) -> float | None:
+    """The share found of a class's clips: the mean over those sets that hold any of it."""
+    found = [recall for one in whole if (recall := one.by_clip.classes[name].recall) is not None]
+    return statistics.fmean(found) if found else None
 
 
 def figure(

@@ -1,5 +1,6 @@
 """Rows of the table of networks: what they begin with, how they are changed, and how they are judged."""
 
+import importlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -24,6 +25,7 @@ from dreampedal.export.sets.clips import Clips
 from dreampedal.export.sets.segments import Segmenting
 from dreampedal.export.zoo.costs import multiply_adds
 from dreampedal.export.zoo.table import NETWORKS, build
+from tests.conftest import ROOT
 
 NOTES = Path(presets.__file__).parent / "models" / "notes.onnx"
 
@@ -154,6 +156,27 @@ def test_intervals_over_any_number_of_seeds():
     reach = 2.306 * np.std(values, ddof=1) / 3
     assert (low, high) == (pytest.approx(np.mean(values) - reach, abs=1e-4), pytest.approx(low + 2 * reach, abs=1e-4))
     assert recipe_runs.figure(seeds[:1], seeds[:1])["interval_seeds"] is None
+
+
+def test_a_class_that_was_not_judged_has_no_recall():
+    names = ("metal", "ambient", "jazz")
+    sure = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]])
+    parts = [score(sure, [0, 1], None, names), score(sure, [0, 0], None, names)]
+    assert [recipe_runs._recall(parts, name) for name in names] == [0.75, 1.0, None]
+
+
+@pytest.mark.parametrize("enough", [0.25, 1.0])
+def test_a_pruned_row_stands_beside_the_whole_network_trained_as_long(genres, enough, monkeypatch, tmp_path):
+    monkeypatch.syspath_prepend(str(ROOT / "bench"))
+    bench = importlib.import_module("pruning")
+    for place in ("export.sets.store", "export.recipe_runs"):
+        monkeypatch.setattr(f"dreampedal.{place}.user_cache_path", lambda name: tmp_path / "cache")
+    small = replace(SMALL, network="conv", settings={"filters": (4, 3), "dense": 4}, plan=Plan(epochs=1, batch=8))
+    monkeypatch.setattr(bench, "RECIPES", {"conv": small})
+    monkeypatch.setattr(bench, "LIMIT", 1.0)
+    row = bench.pruned(bench.Row("conv", enough, 2, 1, 1), genres)
+    assert set(row["elsewhere"]) == {"before", "whole, trained as long"} and row["report"]["tuned"]
+    assert row["gone"] == row["report"]["gone"] >= min(enough, 0.5) and row["bar_gone"] == 0.5
 
 
 def test_a_training_is_kept_by_everything_that_it_depends_on(bands):
