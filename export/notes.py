@@ -7,7 +7,6 @@ own features. They are kept in the user's cache folder under a hash of everythin
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from dreampedal.engine.bands import BandLayout, log_band_features
 from .families import Note, class_index, family_of
 from .patches import open_instruments
 from .progress import Progress
+from .sets.arrays import filling, rows_in
 
 SAMPLE_RATES = (44_100, 48_000)
 HELD_SECONDS, RELEASE_SECONDS = 1.0, 0.35
@@ -105,6 +105,7 @@ def load_notes(
 
     Raises:
         SoundfontError: if a file is missing or cannot be read.
+        OSError: if the disk is too full for the notes, before any is rendered.
     """
     parts = [_one_font(Path(path), key_step, notes, progress) for path in paths]
     return NoteSet(
@@ -126,20 +127,17 @@ def _one_font(path: Path, key_step: int, notes: Sequence[Note] | None, progress:
     presets = instruments[0].presets()
     wanted = training_notes(presets, key_step) if notes is None else notes
     chosen = [note for note in wanted if (note.bank, note.program) in presets]
-    cached = _cache_file(path, chosen)
-    if cached.is_file():
-        features = np.load(cached, mmap_mode="r")
-        if features.shape[0] == len(chosen):
-            return features, chosen
-    features = np.empty((len(chosen), BandLayout().count, FRAMES), np.float16)
-    for place, note in enumerate(chosen):
-        rate = sample_rate_of(note)
-        audio = instruments[SAMPLE_RATES.index(rate)].render(note, HELD_SECONDS, RELEASE_SECONDS)
-        features[place] = note_features(audio, rate, onset_samples=(note.key * 37 + note.velocity * 101) % 512)
-        if progress and place % 100 == 0:
-            progress(f"notes of {path.name}", place, len(chosen))
-    _save(cached, features)
-    return features, chosen
+    cached, shape = _cache_file(path, chosen), (BandLayout().count, FRAMES)
+    if rows_in(cached, shape, np.float16) != len(chosen):
+        with filling(cached, len(chosen), shape, np.float16) as array:
+            for place, note in enumerate(chosen):
+                rate = sample_rate_of(note)
+                audio = instruments[SAMPLE_RATES.index(rate)].render(note, HELD_SECONDS, RELEASE_SECONDS)
+                onset = (note.key * 37 + note.velocity * 101) % 512
+                array.add(note_features(audio, rate, onset_samples=onset)[None])
+                if progress and place % 100 == 0:
+                    progress(f"notes of {path.name}", place, len(chosen))
+    return np.load(cached, mmap_mode="r"), chosen
 
 
 def note_features(audio: NDArray[np.float32], sample_rate: float, onset_samples: int = 0) -> NDArray[np.float32]:
@@ -158,11 +156,3 @@ def _cache_file(path: Path, notes: Sequence[Note]) -> Path:
         with open(file, "rb") as stream:
             digest.update(hashlib.file_digest(stream, "sha256").digest())
     return user_cache_path("dreampedal") / "notes" / f"{path.stem}-{digest.hexdigest()[:16]}.npy"
-
-
-def _save(path: Path, features: NDArray[np.float16]) -> None:
-    """Write beside the target, then rename, so that nobody reads half a file."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_suffix(f".{os.getpid()}.npy")
-    np.save(partial, features)
-    partial.replace(path)

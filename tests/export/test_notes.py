@@ -1,3 +1,5 @@
+import resource
+
 import numpy as np
 import pytest
 
@@ -5,7 +7,7 @@ from dreampedal.engine.bands import BandLayout
 from dreampedal.export import notes as module
 from dreampedal.export.families import CLASSES, FAMILIES, Note, class_index, general_midi_notes
 from dreampedal.export.notes import FRAMES, load_notes, note_features, sample_rate_of, training_notes, unseen
-from tests.export.soundfonts import FLUID, needs_fluid
+from tests.export.soundfonts import FLUID, needs_fluid, write_patch
 
 
 def test_the_fixed_list_holds_every_program_and_key_of_every_family_once():
@@ -61,6 +63,49 @@ def test_notes_are_rendered_once_and_read_again(tmp_path, monkeypatch):
     monkeypatch.setattr("dreampedal.export.soundfont.Soundfont.render", None)
     assert np.array_equal(load_notes([FLUID], notes=wanted).features, fresh.features)
     assert [file.suffix for file in (tmp_path / "dreampedal" / "notes").iterdir()] == [".npy"]
+
+
+@pytest.fixture
+def patches(tmp_path, monkeypatch):
+    """A folder of one patch, as the flute of a set, with a cache of its own; and the notes of it that are wanted."""
+    monkeypatch.setattr(module, "user_cache_path", lambda name: tmp_path / name)
+    (tmp_path / "patches").mkdir()
+    write_patch(tmp_path / "patches" / "073_Flute.pat")
+    return tmp_path / "patches", [Note(0, 73, key, 100) for key in (60, 69, 72)]
+
+
+def cached(folder):
+    (file,) = (folder.parent / "dreampedal" / "notes").iterdir()
+    return file
+
+
+def test_features_on_disk_that_are_not_whole_are_made_again(patches):
+    folder, wanted = patches
+    fresh = load_notes([folder], notes=wanted).features
+    whole = cached(folder).read_bytes()
+    header = len(whole) - fresh.nbytes
+    wide = np.zeros((len(wanted), 12, FRAMES), np.float16)
+    for spoil in (
+        lambda file: file.write_bytes(whole[:-100]), lambda file: file.write_bytes(whole[: header - 10]),
+        lambda file: file.write_bytes(b""), lambda file: np.save(file, wide),
+        lambda file: np.save(file, fresh.astype(np.float32)),
+    ):  # fmt: skip
+        spoil(cached(folder))
+        assert np.array_equal(load_notes([folder], notes=wanted).features, fresh)
+        assert cached(folder).read_bytes() == whole
+
+
+def test_a_disk_that_is_too_full_for_notes_says_so_before_one_is_rendered(patches, monkeypatch):
+    folder, wanted = patches
+    monkeypatch.setattr("dreampedal.export.patches.Patches.render", None)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(OSError, match=r"0\.1 MB needed, .* MB free: free some"):
+            load_notes([folder], notes=wanted)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list((folder.parent / "dreampedal" / "notes").iterdir())
 
 
 def test_taking_some_keeps_notes_and_features_together():
