@@ -26,12 +26,23 @@ def alone(folder: Path, what: str) -> Iterator[None]:
     try:
         lock = sqlite3.connect(file, timeout=0, isolation_level=None)
     except sqlite3.Error as error:
-        raise OSError(f"{file}: cannot be locked ({error})") from None
+        raise _unlocked(file, error) from None
     with closing(lock):
         try:
             lock.execute("BEGIN EXCLUSIVE")
         except sqlite3.Error as error:
             if error.sqlite_errorcode == sqlite3.SQLITE_BUSY:
-                raise ValueError(f"{folder}: a {what} is running there; wait for it, or give another folder") from None
-            raise OSError(f"{file}: cannot be locked ({error}); remove that file, or give another folder") from None
+                raise ValueError(
+                    f"{folder}: a {what} is running there and holds {file.name}: expected a folder that no other one "
+                    "writes to; wait until it ends, or give another folder"
+                ) from None
+            raise _unlocked(file, error) from None
         yield
+
+
+def _unlocked(file: Path, error: sqlite3.Error) -> OSError:
+    """What is said of a file that cannot be locked."""
+    return OSError(
+        f"{file}: cannot be locked ({error}): expected a lock of DreamPedal's that can be written to; remove that "
+        "file, or give another folder"
+    )

@@ -145,6 +145,9 @@ def _normalised(norm: nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d, x: Tenso
 
     Args:
         x: this process's clips, (n, channels, ...); processes may have different numbers of them.
+
+    Raises:
+        ValueError: if all processes together hear one value a channel, which has no variance.
     """
     if not norm.training:
         return type(norm).forward(norm, x)
@@ -152,6 +155,11 @@ def _normalised(norm: nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d, x: Tenso
     heard = x.new_tensor([x.numel() / x.shape[1]])
     sums = _Total.apply(torch.cat([x.sum(across), heard]))
     count = sums[-1].detach()
+    if count < 2:
+        raise ValueError(
+            f"a batch norm heard {count:.0f} value a channel from all processes together: expected two or more; make "
+            "the batch larger"
+        )
     mean = sums[:-1] / count
     centred = x - mean.reshape(channels)
     variance = _Total.apply(centred.square().sum(across)) / count

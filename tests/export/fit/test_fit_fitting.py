@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import distributed as dist
+from torch import nn
 
 from dreampedal.export.fit.fitting import DivergenceError, fit
 from dreampedal.export.fit.plan import Plan, plan_for
+from dreampedal.export.fit.processes import Processes
 from tests.export.fit.fit_scene import PLAIN, PLAN, Small, clips, figures, same
 
 
@@ -162,13 +165,40 @@ def test_two_trainings_in_one_folder_are_refused_while_the_first_runs(train, val
     refused = []
 
     def tell(_row):
-        with pytest.raises(ValueError, match="a training is running there; wait for it") as error:
+        words = r"a training is running there and holds training\.lock: expected a folder that no other .*; wait until"
+        with pytest.raises(ValueError, match=words) as error:
             fit(Small(), train, val, PLAIN, tmp_path)
         refused.append(error)
 
     fit(Small(), train, val, PLAIN, tmp_path, each_epoch=tell)
     assert len(refused) == PLAIN.epochs
     assert same(fit(Small(), train, val, PLAIN, tmp_path).net, fit(Small(), train, val, PLAIN).net)
+
+
+def test_a_lock_that_is_none_is_named_with_what_to_do(train, val, tmp_path):
+    (tmp_path / "training.lock").write_text("no lock at all, but a text that somebody left here")
+    with pytest.raises(OSError, match=r"training\.lock: cannot be locked \(.*\): expected a lock .*; remove that file"):
+        fit(Small(), train, val, PLAN, tmp_path)
+
+
+@pytest.fixture
+def grouped():
+    """What several processes share, in this one alone: of two, the first, whose sums are those of both."""
+    dist.init_process_group("gloo", store=dist.HashStore(), rank=0, world_size=1)
+    yield Processes(0, 2, torch.device("cpu"))
+    dist.destroy_process_group()
+
+
+def test_a_batch_norm_over_all_processes_has_the_right_numbers_or_says_that_it_cannot(grouped):
+    norm, twin = nn.BatchNorm1d(3), nn.BatchNorm1d(3)
+    x = torch.randn(1, 3, 2, generator=torch.Generator().manual_seed(1))
+    with grouped.in_step(norm):
+        assert torch.allclose(norm(x), twin(x), atol=1e-6)
+        assert all(torch.allclose(a, b, atol=1e-6) for a, b in zip(norm.buffers(), twin.buffers(), strict=True))
+        kept = norm.running_var.clone()
+        with pytest.raises(ValueError, match="heard 1 value a channel from all processes together: expected two"):
+            norm(x[..., 0])
+        assert torch.equal(norm.running_var, kept) and norm.running_mean.isfinite().all()
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")

@@ -17,7 +17,7 @@ def killed_after(folder, out, seconds):
     end = time.monotonic() + 60
     while not (folder / "training.pt").exists() and process.poll() is None and time.monotonic() < end:
         time.sleep(0.02)
-    with pytest.raises(ValueError, match="a training is running there; wait for it, or give another folder"):
+    with pytest.raises(ValueError, match="a training is running there and holds"):
         fit(Small(), clips(), clips("speech_female_en", 24), PLAN, folder, device="cpu")
     time.sleep(seconds)
     process.send_signal(signal.SIGKILL)
