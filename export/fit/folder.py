@@ -25,7 +25,7 @@ from ..progress import Progress
 from ..sets.places import name_of
 from ..sets.recordings import LabelledSet, open_set
 from ..sets.segments import Segmenting
-from ..sets.splits import SHARES, check_apart, split
+from ..sets.splits import SHARES, check_apart, set_hash, split
 from ..sets.store import encode
 from ..write.checkpoints import export_checkpoint
 from ..zoo.checkpoint import save
@@ -116,11 +116,12 @@ class Order:
 
 @dataclass(frozen=True)
 class Parts:
-    """A folder's clips: for training, for validation, and for the test."""
+    """A folder's clips: for training, for validation, and for the test; `set_hash` is of the whole (`sets.splits`)."""
 
     train: Clips
     val: Clips
     test: Clips
+    set_hash: str
 
 
 def parts_of(order: Order, progress: Progress | None = None) -> Parts:
@@ -140,7 +141,8 @@ def parts_of(order: Order, progress: Progress | None = None) -> Parts:
         told = progress and (lambda _what, done, total: progress(f"encoding {name}", done, total))
         return encode(part, input, segmenting, copies=copies, seed=order.seed, jobs=order.jobs, progress=told or None)
 
-    return Parts(clips(train, "training", order.copies), clips(val, "validation"), clips(test, "test"))
+    heard = clips(train, "training", order.copies), clips(val, "validation"), clips(test, "test")
+    return Parts(*heard, set_hash(labelled))
 
 
 def built(order: Order, clips: Clips) -> Net:
@@ -186,7 +188,7 @@ def train_folder(
     scores = {"validation": _scores(net, parts.val), "test": _scores(net, parts.test)}
     accuracy = {name: round(scores["test"][name]["accuracy"], 4) for name in ("by_clip", "by_recording")}
     checkpoint = out if out.suffix == ".safetensors" else run / "checkpoint.safetensors"
-    save(net, checkpoint, **kept(order, plan, fitted), scores=scores, accuracy=accuracy)
+    save(net, checkpoint, **kept(order, plan, fitted), set_hash=parts.set_hash, scores=scores, accuracy=accuracy)
     if out.suffix == ".onnx":
         export_checkpoint(checkpoint, out)
     return {

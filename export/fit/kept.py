@@ -27,7 +27,8 @@ class Kept(BaseModel):
     """What stands beside the weights; any field may be missing, none may be null, and more may be there.
 
     Fields:
-        seed, shares, column, set: of the split into training, validation and test, and of what.
+        seed, shares, column, set, set_hash: of the split into training, validation and test, and of what: its name,
+            and what tells whether it is dealt as it was (`sets.splits.set_hash`).
         segmenting, copies: how sounds were cut, and changed copies of each clip.
         plan, history, best_epoch: of the training; history has a row an epoch.
         scores, accuracy: by part, and by "by_clip" and "by_recording".
@@ -40,6 +41,7 @@ class Kept(BaseModel):
     shares: tuple[Share, Share, Share] = SHARES
     column: str = "genre"
     set: str = ""
+    set_hash: str = ""
     segmenting: dict[str, JsonValue] = {}
     copies: Count = 0
     plan: dict[str, JsonValue] = {}

@@ -15,7 +15,7 @@ from ..progress import Progress
 from ..sets.places import name_of, place_of
 from ..sets.recordings import LabelledSet, open_set
 from ..sets.segments import Segmenting
-from ..sets.splits import SHARES, split
+from ..sets.splits import SHARES, set_hash, split
 from ..sets.store import encode
 from .listeners import Listener, open_listener
 from .pictures import draw_curve
@@ -38,8 +38,8 @@ class Judged:
         column: of its manifest, for labels; None: as the checkpoint says, or "genre".
         part: "all" of it; what `sets.splits.split` leaves for "training", "validation" or "test"; or what the manifest
             has in its column `split`. None: "test" where the checkpoint says that it was trained on a set of this name,
-            else "all".
-        seed: of the split; None: as the checkpoint says, or 0.
+            or on these recordings under another, else "all".
+        seed: of the split; None: as the checkpoint or the model says, or 0.
         segments: how sounds are cut, where it differs from the checkpoint's own way or from whole clips in a row.
         jobs: threads that encode.
     """
@@ -70,11 +70,12 @@ def evaluate_on(
         `pictures`, their paths.
 
     Raises:
-        ValueError: if the model cannot be used, or the folder has classes that it does not know.
+        ValueError: if the model cannot be used, the folder has classes that it does not know, or a part is asked for of
+            a set that has changed since the training.
         OSError: if a file cannot be read or written.
     """
     listener = open_listener(model)
-    part = judged.part or _part(listener, judged.folder)
+    part = judged.part or _part(listener, judged)
     clips = encoded(listener, judged, (part,), progress)[0]
     probabilities = listener.hear(clips)
     scores = score(probabilities, clips.labels, clips.groups, listener.classes, pooling=pooling)
@@ -171,7 +172,8 @@ def encoded(
         to_learn: the part "training" has the changed copies that the network was trained with.
 
     Raises:
-        ValueError: if the set has classes that the network does not know, or sounds are cut to another length.
+        ValueError: if the set has classes that the network does not know, sounds are cut to another length, or a part
+            is asked for of a set that has changed since the training.
     """
     extra = listener.extra
     column = judged.column or extra.get("column", "genre")
@@ -184,6 +186,7 @@ def encoded(
     shares = tuple(extra.get("shares", SHARES))
     chosen = {"all": labelled, parts[0]: labelled}
     if own and set(parts) - {"all"}:
+        _check_as_trained(labelled, listener, judged.folder)
         chosen |= dict(zip(PARTS[1:], split(labelled, seed=seed, shares=shares), strict=True))
     found = []
     for part in parts:
@@ -207,9 +210,26 @@ def _places(labelled: LabelledSet, listener: Listener) -> np.ndarray:
     return np.array([listener.classes.index(name) for name in labelled.classes])
 
 
-def _part(listener: Listener, folder: Path) -> str:
-    """What training left aside, where the checkpoint was trained on a set of this name; else all."""
-    return "test" if listener.extra.get("set") == name_of(folder) else "all"
+def _part(listener: Listener, judged: Judged) -> str:
+    """What training left aside, where the checkpoint was trained on a set of this name or of these recordings."""
+    extra = listener.extra
+    if extra.get("set") == name_of(judged.folder):
+        return "test"
+    if not extra.get("set_hash"):
+        return "all"
+    found = open_set(judged.folder, judged.column or extra.get("column", "genre"))
+    return "test" if set_hash(found) == extra["set_hash"] else "all"
+
+
+def _check_as_trained(labelled: LabelledSet, listener: Listener, folder: Path) -> None:
+    """A ValueError where the network was trained on this set when it had other recordings: its parts were others."""
+    extra = listener.extra
+    if extra.get("set") == name_of(folder) and extra.get("set_hash") not in (None, "", set_hash(labelled)):
+        raise ValueError(
+            f"{folder}: other recordings than {listener.name} was trained on, or other groups: expected the same, or "
+            "some of what it learned from would be judged; restore the set, or judge new recordings in a folder of "
+            "their own"
+        )
 
 
 def _recordings(

@@ -40,7 +40,7 @@ class Listener:
         name, classes, input, seconds: as its file says.
         hear: probabilities of clips, (n, classes), rows that sum to 1.
         net: the network in torch, where the file is a checkpoint.
-        extra: what else a checkpoint keeps.
+        extra: what else a checkpoint keeps; of a model, the seed of its training, which its set was split by.
     """
 
     name: str
@@ -88,7 +88,9 @@ def _on_clips(model: ClipModel) -> Listener:
     def hear(clips: Clips) -> NDArray[np.float32]:
         return softmax(np.concatenate([model.logits(x) for x in _batches(clips, 256)]))
 
-    return Listener(manifest.name, manifest.classes, manifest.input, manifest.seconds, hear)
+    return Listener(
+        manifest.name, manifest.classes, manifest.input, manifest.seconds, hear, extra={"seed": manifest.training.seed}
+    )
 
 
 def _streamed(model: Model) -> Listener:
@@ -107,7 +109,9 @@ def _streamed(model: Model) -> Listener:
         first = min(history, clips.x.shape[-1] - 1)
         return softmax(np.concatenate([heard(model, x)[:, first:].mean(1) for x in _batches(clips, STREAMS)]))
 
-    return Listener(manifest.name, manifest.classes, input, STREAMED_SECONDS, hear)
+    return Listener(
+        manifest.name, manifest.classes, input, STREAMED_SECONDS, hear, extra={"seed": manifest.training.seed}
+    )
 
 
 def _batches(clips: Clips, size: int) -> list[NDArray[np.float32]]:

@@ -162,10 +162,12 @@ def probabilities(net: nn.Module, clips: Clips, batch: int = 64) -> NDArray[np.f
     """What a network in torch makes of encoded clips: (n, classes), rows that sum to 1. Its mode is kept.
 
     Raises:
-        ValueError: if the network answers with what is not finite.
+        ValueError: if the network has other classes than the clips, or answers with what is not finite.
     """
     import torch
 
+    if tuple(getattr(net, "classes", clips.classes)) != tuple(clips.classes):
+        raise ValueError(f"clips of {', '.join(clips.classes)}: expected the network's, {', '.join(net.classes)}")
     rows, training = [], net.training
     net.eval()
     try:

@@ -7,6 +7,7 @@ its share of each class, counted in recordings.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
@@ -60,6 +61,12 @@ def check_apart(first: LabelledSet, second: LabelledSet) -> None:
             raise ValueError(
                 f"{same.path} and {other.path} are the same sound on two sides: remove one, or give both one group"
             )
+
+
+def set_hash(labelled: LabelledSet) -> str:
+    """All that a split goes by beside seed and shares, as a hash: the class and the group of every recording."""
+    dealt = sorted((one.label, one.group) for one in labelled.recordings)
+    return hashlib.sha256(json.dumps([labelled.classes, dealt]).encode()).hexdigest()
 
 
 def content_of(recording: Recording) -> str:

@@ -1,6 +1,8 @@
 """Checkpoints and models of every kind, judged on a folder of sounds."""
 
 import json
+import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -8,9 +10,11 @@ import torch
 
 from dreampedal.engine.structure import read_model
 from dreampedal.export.ascent import Training, export_ascent
+from dreampedal.export.fit.folder import Order, train_folder
 from dreampedal.export.judge.evaluating import Judged, encoded, evaluate_on, prune_on
 from dreampedal.export.judge.listeners import open_listener
 from dreampedal.export.judge.pruning import Pruning
+from dreampedal.export.judge.scores import probabilities
 from dreampedal.export.sets.recordings import open_set
 from dreampedal.export.sets.splits import split
 from dreampedal.export.write.classifier import export_classifier
@@ -135,6 +139,28 @@ def test_a_set_has_one_name_however_it_is_named(checkpoint, folder, tmp_path):
     assert by_table == by_folder and by_table["part"] == "test" and by_table["set"] == str(copy)
 
 
+def test_a_set_that_has_changed_since_the_training_is_not_dealt_anew(folder, tmp_path):
+    """Its parts would be others, and some of what was learned from would be in the test."""
+    train_folder(Order(folder, "dense", plan={"epochs": 1}, seed=3), tmp_path / "net.safetensors")
+    for place in (tmp_path / "renamed", tmp_path / folder.name):
+        shutil.copytree(folder, place)
+    of = evaluate_on(tmp_path / "net.safetensors", Judged(folder))
+    renamed = evaluate_on(tmp_path / "net.safetensors", Judged(tmp_path / "renamed"))
+    assert renamed["part"] == of["part"] == "test" and renamed["recordings"] == of["recordings"]
+    one = next((tmp_path / folder.name / "whole").iterdir())
+    one.rename(one.with_stem("another"))
+    for judged in (Judged(tmp_path / folder.name), Judged(tmp_path / folder.name, part="validation")):
+        with pytest.raises(ValueError, match="other recordings than dense was trained on, or other groups: expected"):
+            evaluate_on(tmp_path / "net.safetensors", judged)
+    assert evaluate_on(tmp_path / "net.safetensors", Judged(tmp_path / folder.name, part="all"))["part"] == "all"
+
+
+def test_clips_of_other_classes_are_not_taken_for_the_networks(net):
+    clips = sounds()
+    with pytest.raises(ValueError, match="clips of whole, dull, bright: expected the network's, bright, dull, whole"):
+        probabilities(net, replace(clips, classes=clips.classes[::-1]))
+
+
 def test_a_pruned_checkpoint_is_written_with_its_report(checkpoint, folder, tmp_path):
     report = prune_on(checkpoint, Judged(folder), tmp_path / "small.safetensors", Pruning(), tmp_path / "pictures")
     small = load(tmp_path / "small.safetensors")
@@ -152,9 +178,10 @@ def test_a_pruned_network_is_exported_and_hears_the_same(checkpoint, folder, tmp
     _, manifest = read_model(tmp_path / "small.onnx")
     assert [layer.filters for layer in manifest.layers] == list(report["after"]["filters"].values())
     assert manifest.accuracy["by_clip"] == round(report["test_after"]["by_clip"]["accuracy"], 4)
-    judged = Judged(folder, part="test", seed=3, segments={"seconds": SECONDS})
-    # The split of a model's set is not in its file: the parts here are of other shares.
-    assert evaluate_on(tmp_path / "small.onnx", judged)["by_clip"]["accuracy"] > 0.8
+    again = evaluate_on(tmp_path / "small.onnx", Judged(folder, part="test", segments={"seconds": SECONDS}))
+    # Of the split of a model's set its file knows the seed alone: the parts here are of other shares.
+    assert [row["name"] for row in again["recordings"]] == sorted(split(open_set(folder), seed=3)[2].groups)
+    assert again["by_clip"]["accuracy"] > 0.8
 
 
 def test_no_recording_is_in_two_parts(checkpoint, folder):
@@ -185,8 +212,6 @@ def test_what_cannot_be_judged_is_said(checkpoint, whole, net, folder, tmp_path)
 
 
 def test_a_network_of_no_numbers_is_refused(net):
-    from dreampedal.export.judge.scores import probabilities
-
     clips = sounds()
     broken = build("columns", net.classes, net.input, net.seconds, net.settings)
     with torch.no_grad():
