@@ -104,7 +104,7 @@ def open_set(path: str | Path, column: str = "genre", part: str | None = None) -
     track in many files); any other file is a group of its own. Files that are no sound by their ending are passed over.
 
     A folder with `manifest.csv` (or the path of such a table) has a row a sound: `clip` is its path beside the table,
-    `track` its group (the clip itself where there is no such column), and `column` its label. Rows with no label are
+    `track` its group (the clip itself where there is none), and `column` its label. Rows with no label are
     left out. `start_seconds` and `length_seconds` may name a stretch of the file.
 
     Args:
@@ -272,4 +272,4 @@ def _from_row(folder: Path, row: dict[str, str], name: str, where: str) -> Recor
         raise ValueError(f"{where}{error}: expected seconds") from None
     if not (0 <= (start or 0.0) < math.inf and (length is None or 0 < length < math.inf)):
         raise ValueError(f"{where}{length} s from {start or 0} s on: expected more than 0 s, from 0 s on or later")
-    return Recording(path, name, row.get("track") or row["clip"], start or 0.0, length)
+    return Recording(path, name, (row.get("track") or "").strip() or row["clip"], start or 0.0, length)

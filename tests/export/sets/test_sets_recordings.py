@@ -59,7 +59,7 @@ def test_a_table_names_clips_groups_labels_and_parts(little, tmp_path):
     rows = ["clip,track,style,genre,split,start_seconds,length_seconds"]
     rows += [
         "drums/a.wav,t1,loud,rock,train,,",
-        "drums/b.flac,t1,,rock,val,,",
+        "drums/b.flac, t1 ,,rock,val,,",
         "flute/a.wav,t2,soft,jazz,train,0.1,0.2",
     ]
     for name in ("drums", "flute"):
