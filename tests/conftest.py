@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
 from pedalboard.io import AudioFile
 
 from .rig import plugged_in, rig  # noqa: F401
@@ -21,6 +22,10 @@ os.environ["DREAMPEDAL_HOME"] = tempfile.mkdtemp(prefix="dreampedal-home-")
 # Nor is an audio server of theirs: tests play through one of their own (see rig.py), or through none.
 os.environ["JACK_DEFAULT_SERVER"] = "none"
 os.environ["JACK_NO_START_SERVER"] = "1"
+
+# How long an example takes says how busy the machine is, and nothing of what is tested.
+settings.register_profile("untimed", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("untimed")
 
 ROOT = Path(__file__).resolve().parents[1]
 CLIPS = ROOT.parent / "shared" / "data" / "clips"
