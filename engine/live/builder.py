@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import queue
 import threading
+from collections import deque
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..board import Board, Rack
 from ..effect import Effect
 from .changes import Set, item_at
 from .player import Player, Program
+
+
+class Wish(NamedTuple):
+    """What somebody wants."""
+
+    name: str
+    fulfil: Callable[[], None]
+    is_board: bool = True
 
 
 class Builder:
@@ -20,14 +29,19 @@ class Builder:
     """
 
     def __init__(self, player: Player, ready: Callable[[Program], None], load: Callable[[str], Any] | None) -> None:
-        self.loading = ""
-        """What is being made ready, empty if nothing is."""
         self.trouble = ""
         """Why the last board did not come, in one line."""
         self._player, self._ready, self._load = player, ready, load
-        self._wishes: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._wishes: queue.SimpleQueue[Wish | None] = queue.SimpleQueue()
+        self._boards: deque[str] = deque()
+        """Names of the boards that were asked for and not dealt with."""
         self._newest = 0
         self._thread = threading.Thread(target=self._run, name="builder", daemon=True)
+
+    @property
+    def loading(self) -> str:
+        """The board that is being made ready, empty if none is. One that is ready was handed over before."""
+        return next(iter(list(self._boards)[-1:]), "")
 
     def start(self) -> None:
         self._thread.start()
@@ -58,7 +72,11 @@ class Builder:
 
     def turn(self, board: Rack, change: Set) -> None:
         """Set a parameter that takes time to be ready."""
-        self._wishes.put(lambda: setattr(item_at(board, change.path), change.name, change.value))
+
+        def turned() -> None:
+            setattr(item_at(board, change.path), change.name, change.value)
+
+        self._wishes.put(Wish(change.name, turned, is_board=False))
 
     def _wish(self, name: str, make: Callable[[], tuple[Rack, list[Any] | None]]) -> None:
         self._newest += 1
@@ -74,14 +92,15 @@ class Builder:
                 self.trouble = ""
                 self._ready(program)
 
-        self.loading = name or "board"
-        self._wishes.put(fulfil)
+        wish = Wish(name or "board", fulfil)
+        self._boards.append(wish.name)
+        self._wishes.put(wish)
 
     def _run(self) -> None:
         while (wish := self._wishes.get()) is not None:
             try:
-                wish()
+                wish.fulfil()
             except Exception as error:  # whatever it is, the old board plays on and the player is told
-                self.trouble = " ".join(f"{self.loading}: {error}".split())
-            if self._wishes.empty():
-                self.loading = ""
+                self.trouble = " ".join(f"{wish.name}: {error}".split())
+            if wish.is_board:
+                self._boards.popleft()

@@ -22,7 +22,7 @@ def build():
     player = Player(Board([Gain(0)]), 48_000, 1, 128)
 
     def load(name):
-        gate.wait(10)
+        gate.wait(60)
         if name == "broken":
             raise ValueError("broken.toml: effects = nothing")
         return SimpleNamespace(board=Board([Gain(-6)]), midi=[f"the map of {name}"])
@@ -38,9 +38,20 @@ def test_a_preset_comes_with_its_map(build):
     builder, made, gate = build
     gate.set()
     builder.want("first")
-    builder.stop()
-    assert [(program.name, program.midi) for program in made] == []  # stopped before it was ready
+    wait_for(lambda: made)
+    assert [(program.name, program.midi) for program in made] == [("first", ["the map of first"])]
     assert builder.trouble == ""
+
+
+def test_what_is_not_ready_at_the_end_never_comes(build):
+    builder, made, gate = build
+    builder.want("first")  # and not before the gate opens
+    end = threading.Thread(target=builder.stop)
+    end.start()
+    wait_for(lambda: builder._newest > 1)
+    gate.set()
+    end.join()
+    assert made == [] and builder.trouble == builder.loading == ""
 
 
 def test_only_the_newest_wish_is_fulfilled(build):
@@ -66,6 +77,28 @@ def test_a_board_that_fails_is_told_and_the_next_one_comes(build):
     assert builder.trouble == "" and made[0].mirror.board[0].gain_db == 3 and made[0].midi is None
 
 
+def test_what_failed_is_told_by_its_own_name_and_not_by_that_of_the_next_wish():
+    begun, gates, made = threading.Event(), {"broken": threading.Event(), "whole": threading.Event()}, []
+
+    def load(name):
+        begun.set()
+        gates[name].wait(60)
+        return Board([Gain(-6)]) if name == "whole" else Board([Wait(samples=1)])
+
+    builder = Builder(Player(Board(), 48_000, 1, 128), made.append, load)
+    builder.start()
+    builder.want("broken")
+    begun.wait(60)
+    builder.want("whole")
+    gates["broken"].set()
+    wait_for(lambda: builder.trouble)
+    assert builder.trouble.startswith("broken: ") and builder.loading == "whole" and not made
+    gates["whole"].set()
+    wait_for(lambda: not builder.loading)
+    assert [program.name for program in made] == ["whole"] and builder.trouble == ""
+    builder.stop()
+
+
 def test_a_slow_parameter_is_set_on_the_users_board(build):
     builder, _, _ = build
     board = Board([Gong()])
@@ -79,7 +112,7 @@ def test_without_load_there_are_no_names():
         Builder(player, print, None).want("bowed")
 
 
-def wait_for(found, seconds=20):
+def wait_for(found, seconds=60):
     """Wait until `found` returns something; it fails if that never comes."""
     done = threading.Event()
     for _ in range(seconds * 100):
