@@ -14,6 +14,8 @@ from .exchange import HELD_BACK, INPUT_LOST, LATE, OUTPUT_LOST, PANICKED, RESUME
 from .take import Changed, Entry, Held, Late, Restarted, Skipped
 
 MOST_EVENTS = 200
+FLOODS = ("late", "held")
+"""What comes hundreds of times a second on a machine that is too busy: of too many events, the first to go."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Journal:
         self._exchange = exchange
         self._told: deque[tuple[int, Entry]] = deque()
         self._entries: list[Entry] = []
-        self._events: deque[Event] = deque(maxlen=MOST_EVENTS)
+        self._events: deque[Event] = deque()
         self._lock = threading.Lock()
         self.keeps_entries = False
 
@@ -93,6 +95,8 @@ class Journal:
             self._entries.append(Changed(sample, Panic() if noted.kind == PANICKED else Resume()))
 
     def _happened(self, kind: str, sample: int, text: str = "") -> None:
+        if len(self._events) == MOST_EVENTS:
+            del self._events[next((at for at, event in enumerate(self._events) if event.kind in FLOODS), 0)]
         self._events.append(Event(kind, sample, round(sample / self._exchange.sample_rate, 3), text))
 
 
