@@ -16,6 +16,9 @@ from .silence import silence
 SILENT_SECONDS = 1.0
 """A device that asks for no block for so long is gone."""
 
+LOOK_SECONDS = 0.5
+"""Most that counts between two looks: a program that was held up itself has not listened for longer."""
+
 UNBELIEVABLE_SECONDS = 10.0
 
 
@@ -38,7 +41,7 @@ class Connection:
         self._ended = False
         self.resized = False
         """Whether it ended because blocks of another size came: then it has to be opened as `adapted`."""
-        self._seen, self._seen_at = -1, time.monotonic()
+        self._seen, self._looked, self._silent = -1, time.monotonic(), 0.0
         self._stop = sounddevice.CallbackStop
         self._devices = devices
         with silence():
@@ -69,10 +72,10 @@ class Connection:
     def is_lost(self) -> bool:
         """Whether the device went away: its stream ended, or it asks for nothing any more."""
         now, captured = time.monotonic(), self._exchange.captured
-        if captured != self._seen:
-            self._seen, self._seen_at = captured, now
+        self._silent = 0.0 if captured != self._seen else self._silent + min(now - self._looked, LOOK_SECONDS)
+        self._seen, self._looked = captured, now
         patience = SILENT_SECONDS + 8 * self._exchange.block_size / self._exchange.sample_rate
-        return self._ended or not self._stream.active or now - self._seen_at > patience
+        return self._ended or not self._stream.active or self._silent > patience
 
     def close(self) -> None:
         """Let go of the device, even if it is gone."""
