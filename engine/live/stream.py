@@ -236,7 +236,7 @@ class LiveStream:
     @property
     def bypass(self) -> bool:
         """Whether the dry sound plays. Setting it fades."""
-        waiting = [request.on for request in list(self.worker.requests) if isinstance(request, Bypass)]
+        waiting = [request.on for request in self.worker.wanted() if isinstance(request, Bypass)]
         return waiting[-1] if waiting else self._player.bypass
 
     @bypass.setter
@@ -314,7 +314,8 @@ class LiveStream:
             if time.monotonic() - midi_at >= MIDI_SECONDS:
                 self.midi.check()
                 midi_at = time.monotonic()
-            if self._resuming and not self._builder.loading and not self.worker.requests and not self._player.coming:
+            # In the order in which a board goes from one to the next.
+            if self._resuming and not (self._builder.loading or self.worker.wanted() or self._player.coming):
                 self.exchange.panic[0], self._resuming = 0, False
             if self._connection is None or self._connection.is_lost():
                 self._reconnect()
@@ -335,10 +336,10 @@ class LiveStream:
         except (ValueError, OSError, RuntimeError):
             self._stopping.wait(RETRY_SECONDS)
             return
-        self._restarts += 1
-        self._trouble = ""
         self.midi.reopen()
         self.journal.tell(sample, Restarted(sample))
+        self._trouble = ""
+        self._restarts += 1  # last: who sees it finds all else done
 
     def _connected(self) -> Connection:
         devices_used = (self.input, self.output)

@@ -61,6 +61,8 @@ class Worker:
         self.ask_program, self.ask_set, self.ask_board = ask_program, ask_set, ask_board
         self.requests: deque[Bypass | Prepared] = deque()
         """What other threads want at the next block."""
+        self._taken: list[Bypass | Prepared] = []
+        """What of it changes within the block that is being played."""
         self.done = 0
         self.held_hops = self.skipped_blocks = 0
         self.loads = np.zeros(LOADS)
@@ -81,6 +83,11 @@ class Worker:
         """What `loads` or `responses` hold of the last blocks, up to `REPORTED`, oldest first."""
         count = min(self.done, REPORTED)
         return np.take(ring, np.arange(self.done - count, self.done), mode="wrap")
+
+    def wanted(self) -> list[Bypass | Prepared]:
+        """What was requested and has not happened yet, oldest first; any thread may ask."""
+        waiting = list(self.requests)  # before those that were taken: so nothing that moves between is missed
+        return [*self._taken, *waiting]
 
     def run(self) -> None:
         """Play until `stopping`."""
@@ -122,7 +129,9 @@ class Worker:
         samples[:] = exchange.captured_block(block)
         cuts = self._cuts(block, start)
         changes = [(place - start, partial(self._change, place, change)) for place, change in cuts]
-        exchange.publish(block, player.process_cut(samples, changes))
+        wet = player.process_cut(samples, changes)
+        self._taken = []
+        exchange.publish(block, wet)
         end = time.perf_counter()
         self.loads[block % LOADS] = end - begin
         self.responses[block % LOADS] = end - exchange.arrivals[block % exchange.slots]
@@ -135,8 +144,9 @@ class Worker:
             self._edited = True
             self.ask_board()
         boards: list[Prepared] = []
-        for _ in range(len(self.requests)):
-            request = self.requests.popleft()
+        self._taken = list(self.requests)
+        for request in self._taken:
+            self.requests.popleft()
             if isinstance(request, Prepared):
                 boards.append(request)
             else:
