@@ -59,12 +59,12 @@ class Performance:
             return captured
 
         recorder.start(read)
-        heard = self._play()
+        heard = self._play(recorder)
         recorder.stop()
         assert recorder.trouble == ""
         return recorder.folder, heard
 
-    def _play(self):
+    def _play(self, recorder):
         heard, done, stalled = [], 0, 0
         for block in range(self.audio.shape[1] // self.size):
             if block in self.panic:
@@ -83,6 +83,7 @@ class Performance:
                 done += 1
             self.journal.collect()
             while self.read < (block + 1) * self.size - self.rate // 2:
+                assert recorder.trouble == ""
                 time.sleep(0.005)  # a recorder is never further behind than it is in real time
         return np.concatenate(heard, axis=1)
 

@@ -51,7 +51,7 @@ def on_stage(rig, board, **options):
     return LiveStream(board, **({"input": rig.DEVICE, "output": rig.DEVICE, "block_size": rig.block_size} | options))
 
 
-def until(holds, seconds=30.0):
+def until(holds, seconds=60.0):
     """Wait until something holds, which another thread or process brings about."""
     waits_until = time.monotonic() + seconds
     while not holds():

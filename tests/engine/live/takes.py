@@ -76,8 +76,8 @@ def play_in_real_time(parent, input, rate):
         return Captured(piece, piece, entries)
 
     recorder = Recorder(parent, header(input.shape[0], rate))
-    recorder.start(read)
     print(json.dumps(str(recorder.folder)), flush=True)
+    recorder.start(read)
     while done < input.shape[1]:
         time.sleep(0.05)
     recorder.stop()

@@ -1,5 +1,6 @@
 """The worker: changes at their sample, and what happens when there is no time."""
 
+import math
 import threading
 import time
 
@@ -168,10 +169,10 @@ def test_a_worker_that_is_behind_holds_hops_instead_of_dreaming(audio):
 
 def test_an_ascent_that_would_be_late_is_not_begun(audio):
     desk = Desk(Board([Dream(target="class:flute")]))
-    desk.worker._ascent_seconds = 1.0
+    desk.worker._ascent_seconds = math.inf
     desk.play(audio[:, : SIZE * 80])
     assert desk.worker.held_hops == 20
-    desk.worker._ascent_seconds = -1.0
+    desk.worker._ascent_seconds = -math.inf
     desk.play(audio[:, : SIZE * 80])
     assert desk.worker.held_hops == 20
 
