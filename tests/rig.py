@@ -42,6 +42,9 @@ class Rig:
         self.channels = channels
         self.server = self.client = None
         self.settings = ()
+        self.claim = None
+        self.sent = []
+        """When the instrument sent each message of the last `play`: not before the first time, nor after the second."""
         self.xruns = 0
         self.start(rate, block_size)
 
@@ -65,10 +68,23 @@ class Rig:
         # Names are few, since JACK keeps a place for each that was killed, and has eight places; one of the same name
         # takes it over. Once found, the name stays.
         for name in cycle([self.name] if self.name else NAMES):
-            if self._serves(name, options):
+            if (self.name or self._claims(name)) and self._serves(name, options):
                 self.name = os.environ["JACK_DEFAULT_SERVER"] = name
                 return
-            assert time.monotonic() < waits_until, f"no JACK server: {(self.folder / 'jackd.log').read_text()[-2000:]}"
+            time.sleep(0.1)
+            assert time.monotonic() < waits_until, f"no JACK server: {self._log('jackd')}"
+
+    def _claims(self, name):
+        """Take a name, unless another run of the tests has it: else its instrument might be plugged into our server."""
+        import fcntl
+
+        self.claim = (Path(tempfile.gettempdir()) / f"{name}.lock").open("w")
+        try:
+            fcntl.flock(self.claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.claim.close()
+            return False
+        return True
 
     def _serves(self, name, options):
         """Start a server of this name; whether it is there, and ours."""
@@ -86,6 +102,11 @@ class Rig:
         self.server.terminate()
         self.server.wait()
         return False
+
+    def _log(self, name):
+        """The end of what a process of the rig said, if it was started."""
+        log = self.folder / f"{name}.log"
+        return log.read_text()[-2000:] if log.exists() else "(nothing was started)"
 
     def _plugged_in(self, name):
         command = [sys.executable, CLIENT, name, self.DEVICE, self.channels]
@@ -126,6 +147,7 @@ class Rig:
             # A server that was killed keeps its place among the machine's eight until one of its name ends in peace.
             self.restart()
         self.kill(signal.SIGTERM)
+        self.claim.close()
         shutil.rmtree(self.folder, ignore_errors=True)
 
     @property
@@ -162,6 +184,7 @@ class Rig:
             "play", played=str(played), recorded=str(recorded), channels=signal.shape[0], samples=signal.shape[1],
             messages=messages, seconds=seconds,
         )  # fmt: skip
+        self.sent = answer["sent"]
         assert answer["finished"], f"the server did not play {signal.shape[1]} samples in {seconds:g} s"
         return np.fromfile(recorded, np.float32).reshape(signal.shape)
 
@@ -170,7 +193,7 @@ class Rig:
         self.client.stdin.flush()
         ready, _, _ = select.select([self.client.stdout], [], [], request.get("seconds", 0.0) + START_SECONDS)
         line = self.client.stdout.readline() if ready else ""
-        assert line, f"the instrument does not answer: {(self.folder / 'client.log').read_text()[-2000:]}"
+        assert line, f"the instrument does not answer: {self._log('client')}"
         answer = json.loads(line)
         self.xruns = answer["xruns"]
         return answer

@@ -25,6 +25,8 @@ class Instrument:
         self.played = None
         self.recorded = None
         self.messages = []
+        self.sent = []
+        """For each message, when the cycle that sent it began and when it was over, by `time.perf_counter`."""
         self.at = 0
         self.pause_seconds = 0.0
         self.xruns = 0
@@ -35,6 +37,9 @@ class Instrument:
         self.client.activate()
 
     def process(self, frames):
+        now = time.perf_counter()
+        if self.sent and len(self.sent[-1]) == 1:
+            self.sent = [times if len(times) == 2 else [*times, now] for times in self.sent]
         if self.pause_seconds:
             time.sleep(self.pause_seconds)
         for port in self.outputs:
@@ -50,6 +55,7 @@ class Instrument:
         while self.messages and self.messages[0][0] < end:
             place, message = self.messages.pop(0)
             self.knobs.write_midi_event(place - begin, bytes(message))
+            self.sent.append([now])
         self.at = end
         if end == self.played.shape[1]:
             self.played = None
@@ -62,10 +68,10 @@ class Instrument:
         """Play one mapped file from the next cycle on, and record as much of what comes back."""
         shape = (channels, samples)
         self.recorded = np.memmap(recorded, np.float32, "r+", shape=shape)
-        self.messages, self.at = sorted(messages), 0
+        self.messages, self.sent, self.at = sorted(messages), [], 0
         self.finished.clear()
         self.played = np.memmap(played, np.float32, "r", shape=shape)
-        return {"finished": self.finished.wait(seconds)}
+        return {"finished": self.finished.wait(seconds), "sent": self.sent}
 
     def block_size(self, samples):
         if samples not in (0, self.client.blocksize):

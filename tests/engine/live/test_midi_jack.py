@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -14,6 +15,8 @@ from dreampedal.engine.live.midi_messages import ControlChange, NoteOff, NoteOn,
 pytestmark = pytest.mark.xdist_group("jack")
 
 RATE = 48_000
+CLOCK_SECONDS = 0.001
+"""By which JACK's clock and Python's may differ within a second or two."""
 
 
 @pytest.fixture
@@ -40,7 +43,7 @@ def plug(rig):
         each.delete()
 
 
-def heard(midi, enough=1, seconds=5.0):
+def heard(midi, enough=1, seconds=30.0):
     """Messages as they come, until there are enough or the time is over."""
     found, until = [], time.perf_counter() + seconds
     while len(found) < enough and time.perf_counter() < until:
@@ -58,7 +61,7 @@ def told(output, data, midi, tries=50):
     return None
 
 
-def settled(look, expected, seconds=5.0):
+def settled(look, expected, seconds=30.0):
     """What `look` gives, as soon as it is `expected` or when the time is over."""
     until = time.perf_counter() + seconds
     while (found := look()) != expected and time.perf_counter() < until:
@@ -72,16 +75,19 @@ def test_messages_come_in_order_and_apart_in_time(rig, midi):
     sent = [[0xB0, 74, 5], [0xE0, 0, 64], [0xC0, 3], [0x91, 60, 9], [0x81, 60, 0]]
     begin = time.perf_counter()
     rig.play(np.zeros((1, RATE), np.float32), list(zip(places, sent, strict=True)))
-    end = time.perf_counter()
     midi.take(begin)
     taken = midi.take(time.perf_counter())
+    end = time.perf_counter()
     assert [message for _, message in taken] == [
         ControlChange(1, 74, 5), PitchBend(1, 0), ProgramChange(1, 3), NoteOn(2, 60, 9), NoteOff(2, 60),
     ]  # fmt: skip
     times = [at for at, _ in taken]
-    assert begin <= times[0] and times == sorted(times) and times[-1] <= end + 0.1
-    # A server that a busy machine held up plays faster afterwards, so the whole is told, and no single distance.
-    assert times[-1] - times[0] == pytest.approx((places[-1] - places[0]) / RATE, abs=0.5)
+    assert begin <= times[0] and times == sorted(times) and times[-1] <= end
+    # A busy machine holds the server up, so they are as far apart as they were sent, each within one of its cycles.
+    told = combinations(zip(times, rig.sent, strict=True), 2)
+    for (first, (first_begins, first_ends)), (last, (begins, ends)) in told:
+        assert begins - first_ends - CLOCK_SECONDS <= last - first <= ends - first_begins + CLOCK_SECONDS
+    assert rig.sent[-1][0] - rig.sent[0][1] > 0.1
     assert (midi.received, midi.malformed, midi.dropped) == (5, 0, 0)
 
 
