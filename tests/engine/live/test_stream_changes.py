@@ -1,10 +1,9 @@
 """10,000 changes while it plays, and what a callback leaves behind."""
 
-import ctypes
 import gc
 import time
 import tracemalloc
-from threading import Thread
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -14,6 +13,7 @@ from scipy.signal.windows import tukey
 
 from dreampedal import Amplify, Board, Dream, Mix
 
+from .heap import allocated_bytes
 from .stage import on_stage, until
 
 pytestmark = pytest.mark.xdist_group("jack")
@@ -95,26 +95,6 @@ KNOBS = {
 }
 
 
-class Heap(ctypes.Structure):
-    """`struct mallinfo2` of glibc (malloc.h), over all arenas."""
-
-    _fields_ = [(name, ctypes.c_size_t) for name in (
-        "arena", "ordblks", "smblks", "hblks", "hblkhd", "usmblks", "fsmblks", "uordblks", "fordblks", "keepcost"
-    )]  # fmt: skip
-
-
-def allocated_bytes():
-    """What the whole process, its libraries included, has allocated and not let go.
-
-    Not what is resident: pages that were touched once stay with the allocator, so that this grows by 20 MB and nothing
-    is kept.
-    """
-    told = ctypes.CDLL(None).mallinfo2
-    told.restype = Heap
-    heap = told()
-    return heap.uordblks + heap.hblkhd
-
-
 def bytes_of(files):
     """What lines of some files have allocated and not let go."""
     snapshot = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, files)])
@@ -126,30 +106,40 @@ def test_ten_thousand_changes_make_no_click_and_keep_no_memory(rig, clip):
     steps, traced, allocated = [], [], []
     tracemalloc.start()
     with on_stage(rig, boards()[0]) as live:
-        hands = Hands(live, seed=1)
+        hands, at_rest, goes_on = Hands(live, seed=1), Event(), Event()
 
-        def measure():
+        def come_to_rest():
             """With the same board playing, no other in the wings, and rings that have been written all around."""
             until(lambda: live.exchange.captured > live.exchange.slots)
             until(lambda: not live.loading)
             live.bypass = False
             live.replace(hands.boards[0], "measured")
             until(lambda: live.name == "measured" and not live.loading and live._player.coming is None, 120)
+            at_rest.set()
+            goes_on.wait()
+            goes_on.clear()
+
+        def measure():
+            """Between two plays, so that no part of one is counted."""
             gc.collect()
             traced.append(bytes_of("*/engine/*"))
             allocated.append(allocated_bytes())
+            at_rest.clear()
+            goes_on.set()
 
         def play():
             for number in range(CHANGES):
                 hands.change(number)
                 time.sleep(0.001)
                 if number in (CHANGES // 4, CHANGES - 1):
-                    measure()
+                    come_to_rest()
 
-        playing = Thread(target=play)
+        playing = Thread(target=play, daemon=True)
         playing.start()
         while playing.is_alive():
             steps.append(np.abs(np.diff(rig.play(audio))).max())
+            if at_rest.is_set():
+                measure()
         report = live.report()
     tracemalloc.stop()
     # A gain that were set in one sample would be heard as a step of 40 times the music's own largest.
