@@ -1,9 +1,17 @@
 """What the rig itself does to a signal: the measure that everything live is held against."""
 
+import os
+
 import numpy as np
 import pytest
 
 pytestmark = pytest.mark.xdist_group("jack")
+
+
+def test_tests_that_play_take_turns(request):
+    """Two servers at once would make each other late. Some pairs of pytest and xdist lose the groups without a word."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        assert request.node.nodeid.endswith("@jack"), "expected --dist loadgroup, and a pytest whose ids xdist can set"
 
 
 @pytest.mark.parametrize("channels", [1, 2, 8])
