@@ -192,6 +192,12 @@ def _fitted(step: Step, index: int, dy: str) -> str | None:
 
 
 def _matrix(step: Step) -> Gradients:
+    if step.equation.inputs[0] in step.trace.weights:
+        before = step.weights(0)
+        if before.ndim != 2 or step.equation.kind != "MatMul":
+            raise step.unfit("is no plain product with a matrix")
+        back = step.graph.transpose(step.names[step.equation.inputs[0]], 1, 0)
+        return [None, step.graph.op("MatMul", back, step.dy)]
     weight = step.weights(1)
     if weight.ndim != 2 or step.setting("transA", 0) or step.setting("alpha", 1.0) != 1:
         raise step.unfit("is no plain product with a matrix")
@@ -199,6 +205,10 @@ def _matrix(step: Step) -> Gradients:
         bias = np.zeros(len(weight), np.float32)
         return step.by(Linear(step.equation.inputs[1].removesuffix(".weight"), weight, bias))
     return [step.graph.op("MatMul", step.dy, step.graph.transpose(step.names[step.equation.inputs[1]], 1, 0))]
+
+
+def _expansion(step: Step) -> Gradients:
+    return [_fitted(step, 0, step.dy)]
 
 
 def _same(step: Step) -> Gradients:
@@ -220,6 +230,7 @@ RULES: dict[str, Callable[[Step], Gradients]] = {
     "BatchNormalization": _batch_norm,
     "Concat": _concatenation,
     "Conv": _convolution,
+    "Expand": _expansion,
     "Gather": _gather,
     "Identity": _same,
     "Pad": _padding,

@@ -60,6 +60,7 @@ class Recurrent(Net):
     """Two recurrent layers over the steps of the image; the head hears the last state (Van Mieghem 2020)."""
 
     sizes = "any"
+    recurs = True
     settings: RecurrentSettings
 
     def __init__(self, task: Task, settings: RecurrentSettings) -> None:
@@ -114,6 +115,7 @@ class ConvRecurrentSettings(RecurrentSettings, ConvSettings):
 class ConvRecurrent(Net):
     """Convolutions beside recurrence: both are heard by one dense layer (Van Mieghem 2020)."""
 
+    recurs = True
     settings: ConvRecurrentSettings
 
     def __init__(self, task: Task, settings: ConvRecurrentSettings) -> None:

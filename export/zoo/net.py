@@ -70,6 +70,8 @@ class Net(nn.Module):
     """Its builder's, in `table.NETWORKS`."""
     sizes: Literal["fixed", "any"] = "fixed"
     """Whether a clip must have as many columns as the network was built for."""
+    recurs: ClassVar[bool] = False
+    """Whether it remembers from column to column: no gradient of that is written out."""
 
     mean: Tensor
     std: Tensor
@@ -98,8 +100,13 @@ class Net(nn.Module):
 
     @property
     def dreams(self) -> Dreams | None:
-        """How it can be climbed; None for a network that only names."""
-        return None
+        """Over samples, or over the window of log bands that the engine streams; None for one that only names, since
+        it hears anything else, or recurs."""
+        if self.recurs:
+            return None
+        if isinstance(self.input, Waveform):
+            return "waveform"
+        return "window" if isinstance(self.input, LogBands) else None
 
     def layers(self) -> dict[str, nn.Module]:
         """Its layers in order; their outputs are the activations that a target or a picture names."""
@@ -170,13 +177,6 @@ class Row(Net):
     image: ClassVar[bool] = False
     """Whether the body sees features as an image, (n, 1, rows, frames)."""
     body: nn.Sequential
-
-    @property
-    def dreams(self) -> Dreams | None:
-        """Over samples, or over the window of log bands that the engine streams; any other input only names."""
-        if isinstance(self.input, Waveform):
-            return "waveform"
-        return "window" if isinstance(self.input, LogBands) else None
 
     def layers(self) -> dict[str, nn.Module]:
         """Every layer that has weights, but for the head."""

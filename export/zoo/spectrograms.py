@@ -99,6 +99,7 @@ class Lstm(Net):
     """Layers of LSTM over mel columns, which Spiteri (2022) asked for; the head hears the mean over time."""
 
     sizes = "any"
+    recurs = True
     settings: LstmSettings
 
     def __init__(self, task: Task, settings: LstmSettings) -> None:

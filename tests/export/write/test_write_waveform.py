@@ -8,14 +8,17 @@ from hypothesis import strategies as st
 from torch import nn
 
 from dreampedal.engine.clip_model import ClipModel
-from dreampedal.engine.inputs import Waveform
+from dreampedal.engine.inputs import Waveform, features
 from dreampedal.engine.manifest import ModelError
 from dreampedal.engine.model import Model
+from dreampedal.engine.targets import Layer, parse
 from dreampedal.engine.verify import verify
 from dreampedal.export import golden
+from dreampedal.export.write.checkpoints import export_checkpoint
 from dreampedal.export.write.clips import golden_clips, hearing
 from dreampedal.export.write.waveform import autograd, export_waveform, random_injections
 from dreampedal.export.write.window import export_window_net
+from dreampedal.export.zoo.checkpoint import save
 
 from ..test_ascent_columns import FORMS, hand_over, plain, relative, wanted
 from .write_scene import CLASSES, TRAINING, agreement, clips_for, off, small
@@ -167,3 +170,26 @@ def test_a_deep_network_dreams_on_the_window(tmp_path):
         ascent.run()
         expected = golden.climb(lambda features: hearing(net, features), given_, manifest, 1)
         assert relative(ascent.result, expected) < 1e-4, form
+
+
+def test_an_image_network_dreams_of_any_of_its_layers_on_a_recording(tmp_path, clip):
+    """VGG-19 on log bands, from its checkpoint to an ascent that makes conv3_1 hear more of what it hears."""
+    net = small("vgg19")
+    save(net, tmp_path / "vgg19.safetensors")
+    manifest = export_checkpoint(tmp_path / "vgg19.safetensors", tmp_path / "vgg19.onnx")
+    assert (manifest.kind, manifest.runs_on, manifest.context_frames) == ("ascent", "window", net.task.shape[1])
+    assert verify(tmp_path / "vgg19.onnx").golden_deviation < 1e-4
+    audio, rate = clip("solo_flute")
+    heard = features(net.input, audio[:, rate : 2 * rate], rate)[None, :, : manifest.context_frames]
+    layers = [Layer(layer.name, layer.filters) for layer in manifest.layers]
+    wishes = parse("conv3_1").injections(layers, manifest.classes, energy=True)
+    given_ = plain(manifest, manifest.context_frames, 1) | {"features": heard, "classes": wishes.classes}
+    given_ |= {f"{kind}_{name}": value for kind in "uv" for name, value in getattr(wishes, kind).items()}
+    ascent = Model.load(tmp_path / "vgg19.onnx", device="cpu").ascent(1, 2)
+    hand_over(ascent, given_)
+    ascent.run()
+    expected = golden.climb(lambda features: hearing(net, features), given_, manifest, 2)
+    assert relative(ascent.result, expected) < 1e-4
+    with torch.no_grad():
+        before, after = (net.activations(torch.from_numpy(x))["conv3_1"] for x in (heard, heard + ascent.result))
+    assert after.square().mean() > 1.2 * before.square().mean() > 0

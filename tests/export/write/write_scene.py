@@ -4,6 +4,7 @@ import numpy as np
 import torch
 
 from dreampedal.engine.clip_model import ClipModel
+from dreampedal.engine.inputs import LogBands
 from dreampedal.export.ascent import Training
 from dreampedal.export.write.clips import golden_clips
 from dreampedal.export.zoo.table import build
@@ -24,6 +25,7 @@ SMALL = {
     "conv_recurrent": {},
     "deep": {"seconds": 0.2, "settings": {"filters": (3, 3, 4, 4, 4, 4, 5, 5)}},
     "columns": {"seconds": 1.0, "settings": {"filters": (6, 5), "dilations": (1, 2)}},
+    "vgg19": {"input": LogBands(), "seconds": 0.2, "settings": {"width": 2, "dense": 6, "size": 32}},
 }
 
 

@@ -240,6 +240,15 @@ def test_rows_on_log_bands_can_be_written_as_windows(name, settings, small):
     assert written.classes == 2
 
 
+@pytest.mark.parametrize(
+    ("name", "dreams"),
+    [("vgg19", "window"), ("inception_v3", "window"), ("lstm", None), ("recurrent", None), ("conv_recurrent", None)],
+)
+def test_what_hears_log_bands_dreams_unless_it_recurs(name, dreams, small):
+    assert small(name, input=LogBands(), seconds=1.0).dreams == dreams
+    assert small(name).dreams is None
+
+
 @given(seconds=st.floats(0.75, 4), kernel=st.sampled_from(["3x3", "full_height"]))
 def test_a_network_of_any_size_hears_clips_of_any_length(seconds, kernel):
     net = build("vgg", TWO, settings={"width": 2, "kernel": kernel, "depth": 3}).eval()
