@@ -5,13 +5,14 @@ import pytest
 from pedalboard import Invert
 
 from dreampedal import Board, Dream
-from dreampedal.engine.live.exchange import join_samples
+from dreampedal.engine.live.exchange import join_curve
 from dreampedal.engine.live.take import Late
 
 from .stage import Witness, delayed, on_stage
 
 pytestmark = pytest.mark.xdist_group("jack")
 
+BLOCK = 128
 STALLS = 100
 PAUSE_SECONDS = 0.05
 """Between two of them: the worker catches up, and plays some blocks in time."""
@@ -29,7 +30,8 @@ def music(clip, seconds):
     audio = clip("solo_egtr_em9")[0]
     audio = np.resize(audio, (audio.shape[0], round(seconds * 48_000)))
     noise = np.random.default_rng(1).uniform(-1e-3, 1e-3, audio.shape)
-    return (0.5 * np.resize(audio, (2, audio.shape[1])) + noise).astype(np.float32)
+    # So soft that no row of joins, each begun before the last has faded, comes to the ceiling.
+    return (0.3 * np.resize(audio, (2, audio.shape[1])) + noise).astype(np.float32)
 
 
 def held_up(rig, audio, board):
@@ -44,17 +46,30 @@ def held_up(rig, audio, board):
         heard = rig.play(audio)
     report = live.report()
     late = [entry.block for entry in live.journal.entries() if isinstance(entry, Late)]
-    assert witness.notes["first"] % 128 == 0
-    return live, heard, report, np.array(late) - witness.notes["first"] // 128
+    assert witness.notes["first"] % BLOCK == 0
+    return live, heard, report, np.array(late) - witness.notes["first"] // BLOCK
 
 
-def is_dry(block, dry):
-    """Whether a block of an inverting board is the dry sound and a fading step, not the wet one and a fading step.
+def joined(dry, wet, late):
+    """Blocks of the wet sound, but the dry one where they are late; each step between the two is added and fades."""
+    out, blocks, fade = np.zeros_like(dry), dry.shape[1] // BLOCK, join_curve(48_000)
+    step, left, was_late = np.zeros((len(dry), 1), np.float32), np.zeros(0, np.float32), False
+    for at in range(0, blocks * BLOCK, BLOCK):
+        is_late = at // BLOCK in late
+        source = dry if is_late else wet
+        if is_late != was_late:
+            before = out[:, at - 1] - source[:, at - 1] if at else np.zeros(len(dry), np.float32)
+            step, left, was_late = before[:, None], fade, is_late
+        now, left = left[:BLOCK], left[BLOCK:]
+        out[:, at : at + BLOCK] = source[:, at : at + BLOCK]
+        out[:, at : at + now.size] += step * now
+    return out
 
-    What is left of a step is smooth: whichever of the two leaves the smoother rest was played.
-    """
-    roughness = [np.abs(np.diff(block + sign * dry, 2, axis=1)).sum() for sign in (-1, 1)]
-    return roughness[0] < roughness[1]
+
+def steepest(audio, heard):
+    """How far apart two samples may lie: a step of the sound, and one of the largest join that there can be."""
+    largest = np.abs(heard).max() + np.abs(audio).max()
+    return np.abs(np.diff(audio)).max() + largest * np.abs(np.diff(join_curve(48_000))).max()
 
 
 @pytest.fixture(scope="module")
@@ -66,27 +81,17 @@ def seconds():
 def test_stalls_are_bridged_by_the_dry_sound_and_counted(rig, clip, seconds):
     audio = music(clip, seconds)
     live, heard, report, noted = held_up(rig, audio, Invert())
-    dry = delayed(audio, live.latency + 128)
-    assert np.abs(np.diff(heard)).max() <= np.abs(np.diff(audio)).max()
-    # Each block is either all wet or all dry, but for steps that fade: the latency is what it was, after every stall.
-    blocks = range(live.latency + 128, audio.shape[1] - 127, 128)
-    late = [is_dry(heard[:, at : at + 128], dry[:, at : at + 128]) for at in blocks]
-    # The server hands a block on in its next cycle. Blocks before the first sound and after the last may be late too.
-    there = [block for block in noted if blocks[0] <= 128 * (block + 1) <= blocks[-1]]
-    assert there == [at // 128 - 1 for at, was_late in zip(blocks, late, strict=True) if was_late]
-    assert report.late_blocks == noted.size
-    assert report.late_blocks > 500
-    turns = np.flatnonzero(np.diff([False, *late]))
-    assert turns.size > 50
-    settled = np.ones(len(late), bool)
-    for turn in turns:
-        settled[turn : turn + -(-join_samples(48_000) // 128)] = False
-    assert settled.sum() > 300
-    for at, calm, was_late in zip(blocks, settled, late, strict=True):
-        if calm:
-            np.testing.assert_array_equal(heard[:, at : at + 128], (1 if was_late else -1) * dry[:, at : at + 128])
-    counted = [event for event in report.events if event.kind == "late"]
-    assert counted
+    # Whichever blocks were late, and the machine may add some: these were dry, and all others wet, at the same latency.
+    dry = delayed(audio, live.latency)
+    late = set(noted[noted >= 0].tolist())
+    expected = delayed(joined(dry, -dry, late), BLOCK)  # the server hands a block on in its next cycle
+    samples = audio.shape[1] // BLOCK * BLOCK
+    np.testing.assert_allclose(heard[:, :samples], expected[:, :samples], rtol=0, atol=2e-6)
+    assert np.abs(np.diff(heard)).max() <= steepest(audio, heard) < np.abs(audio).max() / 2
+    assert report.late_blocks == noted.size > 500
+    turns = np.diff([block in late for block in range(samples // BLOCK)]).sum()
+    assert turns > 50
+    assert [event for event in report.events if event.kind == "late"]
     assert report.skipped_blocks == report.muted_samples == report.guard_hits == 0
 
 
@@ -95,6 +100,6 @@ def test_a_dream_that_is_held_up_never_jumps(rig, clip, seconds):
     # A dream that has not much reach and is softer than the dry sound: its own steps are smaller, and no excuse.
     live, heard, report, _ = held_up(rig, audio, Dream(target="class:flute", mode="live", reach_db=6.0, output_db=-9.0))
     assert report.late_blocks > 500
-    assert np.abs(np.diff(heard)).max() <= np.abs(np.diff(audio)).max()
-    assert live.latency == live.board.latency_at(48_000) + 128 == report.latency_samples
+    assert np.abs(np.diff(heard)).max() <= steepest(audio, heard)
+    assert live.latency == live.board.latency_at(48_000) + BLOCK == report.latency_samples
     assert report.held_hops > 0
