@@ -13,12 +13,13 @@ from tests.export.fit.fit_scene import PLAIN, PLAN, Small, clips, command, same
 
 def killed_after(folder, out, seconds):
     """Train in a process of its own and kill it so long after its first checkpoint; whether it was still at it."""
-    process = subprocess.Popen(**command(folder, out, pause=0.1), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    train, val = clips(), clips("speech_female_en", 24)  # made before it begins, since it does not wait
+    process = subprocess.Popen(**command(folder, out, pause=0.2), stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     end = time.monotonic() + 60
     while not (folder / "training.pt").exists() and process.poll() is None and time.monotonic() < end:
         time.sleep(0.02)
     with pytest.raises(ValueError, match="a training is running there and holds"):
-        fit(Small(), clips(), clips("speech_female_en", 24), PLAN, folder, device="cpu")
+        fit(Small(), train, val, PLAN, folder, device="cpu")
     time.sleep(seconds)
     process.send_signal(signal.SIGKILL)
     process.communicate()
