@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from pathlib import Path
+from types import FrameType
 from typing import TextIO
 
 from .live_talk import Command, Ended, Message, Opening, Stop
@@ -40,7 +41,7 @@ class Link:
         found: list[Message] = []
         try:
             while self._pipe.poll(0):
-                found.append(self._pipe.recv())
+                found.append(self._received())
         except (EOFError, OSError) as error:
             raise SoundDiedError(self._last_words()) from error
         return found
@@ -57,7 +58,7 @@ class Link:
         self.send(Stop())
         try:
             while wait([self._pipe], PATIENCE_SECONDS):
-                message = self._pipe.recv()
+                message = self._received()
                 if isinstance(message, Ended):
                     return message
         except (EOFError, OSError):
@@ -72,6 +73,12 @@ class Link:
             self.process.kill()
             self.process.join()
 
+    def _received(self) -> Message:
+        """The next message, whole: cut in two, it would be taken for the beginning of another."""
+        with undisturbed():
+            message: Message = self._pipe.recv()
+        return message
+
     def _last_words(self) -> str:
         """Why the process ended, as far as it can be known."""
         self.process.join(PATIENCE_SECONDS)
@@ -79,6 +86,24 @@ class Link:
         how = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"ended with status {code}"
         said = next((line.strip() for line in reversed(self._log.readlines()) if line.strip()), "")
         return f"the sound's process {how}{': ' + said if said else ''}"
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Signals that would raise an exception wait until the context ends; for the main thread."""
+    waiting: list[tuple[int, FrameType | None]] = []
+    heeded = {each: signal.signal(each, lambda *what: waiting.append(what)) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for each, handler in heeded.items():
+            signal.signal(each, handler)
+        for number, frame in waiting:
+            handler = heeded[signal.Signals(number)]
+            if callable(handler):
+                handler(number, frame)
+            elif handler == signal.SIG_DFL:
+                signal.raise_signal(number)
 
 
 @contextmanager
