@@ -27,6 +27,10 @@ OPENING_SECONDS = 180.0
 class Front(Protocol):
     """Where a session is shown."""
 
+    def begin(self) -> None:
+        """It plays."""
+        ...
+
     def show(self, snapshot: Snapshot, memory: Memory) -> None:
         """The newest snapshot."""
         ...
@@ -55,6 +59,7 @@ def run(opening: Opening, seconds: float | None = None, as_json: bool = False) -
         status = 0
         with _front(opened, first, as_json) as (front, keys):
             try:
+                front.begin()  # who sees it may interrupt, and is told at once how it was
                 _play(link, front, keys, seconds)
             except KeyboardInterrupt:
                 status = 130

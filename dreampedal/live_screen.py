@@ -30,6 +30,9 @@ class Screen:
         self.scene = Scene(opened, first)
         self._console, self._live = console, live
 
+    def begin(self) -> None:
+        """The first snapshot that is shown is soon enough."""
+
     def show(self, snapshot: Snapshot, memory: Memory) -> None:
         """Draw the newest snapshot."""
         scene = self.scene

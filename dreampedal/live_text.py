@@ -16,15 +16,19 @@ class Lines:
     """One line at the start, one every few seconds, and a last one."""
 
     def __init__(self, opened: Opened, first: Snapshot) -> None:
-        report = first.report
+        self._opened, self._first = opened, first
         self._next = EVERY_SECONDS
+
+    def begin(self) -> None:
+        """What plays through what, and how late."""
+        opened, report = self._opened, self._first.report
         channels = "1 channel" if report["channels"] == 1 else f"{report['channels']} channels"
         midi = f", MIDI from {opened.midi}" if opened.midi else ""
         print(
             f"playing {report['preset']}: {opened.input} -> {opened.output}, {report['sample_rate']:g} Hz, {channels}, "
             f"blocks of {report['block_size']} samples{midi}"
         )
-        print(f"latency {ledger_text(first.ledger)}", flush=True)
+        print(f"latency {ledger_text(self._first.ledger)}", flush=True)
 
     def show(self, snapshot: Snapshot, memory: Memory) -> None:
         """A line, when it is time for one."""
@@ -46,6 +50,9 @@ class Silent(Lines):
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
+
+    def begin(self) -> None:
+        """Nothing."""
 
     def show(self, snapshot: Snapshot, memory: Memory) -> None:
         """Nothing."""
