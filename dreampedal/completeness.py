@@ -10,34 +10,44 @@ from __future__ import annotations
 import hashlib
 import struct
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-_OPEN_END = 0xFFFFFFFF
-"""The size of a stream whose writer did not know it."""
+_OPEN_ENDS = 0xFFFFFFFF, 0x7FFFF000
+"""Sizes that stand where the writer did not know them, as of a sound that came through a pipe: what most write, and
+what SoX does."""
 
 
-def require_complete(path: Path) -> None:
-    """A ValueError if the container of `path` says that bytes are missing."""
+def require_complete(path: Path) -> int | None:
+    """A ValueError if the container of `path` says that bytes are missing.
+
+    Returns:
+        Samples that are there, of a WAV file that does not say how many: decoders read hours of silence behind them.
+        None of any other.
+    """
     with path.open("rb") as file:
         head = file.read(4096)
         size = path.stat().st_size
         file.seek(max(0, size - 65_536))
         tail = file.read()
-    if head[:4] == b"RIFF" and head[8:12] == b"WAVE":
-        wanted = _riff_bytes(head)
+    if head[:4] in (b"RIFF", b"RF64", b"BW64") and head[8:12] == b"WAVE":
+        place = _riff_samples(head)
+        if place and place.bytes is None:
+            return max(0, size - place.start) // place.frame_bytes
+        wanted = place.start + (place.bytes or 0) if place else None
     elif head[:4] == b"FORM" and head[8:11] == b"AIF":
         wanted = 8 + struct.unpack(">I", head[4:8])[0]
     elif head[:4] == b"OggS":
         if _ends_in_last_page(tail):
-            return
+            return None
         raise ValueError(f"{path} is truncated: its last page is missing")
     else:
         wanted = _xing_bytes(head)
     if wanted is not None and wanted > size:
         raise ValueError(f"{path} is truncated: {size} of {wanted} bytes are there")
+    return None
 
 
 def _ends_in_last_page(tail: bytes) -> bool:
@@ -47,13 +57,29 @@ def _ends_in_last_page(tail: bytes) -> bool:
     return bool(segments) and bool(page[5] & 4) and len(page) >= 27 + segments + sum(page[27 : 27 + segments])
 
 
-def _riff_bytes(head: bytes) -> int | None:
-    """Bytes of the file up to the end of its samples, or None where the header does not tell."""
-    at = 12
+class _Samples(NamedTuple):
+    """Where the samples of a WAV file lie: the first byte, how many, and how many for one of every channel."""
+
+    start: int
+    bytes: int | None
+    """None where the header does not tell."""
+    frame_bytes: int
+
+
+def _riff_samples(head: bytes) -> _Samples | None:
+    """Where the samples are, or None where they begin behind `head`. An RF64 file (EBU Tech 3306) has their size in
+    its chunk "ds64".
+    """
+    at, frame_bytes, long_size = 12, 1, None
     while at + 8 <= len(head):
         name, length = head[at : at + 4], struct.unpack("<I", head[at + 4 : at + 8])[0]
+        if name == b"ds64" and at + 24 <= len(head):
+            long_size = struct.unpack("<Q", head[at + 16 : at + 24])[0]
+        if name == b"fmt " and at + 22 <= len(head):
+            frame_bytes = max(1, struct.unpack("<H", head[at + 20 : at + 22])[0])
         if name == b"data":
-            return at + 8 + length if length != _OPEN_END else None
+            known = long_size if length == _OPEN_ENDS[0] else None if length in _OPEN_ENDS else length
+            return _Samples(at + 8, known, frame_bytes)
         at += 8 + length + length % 2
     return None
 

@@ -51,7 +51,10 @@ class Recording:
         digest = FlacDigest(self.path, self.bits)
         done = 0
         while done < self.samples:
-            block = self.file.read(BLOCK_SAMPLES)
+            try:
+                block = self.file.read(min(BLOCK_SAMPLES, self.samples - done))
+            except RuntimeError as error:
+                raise ValueError(f"{self.path} cannot be decoded: {str(error).splitlines()[0]}") from error
             if not block.shape[1]:
                 raise ValueError(f"{self.path} is truncated: {done} of {self.samples} samples could be read")
             if not np.isfinite(block).all():
@@ -75,20 +78,23 @@ def reading(path: Path) -> Iterator[Recording]:
         raise ValueError(f"{path}: no such file")
     if path.stat().st_size == 0:
         raise ValueError(f"{path} is empty: expected a sound file")
-    require_complete(path)
+    there = require_complete(path)
     try:
         file = AudioFile(str(path))
-    except (ValueError, RuntimeError, TypeError) as error:  # TypeError: a name that is not UTF-8
+    except TypeError as error:
+        raise ValueError(f"{path}: a name that is not UTF-8 cannot be opened: rename it") from error
+    except (ValueError, RuntimeError) as error:
         known = ", ".join(ending.removeprefix(".") for ending in get_supported_read_formats())
         raise ValueError(f"{path} is no sound that can be read: expected one of {known}") from error
     with file:
-        if not file.frames:
+        samples = file.frames if there is None else min(file.frames, there)
+        if not samples:
             raise ValueError(f"{path} holds no samples")
         if file.num_channels > MAX_CHANNELS:
             raise ValueError(f"{path} has {file.num_channels} channels: expected 1 to {MAX_CHANNELS}")
         lossy = path.suffix.lower() in (".ogg", ".mp3")
         bits = 24 if lossy else _BITS_OF.get(file.file_dtype, 24)
-        yield Recording(path, file, file.samplerate, file.num_channels, file.frames, bits)
+        yield Recording(path, file, file.samplerate, file.num_channels, samples, bits)
 
 
 @contextmanager

@@ -118,6 +118,7 @@ def render(task: Task, board: Board, sound: Sound, progress: Callable[[float], N
             with writing(task.target, rate, channels, bits) as file:
                 for block in _played(recording, board):
                     kept = ceiling.process(block) if ceiling else block
+                    _require_finite(kept, done, rate)
                     file.write(kept)
                     peak = max(peak, float(np.abs(kept).max(initial=0)))
                     overs += int(np.count_nonzero(np.abs(kept) > 1))
@@ -127,6 +128,8 @@ def render(task: Task, board: Board, sound: Sound, progress: Callable[[float], N
             if str(error).startswith((str(task.source), str(task.target))):
                 raise
             raise ValueError(f"{task.source}: {error}") from error
+        except MemoryError as error:
+            raise MemoryError(f"{task.source}: {error}") from error
         finally:
             board.reset()
         elapsed = time.perf_counter() - began
@@ -150,6 +153,16 @@ def _played(recording: Recording, board: Board) -> Iterator[NDArray[np.float32]]
     for block in recording.blocks():
         yield board(block, recording.sample_rate, reset=False)
     yield board.flush()
+
+
+def _require_finite(block: NDArray[np.float32], done: int, rate: float) -> None:
+    """A ValueError for what no file can hold; a native plugin that is set beyond its means plays such a thing."""
+    if not np.isfinite(block).all():
+        channel, at = np.argwhere(~np.isfinite(block))[0]
+        raise ValueError(
+            f"{block[channel, at]} comes out of the preset at {(done + at) / rate:.3f} s: expected finite samples; "
+            "set what a plugin of it has too high or too low"
+        )
 
 
 def _target(source: Path, out: Path, into_folder: bool, ending: str | None) -> Path:

@@ -23,7 +23,7 @@ import numpy as np
 import pedalboard
 from pedalboard import Plugin
 
-from .effect import Block, Effect, Stream, require_stream
+from .effect import Block, Effect, Stream, require_rate, require_stream
 from .native import Blocks, NotStreamable, can_be_rebuilt, habits_of, twin
 from .routing import Item, latency_of, series
 
@@ -86,7 +86,8 @@ class Rack(Effect, MutableSequence[Any], family=True):
         return f"{type(self).__name__}({self._plugins!r}{values})"
 
     def latency_at(self, sample_rate: float) -> int:
-        """Latency in samples at `sample_rate` Hz: exactly that of the streams at this rate."""
+        """Latency in samples at `sample_rate` Hz: exactly that of the streams at this rate. ValueError as `stream`."""
+        require_rate(sample_rate)  # natives are played to find theirs out, and some crash at rates beyond all sound
         return self._latency([latency_of(plugin, sample_rate) for plugin in self._plugins])
 
     def stream(self, sample_rate: float, channels: int, max_block: int = 8192) -> Stream:
