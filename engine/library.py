@@ -71,8 +71,10 @@ class Library:
         Raises:
             ValueError: if there is neither; it lists the names there are.
         """
-        path = Path(name)
         names = self.names(kind)
+        if not os.fspath(name):
+            raise ValueError(f"the {kind} has an empty name; there are: {listed(names)}")
+        path = Path(name)
         if os.fspath(name) in names:
             return names[os.fspath(name)]
         if path.is_file():

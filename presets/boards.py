@@ -66,6 +66,8 @@ def parse(text: str, where: str, settings: Sequence[str] = ()) -> Preset:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{where} is no TOML: {error}") from error
+    except RecursionError as error:
+        raise ValueError(f"{where} is no preset: lists in lists, hundreds deep; expected tables of effects") from error
     _require_known(table, KEYS, where)
     for key in ("title", "description"):
         if not isinstance(table.get(key, ""), str):

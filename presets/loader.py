@@ -31,7 +31,7 @@ def read_preset(name: str | os.PathLike[str], settings: Sequence[str] = ()) -> P
     """
     path = library.find("preset", name)
     try:
-        text = path.read_text(encoding="utf-8")
+        text = path.read_text(encoding="utf-8-sig")  # Windows' Notepad begins a file with a mark of its own
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is no TOML: byte {error.start} is not UTF-8") from error
     except OSError as error:

@@ -6,7 +6,6 @@ where the keys and their types are read from.
 
 from __future__ import annotations
 
-import math
 import re
 from typing import Any
 
@@ -16,6 +15,9 @@ import pedalboard
 from dreampedal.engine.library import listed, suggestion
 
 PREFIX = "pedalboard."
+
+MOST = 3e38
+"""pedalboard keeps float32."""
 
 _ARGUMENT = re.compile(r"[(,]\s*(\w+): ([\w.]+)")
 
@@ -77,7 +79,7 @@ def table_of(plugin: pedalboard.Plugin) -> dict[str, Any]:
 def checked(cls: type[pedalboard.Plugin], kind: str, value: Any, where: str) -> Any:
     """A value of TOML as the type that an argument takes."""
     if kind == "float":
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= MOST:
             raise ValueError(f"{where} = {value!r}: expected a number")
     elif kind == "bool":
         if not isinstance(value, bool):

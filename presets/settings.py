@@ -41,9 +41,12 @@ def apply(setting: str, tables: list[dict[str, Any]]) -> None:
         known = set(_keys(tables[int(index)]))
         chosen = [tables[int(index)]] if key in known else []
     if not chosen:
-        raise ValueError(
-            f"setting {setting!r}: no such parameter{suggestion(key, known)}; there are: {listed(sorted(known))}"
-        )
+        natives = [f"{at}.{key}" for at, table in enumerate(tables) if index is None and key in _keys(table)]
+        close = f" (did you mean {natives[0]!r}?)" if natives else suggestion(key, known)
+        there = listed(sorted(known))
+        if not known and index is None:
+            there = "none but those of native plugins, each by its number: 0.room_size"
+        raise ValueError(f"setting {setting!r}: no such parameter{close}; there are: {there}")
     for table in chosen:
         table[key] = _checked(table, key, value, f"setting {setting!r}: {table['type']}.{key}")
 
@@ -52,7 +55,7 @@ def _value(text: str) -> Any:
     """A value as TOML reads it, or the text itself."""
     try:
         return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except (tomllib.TOMLDecodeError, RecursionError):
         return text
 
 

@@ -44,7 +44,7 @@ def test_a_numbered_key_reaches_one_effect():
     ("level_db=99", "setting 'level_db=99': Tone.level_db = 99: expected a number from -24 to 24 dB"),
     ("level_db=nan", "setting 'level_db=nan': Tone.level_db = nan: expected a number from -24 to 24 dB"),
     ("lvel_db=1", "setting 'lvel_db=1': no such parameter (did you mean 'level_db'?); there are: bright, label"),
-    ("gain_db=1", "setting 'gain_db=1': no such parameter; there are: bright"),
+    ("gain_db=1", "setting 'gain_db=1': no such parameter (did you mean '2.gain_db'?); there are: bright"),
     ("1.gain_db=1", "setting '1.gain_db=1': no such parameter; there are: none"),
     ("3.gain_db=1", "setting '3.gain_db=1': expected an effect from 0 to 2"),
     ("level_db", "setting 'level_db': expected key=value"),
