@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import sys
@@ -13,13 +14,14 @@ import typer
 from dreampedal import __version__
 
 from . import cli_files, cli_judge, cli_train
-from .console import fail, one_line
+from .console import fail, lacks_memory, one_line, quiet_libraries
 
 app = typer.Typer(
     name="dreampedal",
     help="Play a sound through a neural network and turn up what the network hears in it.",
     epilog="Start with: dreampedal demo",
     add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
@@ -36,12 +38,15 @@ UsageError: type[Any] = typer.BadParameter.__mro__[1]
 def main(arguments: list[str] | None = None) -> None:
     """Run the command line and exit: 0 when all went well, 2 with one line on stderr when not, 130 on Ctrl-C."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a name of a file that the terminal's encoding lacks is no error
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
-        status = typer.main.get_command(app).main(arguments, prog_name="dreampedal", standalone_mode=False)
+        with quiet_libraries():
+            status = typer.main.get_command(app).main(arguments, prog_name="dreampedal", standalone_mode=False)
     except UsageError as error:
         context = getattr(error, "ctx", None)
         hint = f" (see {context.command_path} --help)" if context else ""
-        status = fail(f"{' '.join(error.format_message().split())}{hint}")
+        status = fail(f"{one_line(ValueError(error.format_message()))}{hint}")
     except (KeyboardInterrupt, typer.Abort):
         fail("interrupted; no file was left half-written")
         status = 130
@@ -51,10 +56,17 @@ def main(arguments: list[str] | None = None) -> None:
         status = 141
     except (ValueError, OSError) as error:
         status = fail(one_line(error))
+    except (MemoryError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        status = fail(one_line(error))
     except ImportError as error:
         if (error.name or "").partition(".")[0] == "dreampedal":
             raise
-        status = fail(f"{error.name} is not installed: pip install 'dreampedal[train]' brings what this needs")
+        if isinstance(error, ModuleNotFoundError):
+            status = fail(f"{error.name} is not installed: pip install 'dreampedal[train]' brings what this needs")
+        else:  # it is there and cannot be loaded, for want of memory or of a library of the system's
+            status = fail(f"a library cannot be loaded: {one_line(error)}")
     sys.exit(status or 0)
 
 

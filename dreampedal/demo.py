@@ -25,7 +25,7 @@ from dreampedal.engine.spectral_stream import NEPERS_PER_DB
 from dreampedal.presets.loader import read_preset, shipped_presets
 from dreampedal.presets.recording import DEMO_RECORDING, demo_recording
 
-from .console import print_json
+from .console import print_json, say
 from .rendering import Sound, Task, render
 
 CEILING_DB = -1.0
@@ -62,6 +62,8 @@ class View:
 
 def run(out: Path, as_json: bool) -> None:
     """Dream the shipped recording with every shipped preset into the folder `out`, and show what came of it."""
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out} is a file: expected the name of a folder")
     out.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(DEMO_RECORDING, out / f"dry{DEMO_RECORDING.suffix}")
     console = Console(stderr=True)
@@ -75,7 +77,7 @@ def run(out: Path, as_json: bool) -> None:
     else:
         Console().print(_table(results))
         print("Before and after: what the network hears of it. Speed: times real time.")
-        print(f"{len(results)} sounds{' and pictures' if draw else ''} are in {out}, beside the dry recording.")
+        say(f"{len(results)} sounds{' and pictures' if draw else ''} are in {out}, beside the dry recording.")
 
 
 def _dream(path: Path, out: Path, draw: Any) -> Dreamed:

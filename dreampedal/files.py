@@ -15,7 +15,7 @@ from dreampedal import library
 from dreampedal.engine.classifier import Classifier
 from dreampedal.engine.files import written_whole
 
-from .console import fail, one_line, plain, print_json
+from .console import fail, one_line, print_json, say
 from .recordings import reading
 
 PREFERRED = "genres", "notes"
@@ -32,7 +32,7 @@ def classify(files: Sequence[Path], model: str | None, clips: int, seed: int, to
     for file in files:
         try:
             found.append(_judged(classifier, file, clips, seed))
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, MemoryError) as error:
             found.append({"file": str(file), "error": one_line(error)})
             fail(one_line(error))
     if as_json:
@@ -68,7 +68,7 @@ def export(
         print_json({"file": str(out), "kind": manifest.kind, "name": manifest.name, "bytes": proof.file_bytes,
                     "golden_deviation": proof.golden_deviation})  # fmt: skip
         return
-    print(f"{out}: {manifest.name}, kind {manifest.kind}, {proof.file_bytes / 1e6:.2f} MB")
+    say(f"{out}: {manifest.name}, kind {manifest.kind}, {proof.file_bytes / 1e6:.2f} MB")
     print(f"  golden takes: {proof.takes} replayed, off by {proof.golden_deviation:.1g} of the largest value at most")
 
 
@@ -90,7 +90,10 @@ def _judged(classifier: Classifier, file: Path, clips: int, seed: int) -> dict[s
 def _mono(file: Path) -> tuple[NDArray[np.float32], float]:
     """All channels of a recording mixed by their mean."""
     with reading(file) as recording:
-        return np.concatenate([block.mean(0) for block in recording.blocks()]), recording.sample_rate
+        try:
+            return np.concatenate([block.mean(0) for block in recording.blocks()]), recording.sample_rate
+        except MemoryError as error:
+            raise MemoryError(f"{file} is {recording.seconds:.0f} s long, and is held whole") from error
 
 
 def _show(row: dict[str, Any], model: str, top: int) -> None:
@@ -99,5 +102,5 @@ def _show(row: dict[str, Any], model: str, top: int) -> None:
     table = Table("class", "probability", box=None, pad_edge=False)
     for name, share in list(row["probabilities"].items())[:top]:
         table.add_row(name, f"{share:6.1%}")
-    print(f"{plain(row['file'])}: {model}, {count}")
+    say(f"{row['file']}: {model}, {count}")
     Console().print(table)

@@ -13,7 +13,7 @@ from rich.table import Table
 from dreampedal import library
 
 from .accuracies import share_text
-from .console import plain, print_json
+from .console import plain, print_json, say
 from .progress import bar
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def evaluate(model: str, on: Judged, pictures: Path | None, as_json: bool) -> No
         if len(wrong) > 20:
             print(f"and {len(wrong) - 20} more; --json lists all")
     if pictures is not None:
-        print(f"{len(report['pictures'])} pictures in {pictures}")
+        say(f"{len(report['pictures'])} pictures in {pictures}")
 
 
 def prune(
@@ -78,12 +78,12 @@ def prune(
     for what, key in (("test clips", "by_clip"), ("test recordings", "by_recording")):
         table.add_row(f"right, {what}", *(share_text(report[of][key]) for of in ("test_before", "test_after")), "")
     Console().print(table)
-    print(f"{out}: filters {', '.join(f'{layer} {count}' for layer, count in after['filters'].items())}")
+    say(f"{out}: filters {', '.join(f'{layer} {count}' for layer, count in after['filters'].items())}")
 
 
 def _show_scores(report: dict[str, Any]) -> None:
     """A line for clips and one for recordings, and a table of classes."""
-    print(plain(f"{report['model']} on {report['set']} ({report['part']}):"))
+    say(f"{report['model']} on {report['set']} ({report['part']}):")
     table = Table("", "how many", "right", "F1", "loss", "calibration error", box=None, pad_edge=False)
     for what, key in (("clips", "by_clip"), ("recordings", "by_recording")):
         of = report[key]
@@ -98,4 +98,4 @@ def _show_scores(report: dict[str, Any]) -> None:
         table.add_row(name, str(of["count"]), *ratios)
     Console().print(table)
     for note in report["notes"]:
-        print(f"note: {note}")
+        say(f"note: {note}")

@@ -13,7 +13,7 @@ from rich.table import Table
 
 from dreampedal import library
 
-from .console import print_json
+from .console import plain, print_json, say
 from .progress import bar
 
 
@@ -32,12 +32,12 @@ def verify(model: str | PathLike[str], as_json: bool) -> None:
         print_json(asdict(proof) | {"file": str(file), "manifest": manifest.model_dump(mode="json")})
         return
     layers = ", ".join(f"{layer.name} ({layer.filters})" for layer in manifest.layers)
-    print(f"{file}: {manifest.name} {manifest.version}, {proof.file_bytes / 1e6:.2f} MB, {proof.nodes} nodes")
+    say(f"{file}: {manifest.name} {manifest.version}, {proof.file_bytes / 1e6:.2f} MB, {proof.nodes} nodes")
     if not isinstance(manifest, Manifest):
-        print(f"  kind: {manifest.kind}, on {manifest.input.kind} of {manifest.seconds:g} s")
-    print(f"  layers: {layers or 'none'}")
-    print(f"  classes: {', '.join(manifest.classes) or 'none'}")
-    print(f"  trained on: {manifest.training.data} ({manifest.training.licence})")
+        say(f"  kind: {manifest.kind}, on {manifest.input.kind} of {manifest.seconds:g} s")
+    say(f"  layers: {layers or 'none'}")
+    say(f"  classes: {', '.join(manifest.classes) or 'none'}")
+    say(f"  trained on: {manifest.training.data} ({manifest.training.licence})")
     print(f"  golden takes: {proof.takes} replayed, off by {proof.golden_deviation:.1g} of the largest value at most")
     if proof.partitions:
         print(f"  partition law: the same samples in {proof.partitions} ways of cutting a signal")
@@ -56,7 +56,7 @@ def train_notes(soundfonts: Sequence[Path], out: Path, seed: int, minutes: float
         print_json(report)
         return
     seconds = report["seconds_rendering"] + report["seconds_training"]
-    print(f"{out}: trained on {report['notes']} notes in {seconds / 60:.1f} minutes")
+    say(f"{out}: trained on {report['notes']} notes in {seconds / 60:.1f} minutes")
     _show_accuracy(report["accuracy_unseen"], f"heard right, of {report['unseen_notes']} notes that it did not see")
 
 
@@ -78,7 +78,7 @@ def evaluate(model: str, soundfonts: Sequence[Path], folder: Path | None, pictur
         for row in report["recordings"]:
             right = row["family"] == row["heard"]
             heard = f"[green]{row['heard']}" if right else row["heard"]
-            table.add_row(escape(row["name"]), row["family"], heard, row["second"])
+            table.add_row(escape(plain(row["name"])), row["family"], heard, row["second"])
         Console().print(table)
         print(f"{report['recordings_accuracy']:.0%} of {len(report['recordings'])} recordings heard right")
 

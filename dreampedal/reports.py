@@ -15,7 +15,7 @@ from rich.table import Table
 
 from dreampedal.presets.loader import preset_names, read_preset
 
-from .console import fail, one_line, print_json
+from .console import fail, one_line, plain, print_json, say
 from .rendering import Rendered, Sound, Task, plan
 from .workers import Progress as Heard
 from .workers import render_all
@@ -44,7 +44,7 @@ def process(
             if isinstance(result, Rendered):
                 results.append(asdict(result))
                 if not as_json:
-                    print(_line(result))
+                    say(_line(result))
             else:
                 results.append({"source": str(task.source), "error": one_line(result)})
                 failed = True
@@ -64,7 +64,7 @@ def presets(as_json: bool) -> None:
     table = Table("preset", "what it does", "effects", box=None, pad_edge=False)
     for entry in entries:
         about = entry.get("error") or entry["description"] or entry["title"]
-        table.add_row(entry["name"], escape(about), escape(", ".join(entry.get("effects", []))))
+        table.add_row(entry["name"], escape(plain(about)), escape(", ".join(entry.get("effects", []))))
     Console().print(table)
 
 

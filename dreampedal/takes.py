@@ -18,7 +18,7 @@ from dreampedal.engine.live.take import installed, models_of
 from dreampedal.engine.live.take_reading import Take, read_take
 from dreampedal.presets.boards import parse
 
-from .console import print_json
+from .console import plain, print_json, say
 from .recordings import kept_bits, writing
 from .rendering import Task, plan
 from .reports import progress_bar
@@ -121,11 +121,11 @@ def process(
     with progress_bar(1) as heard:
         result = render(take, task, settings, bits or 32, master, lambda done: heard(task, done))
     for line in _warnings(result):
-        print(f"dreampedal: warning: {line}", file=sys.stderr)
+        print(f"dreampedal: warning: {plain(line)}", file=sys.stderr)
     if as_json:
         print_json([asdict(result)])
     else:
-        print(_line(result))
+        say(_line(result))
     return 0
 
 

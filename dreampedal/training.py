@@ -11,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from .accuracies import share_text
-from .console import print_json
+from .console import print_json, say
 from .progress import bar
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def train_folder(order: Order, out: Path, run: Path | None, device: str, as_json
     if as_json:
         print_json(report)
         return
-    print(
+    say(
         f"{report['model']}: {report['network']}, {report['parameters']:,} parameters, epoch {report['best_epoch']} of "
         f"{report['epochs']}, {report['seconds'] / 60:.1f} minutes"
     )
@@ -58,7 +58,7 @@ def train_folder(order: Order, out: Path, run: Path | None, device: str, as_json
         clip, recording = report[part]["by_clip"], report[part]["by_recording"]
         table.add_row(part, str(clip["count"]), share_text(clip), str(recording["count"]), share_text(recording))
     Console().print(table)
-    print(f"logs and the last checkpoint: {report['run']}")
+    say(f"logs and the last checkpoint: {report['run']}")
 
 
 def networks(as_json: bool) -> None:
@@ -99,7 +99,7 @@ def search(order: Order, run: Path, trials: int, workers: int, vary: Sequence[st
         why = "" if row["state"] == "complete" else row["reason"] or row["state"]
         table.add_row(str(row["number"]), score, *(_text(row["chosen"].get(name)) for name in chosen), escape(why))
     Console().print(table)
-    print(f"best: {report['best']['checkpoint']}")
+    say(f"best: {report['best']['checkpoint']}")
 
 
 def _text(value: Any) -> str:

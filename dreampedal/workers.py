@@ -34,7 +34,7 @@ def _here(tasks: Sequence[Task], sound: Sound, progress: Progress) -> Iterator[t
     for task in tasks:
         try:
             yield task, render(task, board, sound, partial(progress, task))
-        except (ValueError, OSError) as error:
+        except (ValueError, OSError, MemoryError) as error:
             yield task, error
 
 
@@ -103,5 +103,7 @@ def _work(line: Connection, sound: Sound) -> None:
             line.send(render(task, board, sound, line.send))
         except OSError as error:
             line.send(error)
+        except MemoryError as error:
+            line.send(MemoryError(str(error)))
         except ValueError as error:
             line.send(ValueError(str(error)))  # a subclass may not survive the way

@@ -4,6 +4,7 @@ import errno
 import os
 import resource
 import signal
+import struct
 import subprocess
 import time
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from pedalboard.io import AudioFile
 
-from .conftest import command
+from .conftest import command, read
 
 
 @pytest.fixture
@@ -56,6 +57,51 @@ def test_truncated_file(process, recording, tmp_path, name, part):
     (tmp_path / name).write_bytes(whole[: int(len(whole) * part)])
     assert process(name, out=f"out.{name[2:]}").refused(name, "truncated")
     assert not list(tmp_path.glob("out.*"))
+
+
+def test_wav_that_came_through_a_pipe_has_the_length_that_is_there(process, recording, tmp_path):
+    """Whoever wrote it could not know how long it would be; decoders read hours of silence behind it."""
+    source = recording()
+    whole = source.read_bytes()
+    for name, size in (("most.wav", 0xFFFFFFFF), ("sox.wav", 0x7FFFF000)):
+        (tmp_path / name).write_bytes(_with_data_size(whole, size))
+        assert process(name).status == 0
+        assert read(tmp_path / "out.wav")[0].shape == read(source)[0].shape
+
+
+def test_truncated_file_of_more_than_4_gib_as_its_header_says(process, recording, tmp_path):
+    whole = _with_data_size(recording().read_bytes(), 0xFFFFFFFF)
+    sizes = b"ds64" + struct.pack("<IQQQI", 28, 5 << 30, 5 << 30, 5 << 28, 0)
+    (tmp_path / "long.wav").write_bytes(b"RF64" + whole[4:12] + sizes + whole[12:])
+    assert process("long.wav").refused("long.wav is truncated")
+
+
+def _with_data_size(wav, size):
+    """A WAV file whose header has another size of its samples."""
+    at = wav.index(b"data") + 4
+    return wav[:at] + struct.pack("<I", size) + wav[at + 4 :]
+
+
+def test_bits_that_no_decoder_knows(process, recording, tmp_path):
+    whole = bytearray(recording().read_bytes())
+    at = whole.index(b"fmt ") + 22
+    whole[at : at + 2] = struct.pack("<H", 7)
+    (tmp_path / "in.wav").write_bytes(whole)
+    assert process("in.wav").refused("in.wav", "7 bits")
+
+
+def test_rate_beyond_all_sound(process, recording, tmp_path):
+    whole = bytearray(recording().read_bytes())
+    at = whole.index(b"fmt ") + 12
+    whole[at : at + 4] = struct.pack("<I", 6_000_000)
+    (tmp_path / "in.wav").write_bytes(whole)
+    assert process("in.wav").refused("in.wav", "6000000 Hz", "expected 8000 to 384000")
+
+
+def test_name_that_is_not_utf8(process, recording, tmp_path):
+    name = os.fsdecode(b"caf\xe9.wav")
+    recording().rename(tmp_path / name)
+    assert process(name).refused("not UTF-8", "rename it")
 
 
 def test_file_of_zero_samples(process, recording):
@@ -181,10 +227,36 @@ def test_bad_argument(dreampedal, recording, hall, tmp_path, arguments, words):
     assert not (tmp_path / "out.wav").exists()
 
 
+@pytest.mark.parametrize("text, words", [
+    ("[[effects]]\ntype = 'pedalboard.Gain'\ngain_db = " + 400 * "9", ["gain_db", "expected a number"]),
+    ("title = " + 3000 * "[" + 3000 * "]", ["lists in lists"]),
+    ("[[effects]]\ntype = 'pedalboard.LowpassFilter'\ncutoff_frequency_hz = 1e9", ["comes out of the preset at 0.0"]),
+], ids=["number", "nesting", "filter"])  # fmt: skip
+def test_preset_beyond_all_bounds(dreampedal, recording, tmp_path, text, words):
+    (tmp_path / "odd.toml").write_text(text)
+    run = dreampedal("process", recording(), "-o", "out.wav", "--preset", "odd.toml", "--json")
+    assert run.status == 2 and len(run.err.splitlines()) == 1 and len(run.err) < 700, run
+    assert all(word in run.err for word in words), run.err
+    assert not (tmp_path / "out.wav").exists()
+
+
+def test_preset_from_windows(process, recording, hall):
+    hall.write_text(hall.read_text(), encoding="utf-8-sig")
+    assert process(recording()).status == 0
+
+
+def test_setting_of_a_native_is_found_by_its_number(process, recording):
+    assert process(recording(), "--set", "room_size=0.8").refused("did you mean '1.room_size'?")
+    assert process(recording(), "--phase", "estimate").refused("phase=estimate", "0.room_size")
+
+
 @pytest.mark.parametrize("arguments, words", [
     (["dance"], ["No such command 'dance'"]),
     (["train"], ["Missing command"]),
+    (["dan\x1b[2Jce"], [r"No such command 'dan\x1b[2Jce'"]),
     (["verify", "none.onnx"], ["none.onnx"]),
+    (["verify", ""], ["the model has an empty name", "notes"]),
+    (["demo", "--out", os.devnull], ["is a file: expected the name of a folder"]),
     (["presets", "--yaml"], ["--yaml"]),
 ])  # fmt: skip
 def test_bad_verb(dreampedal, arguments, words):

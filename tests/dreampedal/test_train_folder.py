@@ -130,6 +130,8 @@ def test_the_table_of_networks(here):
     (["--network", "vgg", "--plan", "rate=1"], ["plan: no 'rate'"]),
     (["--network", "vgg", "--segment", "seconds=0"], ["segments: seconds = 0"]),
     (["--network", "vgg", "--input", "kind=mell"], ["input: no kind 'mell' (did you mean 'mel'?)"]),
+    (["--network", "lstm", "--set", "width=10000000"], ["out of memory", "bytes", "smaller settings"]),
+    (["--network", "vgg", "--copies", "999999999"], ["out of memory", "TiB", "smaller settings"]),
     (["--network", "raw", "--input", "kind=mel", "--input", "bandz=3"], ["input: no 'bandz' (did you mean 'bands'?)"]),
     (["--network", "vgg", "--out", "x.pt"], ["x.pt", ".safetensors or .onnx"]),
     (["--network", "vgg", "--out", "nowhere/x.onnx"], ["nowhere: no such folder"]),
