@@ -14,6 +14,7 @@ from dreampedal.live_keys import keyboard, named
 from dreampedal.live_screen import Screen
 from dreampedal.live_talk import Choose, Learn, Silence, Sound, Step, Stop, ToggleBypass, Turn
 
+from ..engine.live.stage import until
 from .conftest import command
 from .live_scene import PRESETS, scene
 from .terminal import Terminal
@@ -87,7 +88,7 @@ def test_a_terminal_is_left_as_it_was(monkeypatch, fails):
                 now = termios.tcgetattr(side)
                 assert not now[3] & (termios.ECHO | termios.ICANON) and now[3] & termios.ISIG
                 os.write(user, b"n\x1b[A\x1a")  # Ctrl-Z is a key like any other: a stopped process makes no sound
-                pressed, waits_until = [], time.monotonic() + 5
+                pressed, waits_until = [], time.monotonic() + 60
                 while len(pressed) < 3 and time.monotonic() < waits_until:
                     pressed += keys.pressed()
                 assert pressed == ["n", "up", "\x1a"]
@@ -176,8 +177,5 @@ def test_a_terminal_that_dies_takes_the_sound_along(terminal, rig):
     child = sound_process(terminal)
     assert any(name.startswith("PortAudio") for name in rig.connections())
     terminal.process.kill()
-    waits_until = time.monotonic() + 20
-    while Path(f"/proc/{child}").exists() and time.monotonic() < waits_until:
-        time.sleep(0.1)
-    assert not Path(f"/proc/{child}").exists()
+    until(lambda: not Path(f"/proc/{child}").exists())
     assert not any(name.startswith("PortAudio") for name in rig.connections())
