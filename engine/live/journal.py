@@ -6,7 +6,7 @@ The callback and the worker only write into a ring and a queue; whoever reads (`
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass
 
 from .changes import Bypass, Panic, Resume, Set, Swap
@@ -14,8 +14,6 @@ from .exchange import HELD_BACK, INPUT_LOST, LATE, OUTPUT_LOST, PANICKED, RESUME
 from .take import Changed, Entry, Held, Late, Restarted, Skipped
 
 MOST_EVENTS = 200
-FLOODS = ("late", "held")
-"""What comes hundreds of times a second on a machine that is too busy: of too many events, the first to go."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +50,8 @@ class Journal:
         self._told: deque[tuple[int, Entry]] = deque()
         self._entries: list[Entry] = []
         self._events: deque[Event] = deque()
+        self._kinds: Counter[str] = Counter()
+        """How many of them there are of each kind."""
         self._lock = threading.Lock()
         self.keeps_entries = False
 
@@ -96,7 +96,11 @@ class Journal:
 
     def _happened(self, kind: str, sample: int, text: str = "") -> None:
         if len(self._events) == MOST_EVENTS:
-            del self._events[next((at for at, event in enumerate(self._events) if event.kind in FLOODS), 0)]
+            # Late blocks and xruns may come a thousand times a second: they do not push out a restart, nor one another.
+            most = max(self._kinds, key=self._kinds.__getitem__)
+            del self._events[next(at for at, event in enumerate(self._events) if event.kind == most)]
+            self._kinds[most] -= 1
+        self._kinds[kind] += 1
         self._events.append(Event(kind, sample, round(sample / self._exchange.sample_rate, 3), text))
 
 

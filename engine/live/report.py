@@ -57,7 +57,7 @@ class Report:
     message: str
     """The last trouble in one line, empty if there was none."""
     events: list[Event] = field(default_factory=list)
-    """The last 200, newest last; where there were more, late blocks and held hops go first."""
+    """The last 200, newest last; of more than that, the oldest of what there is most of is left out."""
 
 
 def snapshot(live: LiveStream) -> Report:

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from dreampedal.engine.live.exchange import Exchange
+from dreampedal.engine.live.exchange import INPUT_LOST, Exchange
 from dreampedal.engine.live.journal import MOST_EVENTS, Journal
 from dreampedal.engine.live.take import Held, Restarted
 
 
-def test_a_flood_of_late_blocks_and_held_hops_leaves_what_is_rare():
+def test_no_flood_pushes_out_what_is_rare_nor_another_flood():
     exchange = Exchange(48_000, 1, 32, 0)
     journal = Journal(exchange)
     silence, out = np.zeros((32, 1), np.float32), np.empty((32, 1), np.float32)
@@ -18,10 +18,14 @@ def test_a_flood_of_late_blocks_and_held_hops_leaves_what_is_rare():
         journal.tell(32 * block, Held(0, 0, block))
         if block % 100 == 0:
             journal.collect()
+    for _ in range(1_000):
+        exchange.xrun(INPUT_LOST)
     events = journal.events()
+    kinds = [event.kind for event in events]
+    assert min(kinds.count(flood) for flood in ("late", "held", "input_xrun")) > 50
+    assert [event.sample for event in events if event.kind == "late"][-1] == 32 * 999
     assert len(events) == MOST_EVENTS
-    assert [event.kind for event in events if event.kind not in ("late", "held")] == ["restart", "panic", "resume"]
-    assert events[-1].sample == 32 * 999
+    assert [kind for kind in kinds if kind not in ("late", "held", "input_xrun")] == ["restart", "panic", "resume"]
 
 
 def test_of_what_is_rare_the_oldest_goes():
