@@ -8,7 +8,7 @@ with its phase; it is what the effects play with (see its own page for its metho
 | `hybrid` | the gradient of the magnitudes, then iterations with momentum on the newest frames | the best sound |
 | `fast_griffin_lim`, `griffin_lim` | iterations over the whole signal from random phases | comparing with others |
 | `pghi` | the gradient of the magnitudes, integrated over the whole spectrogram | one pass |
-| `spsi`, `rtpghi`, `rtisi`, `gsrtisi` | the estimators of the stream | hearing what a stream will play |
+| `spsi`, `rtpghi`, `rtpghi_plain`, `rtisi`, `gsrtisi` | those of the stream | hearing what a stream will play |
 
 >>> tone = np.sin(2 * np.pi * 440 / 44_100 * np.arange(20_480)).astype(np.float32)
 >>> frames = np.lib.stride_tricks.sliding_window_view(np.pad(tone, 512), 1024)[::256]
@@ -39,13 +39,13 @@ Array = NDArray[np.float32]
 ITERATIONS = {"griffin_lim": 32, "fast_griffin_lim": 32, "hybrid": 8, "rtisi": 8, "gsrtisi": 8}
 """What `iterations` is unless it is given; the other methods take none."""
 
-LOOKAHEAD_FRAMES = {"hybrid": 3, "gsrtisi": 3, "rtisi": 3, "rtpghi": 1}
+LOOKAHEAD_FRAMES = {"hybrid": 3, "gsrtisi": 3, "rtisi": 3, "rtpghi": 1, "rtpghi_plain": 1}
 """What `lookahead_frames` is unless it is given; the other methods take none."""
 
 MOMENTUM = 0.99
 """Of fast Griffin-Lim (Perraudin, Balazs and Søndergaard 2013)."""
 
-METHODS = ("hybrid", "fast_griffin_lim", "griffin_lim", "pghi", "spsi", "rtpghi", "rtisi", "gsrtisi")
+METHODS = ("hybrid", "fast_griffin_lim", "griffin_lim", "pghi", "spsi", "rtpghi", "rtpghi_plain", "rtisi", "gsrtisi")
 
 MOST = 1e30
 """Magnitudes above this could not be played in float32."""
@@ -96,7 +96,7 @@ def reconstruct(
     if method not in METHODS:
         raise ValueError(f"method = {method!r}: expected one of {', '.join(METHODS)}")
     rounds = _whole("iterations", iterations, method, ITERATIONS, 1000)
-    farthest = 1 if method == "rtpghi" else frames.window_samples // frames.hop_samples
+    farthest = 1 if method in ("rtpghi", "rtpghi_plain") else frames.window_samples // frames.hop_samples
     ahead = _whole("lookahead_frames", lookahead_frames, method, LOOKAHEAD_FRAMES, farthest)
     samples = (count - 1) * hop if length is None else _number("length", length, 1, count * hop)
     peak = float(wanted.max())

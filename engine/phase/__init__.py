@@ -5,6 +5,7 @@
 | streaming | `Estimator`: a magnitude frame in, a complex frame out after the look-ahead |
 | peaks | SPSI: every peak turns at its own frequency |
 | gradient, integration | RTPGHI without a heap |
+| fitted | RTPGHI, each frame heard once among those around it |
 | refinement | RTISI-LA, GSRTISI-LA and the hybrid: frames made consistent before they are played |
 | frame_kernels | taking in, holding, leaning on a known phase, handing out |
 | arithmetic | logarithm, sine and cosine that become vector code |

@@ -10,7 +10,30 @@ from ..fft import FASTMATH
 from ..stft import Planes
 from .arithmetic import Bits, Row, logarithms
 from .frame_kernels import Rows, acceptable, give_back, hand_out, lean, shift
-from .integration import turn_by_gradient
+from .integration import find_roots, turn_from_roots
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
+def take_in(log: NDArray[np.float32], magnitude: Row, work: Row) -> None:
+    """Shift the log magnitudes of three frames by one, and append those of the newest."""
+    for m in range(magnitude.size):
+        log[0, m] = log[1, m]
+        log[1, m] = log[2, m]
+    logarithms(magnitude, log[2], work)
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
+def rise_of(log: NDArray[np.float32], central: bool, rise: Row) -> None:
+    """Write twice the derivative along time of the last but one of three log magnitudes, or else of the last, per hop.
+
+    The former is central, the latter one-sided and of second order (Průša and Søndergaard 2016, equation 12).
+    """
+    if central:
+        for m in range(rise.size):
+            rise[m] = log[2, m] - log[0, m]
+    else:
+        for m in range(rise.size):
+            rise[m] = np.float32(3) * log[2, m] - np.float32(4) * log[1, m] + log[0, m]
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
@@ -25,29 +48,21 @@ def predict(
     re: Row,
     im: Row,
     work: NDArray[np.float32],
-    origin: Bits,
+    root: Bits,
 ) -> None:
     """Write the directions that the gradient predicts for the newest frame, or, if `central`, for the one before it.
 
     `log` are the log magnitudes of the newest three frames; `magnitude` becomes the newest of them. `factors` are those
-    along time and frequency, the window's centre in samples and the tolerance. `turn` is the frame before. The
-    derivative along time is central, or one-sided of second order (Průša and Søndergaard 2016, equation 12).
+    along time and frequency, the window's centre in samples and the tolerance. `turn` is the frame before.
     """
     rise = work[-1]
     at = 0 if central else 1
-    for m in range(advance.size):
-        log[0, m] = log[1, m]
-        log[1, m] = log[2, m]
-    logarithms(magnitude, log[2], rise)
-    if central:
-        for m in range(advance.size):
-            rise[m] = log[2, m] - log[0, m]
-    else:
-        for m in range(advance.size):
-            rise[m] = np.float32(3) * log[2, m] - np.float32(4) * log[1, m] + log[0, m]
-    turn_by_gradient(
-        log[at], log[at + 1], rise, advance, factors[0], factors[1], int(factors[2]), factors[3],
-        turn_re, turn_im, re, im, work, origin,
+    take_in(log, magnitude, rise)
+    rise_of(log, central, rise)
+    find_roots(log[at], log[at + 1], factors[3], work, root)
+    turn_from_roots(
+        log[at], log[at + 1], rise, advance, factors[0], factors[1], int(factors[2]), root,
+        turn_re, turn_im, re, im, work,
     )  # fmt: skip
 
 
@@ -85,7 +100,7 @@ def push_gradient(
         re, im = out[0, channel], out[1, channel]
         predict(
             logs[channel], magnitude[channel], ahead > 0, advance, factors,
-            turn[0, channel], turn[1, channel], re, im, work, origin,
+            turn[0, channel], turn[1, channel], re, im, work, origin[0],
         )  # fmt: skip
         if leans:
             lean(re, im, knowns[0, channel, 0], knowns[1, channel, 0], knowns[2, channel, 0])

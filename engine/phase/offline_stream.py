@@ -10,7 +10,7 @@ from .streaming import Estimator
 
 Array = NDArray[np.float32]
 
-STREAMED = ("hybrid", "spsi", "rtpghi", "rtisi", "gsrtisi")
+STREAMED = ("hybrid", "spsi", "rtpghi", "rtpghi_plain", "rtisi", "gsrtisi")
 
 
 def streamed(magnitude: Array, frames: Frames, method: str, lookahead_frames: int, iterations: int) -> Array:

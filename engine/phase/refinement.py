@@ -200,7 +200,7 @@ def push_refined(
             _directions(own[0, newest], own[1, newest], turn_re, turn_im)
             predict(
                 logs[channel], magnitude[channel], held.shape[1] > newest + 1, advance, factors,
-                turn_re, turn_im, re, im, work, origin,
+                turn_re, turn_im, re, im, work, origin[0],
             )  # fmt: skip
         _make_room(row, hop, own, last)
         new_re, new_im, wanted, place = own[0, newest], own[1, newest], held[channel, newest], row[newest * hop :]

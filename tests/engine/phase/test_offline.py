@@ -123,7 +123,7 @@ def test_on_every_recording_each_step_is_better_than_the_last(clip, clips):
 def test_a_stream_plays_the_very_samples_of_the_whole(method, guitar):
     from dreampedal.engine.phase.streaming import Estimator
 
-    frames, ahead = Frames(1024, 256), {"spsi": 0, "rtpghi": 1}.get(method, 2)
+    frames, ahead = Frames(1024, 256), {"spsi": 0, "rtpghi": 1, "rtpghi_plain": 1}.get(method, 2)
     spectrogram = np.abs(centred(guitar[:25_600], frames)).astype(np.float32)
     spectra = streamed(spectrogram[None], frames, method, ahead, 3)
     whole = griffin_lim(spectrogram, spectra[0], frames, 25_600, 0)

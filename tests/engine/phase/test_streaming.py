@@ -12,6 +12,7 @@ from numba.core.runtime import rtsys
 from numba.types import Array
 
 from dreampedal.engine.phase import METHODS, Estimator
+from dreampedal.engine.phase.fitted import push_fitted
 from dreampedal.engine.phase.gradient import push_gradient
 from dreampedal.engine.phase.peaks import push_peaks
 from dreampedal.engine.phase.refinement import push_refined
@@ -19,7 +20,7 @@ from dreampedal.engine.stft import Frames
 
 from .frames_of import estimated, magnitudes
 
-LOOKAHEAD = {"spsi": 0, "rtpghi": 1, "rtisi": 2, "gsrtisi": 2, "hybrid": 3}
+LOOKAHEAD = {"spsi": 0, "rtpghi": 1, "rtpghi_plain": 1, "rtisi": 2, "gsrtisi": 2, "hybrid": 3}
 EVERY = pytest.mark.parametrize("method", METHODS)
 
 any_method = st.sampled_from(METHODS)
@@ -232,7 +233,8 @@ def test_a_steady_stream_keeps_no_memory(method):
 
 
 KERNELS = {
-    "spsi": push_peaks, "rtpghi": push_gradient, "rtisi": push_refined, "gsrtisi": push_refined, "hybrid": push_refined,
+    "spsi": push_peaks, "rtpghi": push_fitted, "rtpghi_plain": push_gradient, "rtisi": push_refined,
+    "gsrtisi": push_refined, "hybrid": push_refined,
 }  # fmt: skip
 
 

@@ -5,12 +5,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dreampedal.engine.phase.integration import WORK_ROWS, turn_by_gradient
+from dreampedal.engine.phase.fitted import LEAST, TRUST, fit_windows
+from dreampedal.engine.phase.integration import WORK_ROWS, find_roots, turn_from_roots
 from dreampedal.engine.phase.refinement import partial_windows
 from dreampedal.engine.stft import Frames
 
 from .frames_of import estimated, magnitudes
-from .twins import Refinement, heap_step, peak_step
+from .twins import Refinement, fitted, heap_step, peak_step
 
 TOLERANCE = 12.0
 
@@ -21,10 +22,11 @@ def kernel_step(before, now, rise, turned, frames):
     along_time, along_bins = hop * size / frames.gamma / (8 * np.pi), -frames.gamma / (hop * size) / (8 * np.pi)
     start = np.stack([turned.real, turned.imag]).astype(np.float32)
     to = np.full((2, bins), np.nan, np.float32)
-    turn_by_gradient(
-        before, now, rise, advance, np.float32(along_time), np.float32(along_bins), round(frames.centre),
-        np.float32(TOLERANCE), start[0], start[1], to[0], to[1],
-        np.full((WORK_ROWS, bins), np.nan, np.float32), np.zeros((2, bins), np.int32),
+    work, root = np.full((WORK_ROWS, bins), np.nan, np.float32), np.full(bins, -1, np.int32)
+    find_roots(before, now, np.float32(TOLERANCE), work, root)
+    turn_from_roots(
+        before, now, rise, advance, np.float32(along_time), np.float32(along_bins), round(frames.centre), root,
+        start[0], start[1], to[0], to[1], work,
     )  # fmt: skip
     return to[0] + 1j * to[1]
 
@@ -112,3 +114,31 @@ def test_windows_of_incomplete_frames_give_back_a_signal_that_all_frames_agree_o
         inside = signal[slot * 64 : slot * 64 + 256] * heard * windows[slot]
         wanted = signal[slot * 64 : slot * 64 + 256] * frames.window
         assert np.abs(inside - wanted)[heard > 1e-3].max() < 1e-5
+
+
+@pytest.mark.parametrize("ahead", [0, 1])
+@pytest.mark.parametrize(("hop", "kind"), [(64, "hann"), (32, "blackman"), (100, "hann"), (64, "asymmetric")])
+def test_fitted_frames_are_those_of_whole_overlap_adds(clip, ahead, hop, kind):
+    frames = Frames(256, hop, kind)
+    magnitude = magnitudes(clip("solo_piano")[0][0, 30_000:31_000], frames)[:12]
+    trust, share = TRUST[ahead], frames.window.astype(float) * frames.dual
+    there = np.zeros(256)
+    for n in range(256):
+        there[n] = sum(share[n + later] for later in range(hop, 256 - n, hop)) + trust * share[n]
+        there[n] += trust * share[n - hop] if ahead and n >= hop else 0
+    wanted = fitted(magnitude, frames, ahead, trust, frames.window / np.maximum(there, LEAST), 6 * np.log(10))
+    found = estimated(magnitude, frames, method="rtpghi", lookahead_frames=ahead)
+    assert np.linalg.norm(found - wanted) < 5e-3 * np.linalg.norm(wanted)
+
+
+def test_frames_that_agree_are_heard_as_they_are():
+    frames = Frames(256, 64)
+    heard, weighted = fit_windows(frames.window, frames.dual, 64, 1)
+    sound, own = np.random.default_rng(0).standard_normal(320), frames.window * weighted
+    around = np.zeros(256)
+    for shift, part in ((-192, 1), (-128, 1), (-64, 1), (0, TRUST[1]), (64, TRUST[1])):
+        share = part * np.roll(frames.window * frames.dual, shift)
+        around[max(shift, 0) : 256 + min(shift, 0)] += share[max(shift, 0) : 256 + min(shift, 0)]
+    wanted = sound[:256] * frames.window
+    assert np.allclose(own, TRUST[1] * frames.window * frames.dual)
+    assert np.abs(sound[:256] * around * heard - wanted)[around > LEAST].max() < 1e-5

@@ -116,3 +116,27 @@ class Refinement:
         carried = fresh if first else fresh + self.momentum * (fresh - self.found[t])
         self.found[t] = fresh
         self.played[t] = self.turned(t, carried)
+
+
+def fitted(magnitude, frames, lookahead_frames, trust, window, tolerance):
+    """RTPGHI whose frames are heard once among those around them: every overlap-add is of all frames afresh."""
+    size, hop, dual = frames.window_samples, frames.hop_samples, frames.dual.astype(float)
+    silence = np.zeros((3, frames.bins))
+    padded = np.concatenate([silence, magnitude, silence])
+    logs = np.log(np.maximum(padded, 1e-30))
+    first = 3 - lookahead_frames  # the silent frame before the first is handed out as well
+    played = [np.ones(frames.bins)]
+
+    for t in range(first, 3 + len(magnitude)):
+        sound = np.zeros((t + 1) * hop + size)
+        for u, frame in enumerate(played[1:], first):
+            sound[u * hop : u * hop + size] += np.fft.irfft(frame * padded[u]) * dual
+        one_sided = [3 * logs[u] - 4 * logs[u - 1] + logs[u - 2] for u in (t, t + 1)]
+        rise = logs[t + 1] - logs[t - 1] if lookahead_frames else one_sided[0]
+        predicted, _ = heap_step(logs[t - 1], logs[t], rise, played[-1], frames, tolerance)
+        coming, _ = heap_step(logs[t], logs[t + 1], one_sided[1], predicted, frames, tolerance)
+        for u, directions in enumerate((predicted, coming)[: 1 + lookahead_frames], t):
+            sound[u * hop : u * hop + size] += trust * np.fft.irfft(directions * padded[u]) * dual
+        heard = np.fft.rfft(sound[t * hop : t * hop + size] * window)
+        played.append(np.where(np.abs(heard) > 1e-15, heard / np.maximum(np.abs(heard), 1e-15), predicted))
+    return magnitude * played[-len(magnitude) :]
