@@ -58,10 +58,12 @@ def features_of(effect: SpectralEffect, audio: NDArray[np.float32], sample_rate:
 def objective(effect: SpectralEffect, features: NDArray[np.float32]) -> float:
     """The effect's target in `features` (rows, bands, frames), averaged over rows and frames."""
     listener = effect.loaded_model().ascent(features.shape[0], 0, 1)
+    listener.features[:] = effect.layout.floor
     wanted = effect.injections()
     total = 0.0
     for t in range(features.shape[2]):
-        listener.features[:, :, 0] = features[:, :, t]
+        listener.features[:, :, :-1] = listener.features[:, :, 1:]
+        listener.features[:, :, -1] = features[:, :, t]
         listener.offset[:] = 0
         listener.run(0)
         for row in range(features.shape[0]):

@@ -165,9 +165,8 @@ class SpectralEffect(Effect, family=True):
         """The model itself, found in the library once; a ModelError if it cannot dream live."""
         if "_model" not in self.__dict__:
             model = library.model(self.model)
-            if model.manifest.kind != "ascent" or model.manifest.runs_on != "columns":
-                found = f"a {model.manifest.kind} model that runs on a {model.manifest.runs_on}"
-                raise ModelError(self.model, "kind", found, "an ascent model that runs on columns")
+            if model.manifest.kind != "ascent":
+                raise ModelError(self.model, "kind", f"a {model.manifest.kind} model", "an ascent model")
             self._model = model
         return self._model
 

@@ -146,10 +146,10 @@ def louder_by(spectrum, begin, end, gains, loudness):  # type: ignore[no-untyped
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
 def settle(  # type: ignore[no-untyped-def]
-    spectrum, offset, result, awake, mask, loudness, amount, most, gate_db, release, gate, lift, scaled,
+    spectrum, offset, result, column, awake, mask, loudness, amount, most, gate_db, release, gate, lift, scaled,
     below, toward, reach, gains,
 ):  # fmt: skip
-    """From the oldest column's offset to the gain of each bin; `scaled` (rows, bands) is the offset that is played.
+    """From a column's offset to the gain of each bin; `scaled` (rows, bands) is the offset that is played.
 
     The offset is lowered or raised as a whole until the frame is as loud as it was: a dream changes what is heard, not
     how loud it is. `lift` makes up for what overlap-add loses of it between frames that differ. Returns whether the
@@ -166,9 +166,9 @@ def settle(  # type: ignore[no-untyped-def]
         if not awake[row]:
             result[row] = offset[row]  # one channel's dream does not grow while only another plays
         for band in range(bands):
-            if not np.isfinite(result[row, band, 0]):
+            if not np.isfinite(result[row, band, column]):
                 lost = True
-            scaled[row, band] = np.float32(amount) * gate[row] * mask[band] * result[row, band, 0]
+            scaled[row, band] = np.float32(amount) * gate[row] * mask[band] * result[row, band, column]
     if lost:
         scaled[:] = np.float32(0)
         result[:] = np.float32(0)

@@ -59,6 +59,8 @@ class SpectralStream:
         self.latency = self.player.latency
         self.plays_per_hop = self.frames.hop_samples // self.player.hop
         self.ascent: Ascent = model.ascent(rows, effect.steps, effect.columns, effect.device)
+        # A model that runs on the window hears frames that were played beside those that move; others remember them.
+        self.played = self.ascent.columns - effect.columns
         self.band_loudness = np.zeros(self.layout.count, np.float32)
         self.bin_loudness = np.zeros(self.frames.bins, np.float32)
         self.hop_seconds = self.frames.hop_samples / sample_rate
@@ -137,8 +139,8 @@ class SpectralStream:
             bands.start, bands.weights, self.layout.floor, state.heard,
         )  # fmt: skip
         prepare(
-            newest, state.heard, self.band_loudness, settings.decay, settings.frozen, settings.gate_db, held,
-            ascent.features, ascent.offset, ascent.result, ascent.level, state.awake,
+            newest, state.heard, self.band_loudness, settings.decay, settings.frozen, settings.gate_db,
+            self.played + held, ascent.features, ascent.offset, ascent.result, ascent.level, state.awake,
         )  # fmt: skip
         if self.pace is not None and self.pace(state.hops):
             ascent.result[:] = ascent.offset
@@ -147,12 +149,13 @@ class SpectralStream:
             ascent.rate[0] = settings.rate if state.awake.any() else 0.0
             ascent.run(settings.steps)
             ascent.commit()
+            ascent.result[:, :, : self.played] = ascent.offset[:, :, : self.played]
         state.hops += 1
         oldest = state.spectra[state.hops % held]
         lost = settle(
-            oldest, ascent.offset, ascent.result, state.awake, ascent.mask, self.bin_loudness, settings.amount,
-            float(ascent.reach[0]), settings.gate_db, self.gate_release, state.gate, state.lift, state.offset,
-            bands.below, bands.toward, bands.reach, state.gains,
+            oldest, ascent.offset, ascent.result, self.played, state.awake, ascent.mask, self.bin_loudness,
+            settings.amount, float(ascent.reach[0]), settings.gate_db, self.gate_release, state.gate, state.lift,
+            state.offset, bands.below, bands.toward, bands.reach, state.gains,
         )  # fmt: skip
         if state.floor.now > 0:
             settle_filled(

@@ -65,7 +65,7 @@ def binned(offset, place, reach):
 
 
 def settled(
-    spectrum, offset, result, awake, mask, loudness, amount, most, gate_db, release, gate, lift, place, reach
+    spectrum, offset, result, column, awake, mask, loudness, amount, most, gate_db, release, gate, lift, place, reach
 ):  # fmt: skip
     """What `settle` writes and says: result, gate, scaled, gains, lost."""
     rows, parts = len(result), np.split(spectrum.astype(float), len(result), axis=1)
@@ -74,10 +74,10 @@ def settled(
     )
     gate[gate < 1e-4] = 0
     result = np.where(awake[:, None, None], result, offset)
-    lost = not np.isfinite(result[:, :, 0]).all()
+    lost = not np.isfinite(result[:, :, column]).all()
     if lost:
         result = np.zeros_like(result)
-    scaled = amount * gate[:, None] * mask * result[:, :, 0]
+    scaled = amount * gate[:, None] * mask * result[:, :, column]
     gains = binned(scaled, place, reach)
     for row in range(rows):
         heard = np.convolve(np.pad(gains[row], 1, mode="edge"), [1 / 6, 2 / 3, 1 / 6], mode="valid")
@@ -93,8 +93,9 @@ def test_settle_is_its_twin(seed):
     rows, per_row, columns = rng.integers(1, 3), rng.integers(1, 3), rng.integers(1, 6)
     spectrum, most, amount = drawn_frame(rng, rows, per_row), 2.0, rng.uniform(0.5, 1)
     offset, result = rng.uniform(-most, most, (2, rows, BANDS, columns)).astype(np.float32)
+    column = int(rng.integers(columns))
     if seed % 6 == 0:
-        result[rng.integers(rows), rng.integers(BANDS), 0] = rng.choice([np.nan, np.inf])
+        result[rng.integers(rows), rng.integers(BANDS), column] = rng.choice([np.nan, np.inf])
     awake, mask = rng.random(rows) < 0.7, (rng.random(BANDS) < 0.7).astype(np.float32)
     loudness, reach = rng.uniform(0, 2, (2, BINS)).astype(np.float32) * [[1], [0.5]]
     loudness, reach = loudness.astype(np.float32), reach.astype(np.float32)
@@ -102,11 +103,11 @@ def test_settle_is_its_twin(seed):
     place = np.sort(rng.uniform(0, BANDS - 1, BINS))
     below = np.minimum(place.astype(np.int32), BANDS - 2)
     twin = settled(
-        spectrum, offset, result, awake, mask, loudness, amount, most, -40.0, 0.8, gate, lift[0], place, reach
+        spectrum, offset, result, column, awake, mask, loudness, amount, most, -40.0, 0.8, gate, lift[0], place, reach
     )  # fmt: skip
     scaled, gains = np.zeros((rows, BANDS), np.float32), np.zeros((rows, BINS), np.float32)
     lost = settle(
-        spectrum, offset, result, awake, mask, loudness, amount, most, -40.0, 0.8, gate, lift, scaled,
+        spectrum, offset, result, column, awake, mask, loudness, amount, most, -40.0, 0.8, gate, lift, scaled,
         below, (place - below).astype(np.float32), reach, gains,
     )  # fmt: skip
     for found, expected in zip((result, gate, scaled, gains, lost), twin, strict=True):

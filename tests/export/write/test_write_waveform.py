@@ -1,5 +1,7 @@
 """Dreams on samples and on windows of bands: the written gradient of any target against torch autograd."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -7,6 +9,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from dreampedal.effects.dream import Dream
+from dreampedal.engine import measure
 from dreampedal.engine.clip_model import ClipModel
 from dreampedal.engine.inputs import Waveform, features
 from dreampedal.engine.manifest import ModelError
@@ -172,20 +176,28 @@ def test_a_deep_network_dreams_on_the_window(tmp_path):
         assert relative(ascent.result, expected) < 1e-4, form
 
 
-def test_an_image_network_dreams_of_any_of_its_layers_on_a_recording(tmp_path, clip):
-    """VGG-19 on log bands, from its checkpoint to an ascent that makes conv3_1 hear more of what it hears."""
-    net = small("vgg19")
-    save(net, tmp_path / "vgg19.safetensors")
-    manifest = export_checkpoint(tmp_path / "vgg19.safetensors", tmp_path / "vgg19.onnx")
+@pytest.fixture(scope="module")
+def image_network(tmp_path_factory):
+    """VGG-19 on log bands, and the model that its checkpoint becomes."""
+    net, folder = small("vgg19"), tmp_path_factory.mktemp("model")
+    save(net, folder / "vgg19.safetensors")
+    export_checkpoint(folder / "vgg19.safetensors", folder / "vgg19.onnx")
+    return net, folder / "vgg19.onnx"
+
+
+def test_an_image_network_climbs_any_of_its_layers_on_a_recording(image_network, clip):
+    net, path = image_network
+    model, proof = Model.load(path, device="cpu"), verify(path)
+    manifest = model.manifest
     assert (manifest.kind, manifest.runs_on, manifest.context_frames) == ("ascent", "window", net.task.shape[1])
-    assert verify(tmp_path / "vgg19.onnx").golden_deviation < 1e-4
+    assert proof.golden_deviation < 1e-4
     audio, rate = clip("solo_flute")
     heard = features(net.input, audio[:, rate : 2 * rate], rate)[None, :, : manifest.context_frames]
     layers = [Layer(layer.name, layer.filters) for layer in manifest.layers]
     wishes = parse("conv3_1").injections(layers, manifest.classes, energy=True)
     given_ = plain(manifest, manifest.context_frames, 1) | {"features": heard, "classes": wishes.classes}
     given_ |= {f"{kind}_{name}": value for kind in "uv" for name, value in getattr(wishes, kind).items()}
-    ascent = Model.load(tmp_path / "vgg19.onnx", device="cpu").ascent(1, 2)
+    ascent = model.ascent(1, 2)
     hand_over(ascent, given_)
     ascent.run()
     expected = golden.climb(lambda features: hearing(net, features), given_, manifest, 2)
@@ -193,3 +205,28 @@ def test_an_image_network_dreams_of_any_of_its_layers_on_a_recording(tmp_path, c
     with torch.no_grad():
         before, after = (net.activations(torch.from_numpy(x))["conv3_1"] for x in (heard, heard + ascent.result))
     assert after.square().mean() > 1.2 * before.square().mean() > 0
+
+
+def test_an_effect_dreams_on_the_window(image_network, clip):
+    """What it is asked for is heard more in what comes out, which is the same however the sound is cut."""
+    _, path = image_network
+    audio, rate = clip("solo_flute")
+    audio = np.ascontiguousarray(audio[:, rate : rate + rate // 2])
+    for lookahead in (0, 2):
+        dream = Dream(model=str(path), target="conv3_1", lookahead_frames=lookahead)
+        wet = dream(audio, rate)
+        before, after = (measure.heard(dream, sound, rate) for sound in (audio, measure.matched(wet, audio, rate)))
+        assert after > 1.1 * before > 0
+        assert np.array_equal(played(dream, audio, rate, [audio.shape[1]]), played(dream, audio, rate, [1, 700, 333]))
+    silent = Dream(model=str(path), target="conv3_1", amount=0.0)
+    assert np.abs(silent(audio, rate) - audio).max() < 1e-6
+
+
+def played(effect, audio, rate, sizes):
+    """A stream's output, given in blocks of these sizes in turn."""
+    stream, at, out = effect.stream(rate, audio.shape[0], audio.shape[1]), 0, []
+    for size in itertools.cycle(sizes):
+        out.append(stream.process(np.ascontiguousarray(audio[:, at : at + size])).copy())
+        at += size
+        if at >= audio.shape[1]:
+            return np.concatenate(out, axis=1)
