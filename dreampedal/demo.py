@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dreampedal.engine.board import Board, Rack
+from dreampedal.engine.files import written_whole
 from dreampedal.engine.measure import features_of, heard, loudness_db, matched, trace
 from dreampedal.engine.spectral import SpectralEffect
 from dreampedal.engine.spectral_stream import NEPERS_PER_DB
@@ -65,7 +66,8 @@ def run(out: Path, as_json: bool) -> None:
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out} is a file: expected the name of a folder")
     out.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(DEMO_RECORDING, out / f"dry{DEMO_RECORDING.suffix}")
+    with written_whole(out / f"dry{DEMO_RECORDING.suffix}") as part:
+        shutil.copyfile(DEMO_RECORDING, part)
     console = Console(stderr=True)
     draw = _painter(console)
     results = []

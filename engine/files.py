@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+_DISK_FULL = errno.ENOSPC, errno.EDQUOT, errno.EFBIG
 
 
 @contextmanager
@@ -25,6 +28,7 @@ def written_whole(target: Path) -> Iterator[Path]:
 
     Raises:
         ValueError: if the folder of `target` does not exist, or `target` is itself a folder.
+        OSError: that names `target`, if the disk is full or it cannot be written there.
     """
     if not target.parent.is_dir():
         raise ValueError(f"{target.parent}: no such folder; create it first")
@@ -34,5 +38,9 @@ def written_whole(target: Path) -> Iterator[Path]:
     try:
         yield part
         os.replace(part, target)
+    except OSError as error:
+        if error.errno in _DISK_FULL or (error.filename and Path(os.fsdecode(error.filename)) == part):
+            raise OSError(error.errno, error.strerror, os.fspath(target)) from error
+        raise
     finally:
         part.unlink(missing_ok=True)

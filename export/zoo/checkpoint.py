@@ -59,7 +59,7 @@ def save(net: Net, path: StrPath, **extra: Any) -> None:
     except (TypeError, ValueError) as error:
         raise ValueError(f"{path}: {', '.join(extra)} cannot be kept as JSON ({error})") from None
     with written_whole(Path(path)) as part:
-        safetensors.torch.save_file(tensors, part, {METADATA_KEY: text})
+        part.write_bytes(safetensors.torch.save(tensors, {METADATA_KEY: text}))  # a full disk is an OSError of its own
 
 
 def load(path: StrPath) -> Net:

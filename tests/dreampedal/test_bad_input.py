@@ -145,7 +145,7 @@ def test_output_folder_that_cannot_be_written(process, recording, tmp_path):
 
 
 def test_output_folder_of_a_read_only_file_system(process, recording):
-    assert process(recording(), out="/proc/out.wav").refused("/proc/", os.strerror(errno.ENOENT))
+    assert process(recording(), out="/proc/out.wav").refused(f"/proc/out.wav: {os.strerror(errno.ENOENT)}")
 
 
 def test_format_that_cannot_be_written(process, recording):
@@ -176,7 +176,7 @@ def test_full_disk(process, recording, tmp_path, ending):
     def small_disk():
         resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))
 
-    assert process(source, out=target.name, preexec=small_disk).refused(os.strerror(errno.EFBIG))
+    assert process(source, out=target.name, preexec=small_disk).refused(f"{target.name}: {os.strerror(errno.EFBIG)}")
     assert target.read_bytes() == b"an older take"
 
 
