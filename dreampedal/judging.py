@@ -36,6 +36,7 @@ def evaluate(model: str, on: Judged, pictures: Path | None, as_json: bool) -> No
     """Judge a model on a set and say how it fares."""
     from dreampedal.export.judge.evaluating import evaluate_on
 
+    _require_folder(pictures)
     file = Path(model) if model.endswith(".safetensors") else library.find("model", model)
     with bar() as progress:
         report = evaluate_on(file, on, pictures, progress=progress)
@@ -63,6 +64,9 @@ def prune(
     from dreampedal.export.judge.evaluating import prune_on
     from dreampedal.export.judge.pruning import Pruning
 
+    if not checkpoint.is_file():
+        raise ValueError(f"{checkpoint}: no such file; expected what training saved (.safetensors)")
+    _require_folder(pictures)
     settings = Pruning(limit=limit, tunings=tunings, enough=enough, at_once=at_once)
     with bar() as progress:
         report = prune_on(checkpoint, on, out, settings, pictures, tuning_epochs=epochs, progress=progress)
@@ -79,6 +83,12 @@ def prune(
         table.add_row(f"right, {what}", *(share_text(report[of][key]) for of in ("test_before", "test_after")), "")
     Console().print(table)
     say(f"{out}: filters {', '.join(f'{layer} {count}' for layer, count in after['filters'].items())}")
+
+
+def _require_folder(pictures: Path | None) -> None:
+    """A ValueError where pictures would be drawn into something else; said before the work that comes first."""
+    if pictures is not None and not pictures.is_dir() and (pictures.exists() or pictures.is_symlink()):
+        raise ValueError(f"{pictures} is a file: expected the name of a folder")
 
 
 def _show_scores(report: dict[str, Any]) -> None:

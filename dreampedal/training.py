@@ -28,6 +28,8 @@ def wanted(
     from dreampedal.export.fit.folder import Order
     from dreampedal.export.fit.settings import read_settings
 
+    if seed >= 2**64:  # torch keeps no more
+        raise ValueError(f"seed = {seed}: expected a whole number from 0 to 2^64 - 1")
     changes = read_settings(plan or [])
     for name, value in (("epochs", epochs), ("minutes", minutes)):
         if value is not None:

@@ -14,6 +14,9 @@ from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from dreampedal.engine.board import Board
+
+from .console import quiet_libraries
 from .rendering import Rendered, Sound, Task, render
 
 Result = Rendered | Exception
@@ -91,7 +94,12 @@ def _apart(tasks: Sequence[Task], sound: Sound, jobs: int, progress: Progress) -
 def _work(line: Connection, sound: Sound) -> None:
     """A worker: tasks from the line, progress and results back, until the line is closed."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    board = sound.board()
+    with quiet_libraries():
+        _play(line, sound.board(), sound)
+
+
+def _play(line: Connection, board: Board, sound: Sound) -> None:
+    """Tasks from the line until it is closed."""
     while True:
         try:
             task = line.recv()

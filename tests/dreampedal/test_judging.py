@@ -1,5 +1,7 @@
 """`evaluate --set` and `prune` as a user meets them."""
 
+import os
+import resource
 import signal
 
 import pytest
@@ -65,15 +67,33 @@ def test_a_checkpoint_is_made_smaller(dreampedal, place, tmp_path):
     assert sum(load(tmp_path / "small.safetensors").settings.filters) < 28
 
 
+def test_a_full_disk_keeps_the_older_checkpoint(place, tmp_path):
+    target, other = tmp_path / "net.safetensors", tmp_path / "other.safetensors"
+    target.write_bytes(b"an older one")
+    net = load(place / "net.safetensors")
+    usual = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, usual[1]))
+    try:
+        with pytest.raises(OSError, match=r"net\.safetensors"):
+            save(net, target)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, usual)
+    assert [path.read_bytes() for path in tmp_path.iterdir()] == [b"an older one"]
+    save(net, other)
+    assert other.stat().st_mode == target.stat().st_mode, "whoever may read the one may read the other"
+
+
 @pytest.mark.parametrize("arguments, words", [
     (["evaluate", "net.safetensors", "--set", "none"], ["none: no such folder"]),
     (["evaluate", "none.safetensors", "--set", "filtered"], ["none.safetensors: no such file"]),
     (["evaluate", "net.safetensors", "--set", "filtered", "--part", "tset"], ["no manifest.csv", "'tset'"]),
     (["evaluate", "net.safetensors", "--set", "filtered", "--segment", "second=1"], ["second"]),
     (["evaluate", "net.safetensors", "--set", "filtered", "--picture", "a.png"], ["--set goes without"]),
+    (["evaluate", "net.safetensors", "--set", "filtered", "--pictures", os.devnull], ["is a file", "of a folder"]),
     (["evaluate", "notes", "--pictures", "out"], ["--set FOLDER is missing"]),
     (["evaluate", "notes", "--set", "filtered"], ["the set has bright, dull, whole", "expected only"]),
     (["prune", "net.safetensors", "--set", "filtered", "-o", "nowhere/a.safetensors"], ["nowhere: no such folder"]),
+    (["prune", "notes", "--set", "filtered", "-o", "a.safetensors"], ["notes: no such file", ".safetensors"]),
     (["prune", "net.safetensors", "--set", "filtered", "-o", "a.pt"], ["ends in .safetensors or .onnx"]),
 ])  # fmt: skip
 def test_bad_argument(ended, place, arguments, words):

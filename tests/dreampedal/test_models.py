@@ -76,6 +76,8 @@ def test_bad_argument(dreampedal, arguments, words):
     (["--soundfont", "none.sf2"], ["none.sf2: no such file"]),
     (["--soundfont", "text.sf2"], ["text.sf2"]),
     (["--soundfont", "text.sf2", "--out", "nowhere/notes.onnx"], ["nowhere: no such folder"]),
+    (["--soundfont", "text.sf2", "--out", "notes.pt"], ["notes.pt", "ends in .onnx"]),
+    (["--soundfont", "text.sf2", "--minutes", "nan"], ["minutes = nan: expected a number above 0"]),
 ])  # fmt: skip
 def test_bad_argument_of_training(dreampedal, tmp_path, arguments, words):
     pytest.importorskip("torch", reason="the extra [train] is not installed")
