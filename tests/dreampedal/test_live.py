@@ -31,9 +31,10 @@ class Session:
         )  # fmt: skip
 
     def is_heard(self, seconds=60.0):
-        """Wait until it is plugged into the instrument."""
+        """Wait until it is plugged into the instrument, every cable of it: one comes after the other."""
+        cables = [f"{self.rig.DEVICE}:{port}" for port in ("out_1", "out_2", "in_1", "in_2")]
         waits_until = time.monotonic() + seconds
-        while not any(self.rig.connections()[f"{self.rig.DEVICE}:{port}"] for port in ("out_1", "in_1")):
+        while not all(map(self.rig.connections().get, cables)):
             assert self.process.poll() is None, self.process.stderr.read()
             assert time.monotonic() < waits_until
             time.sleep(0.1)
