@@ -38,13 +38,13 @@ SIZES = [(2048, 512), (2048, 256), (1024, 128), (512, 64)]
 SETTINGS: list[tuple[str, int, int]] = [
     ("spsi", 0, 1), ("rtpghi_plain", 0, 1), ("rtpghi_plain", 1, 1), ("rtpghi", 0, 1), ("rtpghi", 1, 1), ("rtisi", 0, 8),
     ("rtisi", 3, 8), ("gsrtisi", 0, 16), ("gsrtisi", 1, 2), ("gsrtisi", 2, 16), ("gsrtisi", 3, 8), ("gsrtisi", 3, 40),
-    ("hybrid", 0, 16), ("hybrid", 1, 2), ("hybrid", 2, 16), ("hybrid", 3, 8), ("hybrid", 3, 32),
+    ("hybrid", 0, 20), ("hybrid", 1, 2), ("hybrid", 2, 16), ("hybrid", 3, 8), ("hybrid", 3, 32),
 ]  # fmt: skip
 """Method, frames of look-ahead, iterations."""
 WINDOWS = ("hamming", "blackman", "gauss", "asymmetric")
 FEWER: list[tuple[str, int, int]] = [
     ("spsi", 0, 1), ("rtpghi_plain", 0, 1), ("rtpghi_plain", 1, 1), ("rtpghi", 0, 1), ("rtpghi", 1, 1),
-    ("gsrtisi", 0, 16), ("gsrtisi", 3, 8), ("hybrid", 0, 16), ("hybrid", 3, 8), ("hybrid", 3, 32),
+    ("gsrtisi", 0, 16), ("gsrtisi", 3, 8), ("hybrid", 0, 20), ("hybrid", 3, 8), ("hybrid", 3, 32),
 ]  # fmt: skip
 """With the windows that are not Hann."""
 PEERS: dict[str, tuple[Any, int]] = {"librosa": ("all", 32), "pghipy": ("all", 1), "lws": (3, 10)}
