@@ -48,7 +48,6 @@ def main(arguments: list[str] | None = None) -> None:
         hint = f" (see {context.command_path} --help)" if context else ""
         status = fail(f"{one_line(ValueError(error.format_message()))}{hint}")
     except (KeyboardInterrupt, typer.Abort):
-        fail("interrupted; no file was left half-written")
         status = 130
     except BrokenPipeError:
         # Whoever read the output has gone; what is left in the buffer must not be written at exit.
@@ -67,6 +66,8 @@ def main(arguments: list[str] | None = None) -> None:
             status = fail(f"{error.name} is not installed: pip install 'dreampedal[train]' brings what this needs")
         else:  # it is there and cannot be loaded, for want of memory or of a library of the system's
             status = fail(f"a library cannot be loaded: {one_line(error)}")
+    if status == 130:  # from here, or from typer, which says nothing
+        fail("interrupted; no file was left half-written")
     sys.exit(status or 0)
 
 
@@ -194,7 +195,7 @@ def live(
         tuple(preset or ()), tuple(settings or ()), mode, input_device, output_device, rate, channels, block, buffers,
         ceiling, midi, midi_virtual, learn, str(record) if record else None,
     )  # fmt: skip
-    raise typer.Exit(run(opening, seconds, as_json))
+    sys.exit(run(opening, seconds, as_json))  # past `main`: a session that was interrupted has said how it was
 
 
 @app.command(short_help="List audio and MIDI devices.", epilog="Example: dreampedal devices --json")

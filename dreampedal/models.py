@@ -46,6 +46,8 @@ def verify(model: str | PathLike[str], as_json: bool) -> None:
 
 def train_notes(soundfonts: Sequence[Path], out: Path, seed: int, minutes: float | None, as_json: bool) -> None:
     """Train the note network and say how well it hears."""
+    from dreampedal.export.training import train_notes as train
+
     _require(soundfonts)
     if out.suffix != ".onnx":
         raise ValueError(f"{out}: expected a name that ends in .onnx")
@@ -57,8 +59,6 @@ def train_notes(soundfonts: Sequence[Path], out: Path, seed: int, minutes: float
         raise ValueError(f"seed = {seed}: expected a whole number from 0 to 2^64 - 1")
     if minutes is not None and not 0 < minutes < math.inf:
         raise ValueError(f"minutes = {minutes}: expected a number above 0")
-    from dreampedal.export.training import train_notes as train
-
     with bar() as progress:
         report = train(soundfonts, out, seed=seed, minutes=minutes, progress=progress)
     if as_json:

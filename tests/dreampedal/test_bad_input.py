@@ -202,6 +202,7 @@ def test_interrupted_run_leaves_the_older_output(recording, hall, tmp_path, jobs
     _, said = running.communicate(timeout=30)
     assert running.returncode == status
     assert "Traceback" not in said
+    assert ("interrupted" in said) == (sent == signal.SIGINT)
     for source in sources:
         assert (tmp_path / "out" / source.name).read_bytes() == b"an older take"
 
