@@ -161,7 +161,8 @@ def _apart(task: Task, count: int, workers: int) -> Iterator[int]:
         for _ in range(workers):
             ours, theirs = context.Pipe()
             process = context.Process(target=_work, args=(theirs, task), daemon=True)
-            process.start()
+            with _deaf_to_ctrl_c():
+                process.start()
             theirs.close()
             running[ours] = process
             ours.send(True)
@@ -186,6 +187,19 @@ def _apart(task: Task, count: int, workers: int) -> Iterator[int]:
             process.terminate()
         for process in running.values():
             process.join()
+
+
+@contextmanager
+def _deaf_to_ctrl_c() -> Iterator[None]:
+    """What is started meanwhile never hears of Ctrl-C, not even while it imports; the search ends it."""
+    if threading.current_thread() is not threading.main_thread():  # where Python lets nobody choose
+        yield
+        return
+    heeded = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, heeded)
 
 
 def _work(line: Connection, task: Task) -> None:
