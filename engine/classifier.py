@@ -45,6 +45,9 @@ USUAL_RATES = 44_100, 48_000
 BANDS_SECONDS = 3.0
 """Clips of a model that runs on columns, which has no length of its own."""
 
+SIDE_BY_SIDE = 16
+"""Clips that a model on bands hears at a time, as channels: memory is the same however many are drawn."""
+
 
 class Classifier:
     """A model as a judge of recordings."""
@@ -105,7 +108,8 @@ class Classifier:
         mono, sample_rate = self._at_its_rate(_heard(audio, sample_rate), sample_rate)
         drawn = _drawn(mono, max(1, round(self.seconds(sample_rate) * sample_rate)), clips, seed)
         if isinstance(self._model, Model):
-            return _finite(_on_frames(self._model, np.stack(drawn), sample_rate))
+            parts = (drawn[at : at + SIDE_BY_SIDE] for at in range(0, len(drawn), SIDE_BY_SIDE))
+            return _finite(np.concatenate([_on_frames(self._model, np.stack(part), sample_rate) for part in parts]))
         manifest = self._model.manifest
         x = np.stack([_encoded(manifest, clip, sample_rate) for clip in drawn])
         by_itself = isinstance(manifest, ClassifierManifest) and manifest.probabilities == "sigmoid"

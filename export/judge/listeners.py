@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 STREAMED_SECONDS = 5.0
 """Length of the clips that a model which runs column by column is judged on."""
 STREAMS = 64
-"""Clips heard side by side, as channels."""
+"""Clips read from the set at a time; those of a model that runs column by column are heard side by side."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +86,7 @@ def _on_clips(model: ClipModel) -> Listener:
     manifest = model.manifest
 
     def hear(clips: Clips) -> NDArray[np.float32]:
-        return softmax(np.concatenate([model.logits(x) for x in _batches(clips, 256)]))
+        return softmax(np.concatenate([model.logits(x) for x in _batches(clips, STREAMS)]))
 
     return Listener(
         manifest.name, manifest.classes, manifest.input, manifest.seconds, hear, extra={"seed": manifest.training.seed}

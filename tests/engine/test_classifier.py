@@ -60,6 +60,16 @@ def test_silence_around_a_sound_is_not_judged(notes, clip):
     assert alone.argmax() == among.argmax()
 
 
+def test_clips_are_heard_in_any_number(notes, clip):
+    """However many are heard at a time, each is judged as by itself."""
+    audio, rate = clip("solo_egtr_em9")
+    found = notes.probabilities(audio, rate, clips=20, seed=1)
+    drawn = _drawn(audio.mean(0), round(notes.seconds(rate) * rate), 20, 1)
+    assert len(found) == len(drawn) > 16
+    for at in (0, 15, 16, -1):
+        assert np.allclose(found[at], notes.probabilities(drawn[at], rate)[0], atol=1e-6)
+
+
 @pytest.mark.parametrize("hiss", [0.0, 1e-5])
 @pytest.mark.parametrize("seed", range(4))
 def test_a_short_sound_in_a_long_silence_is_found(seed, hiss, notes):

@@ -1,5 +1,8 @@
 """Networks that name, as files: equal to torch, as small as their weights, and whole or not there at all."""
 
+import os
+from pathlib import Path
+
 import numpy as np
 import onnx
 import pytest
@@ -8,7 +11,7 @@ from torch import nn
 
 from dreampedal.engine.classifier import Classifier
 from dreampedal.engine.clip_model import ClipModel
-from dreampedal.engine.inputs import BandImage
+from dreampedal.engine.inputs import BandImage, Mel
 from dreampedal.engine.manifest import ModelError
 from dreampedal.engine.verify import verify
 from dreampedal.export.fit.ensemble import Ensemble
@@ -62,6 +65,26 @@ def test_a_sound_is_judged_by_the_file(pair, clip):
     assert found.shape == (5, 3) and np.allclose(found.sum(1), 1, atol=1e-5)
     assert np.array_equal(found, judge.probabilities(audio, rate, clips=5, seed=3))
     assert not np.array_equal(found, judge.probabilities(audio, rate, clips=5, seed=4))
+
+
+def test_many_clips_take_no_more_memory_than_few_and_are_heard_alike(tmp_path):
+    """What a network makes of a clip on its way is far larger than the clip."""
+    statm = Path("/proc/self/statm")
+    if not statm.exists():
+        pytest.skip("memory is read where Linux tells it")
+
+    def resident_mb():
+        return int(statm.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+    torch.manual_seed(0)
+    net = build("vgg", CLASSES, Mel(bands=64), 0.3, {"filters": (32, 4), "dense": 8}).eval()
+    model = ClipModel.load(written(net, tmp_path / "wide.onnx"), device="cpu")
+    x = np.random.default_rng(0).uniform(-4, 1, (600, *model.manifest.shape)).astype(np.float32)
+    one_by_one = np.concatenate([model.logits(clip[np.newaxis]) for clip in x[:8]])
+    before = resident_mb()
+    found = model.logits(x)
+    assert resident_mb() - before < 100
+    assert np.allclose(found[:8], one_by_one, rtol=1e-6, atol=1e-6)
 
 
 class Tags(nn.Module):
