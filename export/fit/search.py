@@ -186,7 +186,10 @@ def _apart(task: Task, count: int, workers: int) -> Iterator[int]:
         for process in running.values():
             process.terminate()
         for process in running.values():
-            process.join()
+            process.join(timeout=3)
+            if process.exitcode is None:  # it was told within a callback of a library, which swallows what is raised
+                process.kill()
+                process.join()
 
 
 @contextmanager
