@@ -64,7 +64,7 @@ def evaluate(
     """Judge what a model hears in sounds that it was not trained on, and what it takes for what.
 
     On a set, by clip and by recording: accuracy with an interval, precision, recall, F1 and calibration. Unless told
-    which part, a checkpoint is judged on what its own training left aside.
+    which part, a network is judged on what its own training left aside of this set, and on all of any other.
     """
     if sounds is None:
         if pictures is not None:

@@ -8,9 +8,19 @@ dreams on bands; those of networks on whole clips are in `engine.clip_manifest`,
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Literal, LiteralString, TypeVar
+from typing import Annotated, Any, Literal, LiteralString, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, ValidationInfo, field_validator, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 METADATA_KEY = "dreampedal"
@@ -91,13 +101,49 @@ class Layer(Strict):
         return self
 
 
+Share = Annotated[float, Field(gt=0, lt=1)]
+Setting = Annotated[float, Field(allow_inf_nan=False)] | bool | Annotated[str, Field(max_length=100)] | None
+
+
+class Dealt(Strict):
+    """How a set was dealt into training, validation and test, so that a model is judged on what was left aside.
+
+    Fields:
+        set: what the set was called, a name and no path; set_hash: of all that the deal goes by, "" where not known.
+        shares: of training, validation and test; the seed is that of `Training`.
+        column: of its table, that classes were read from; segmenting: how sounds were cut.
+    """
+
+    set: Annotated[str, Field(max_length=255, pattern=r"^[^/]*$")] = ""
+    set_hash: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    shares: tuple[Share, Share, Share]
+    column: Annotated[str, Field(max_length=255)] = "genre"
+    segmenting: dict[Label, Setting] = {}
+
+    @field_validator("shares")
+    @classmethod
+    def _add_up(cls, shares: tuple[float, float, float]) -> tuple[float, float, float]:
+        if abs(sum(shares) - 1) > 1e-6:
+            raise _unfit("shares that add up to 1")
+        return shares
+
+
 class Training(Strict):
-    """Where the weights come from."""
+    """Where the weights come from; `dealt` is told where they come from a set that was dealt into parts."""
 
     data: str
     licence: str
     seed: int
     notes: str = ""
+    dealt: Dealt | None = None
+
+    @model_serializer(mode="wrap")
+    def _without_what_is_not_told(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        """Files without a deal stay such as were written before there were any."""
+        fields: dict[str, Any] = written(self)
+        if self.dealt is None:
+            fields.pop("dealt", None)
+        return fields
 
 
 class Manifest(Strict):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from .kernel_pictures import draw_activations, draw_kernels, draw_most_similar
 from .kernels import CONVOLUTIONS
-from .pictures import draw_confusion, draw_reliability
+from .pictures import as_it_is, draw_confusion, draw_reliability
 from .scores import Scores
 
 if TYPE_CHECKING:
@@ -24,21 +24,22 @@ SHIFT = 2
 
 
 def draw_all(
-    listener: Listener, clips: Clips, probabilities: NDArray[np.float32], scores: Scores, folder: Path
+    listener: Listener, clips: Clips, probabilities: NDArray[np.float32], scores: Scores, folder: Path, where: str
 ) -> list[Path]:
     """Draw what can be drawn of a network and its scores; the paths.
 
     Confusion and reliability by clip and by recording. Of a checkpoint also activations on one clip of each class, the
-    one that it hears most surely, and of every convolution its kernels and those most alike.
+    one that it hears most surely, and of every convolution its kernels and those most alike. `where` says in titles
+    what it was judged on: the set and the part of it.
     """
     folder.mkdir(parents=True, exist_ok=True)
     drawn = []
     for what, measures in (("clips", scores.by_clip), ("recordings", scores.by_recording)):
         low, high = measures.accuracy_interval
-        title = f"{listener.name}, {measures.count} {what}: {measures.accuracy:.1%} ({low:.0%} to {high:.0%})"
+        of = as_it_is(f"{listener.name} on {where}\n{measures.count} {what}")
         drawn += [folder / f"confusion_{what}.png", folder / f"reliability_{what}.png"]
-        draw_confusion(measures, drawn[-2], title)
-        draw_reliability(measures.reliability, drawn[-1], f"{listener.name}, {what}")
+        draw_confusion(measures, drawn[-2], f"{of}: {measures.accuracy:.1%} right ({low:.0%} to {high:.0%})")
+        draw_reliability(measures.reliability, drawn[-1], of)
     if listener.net is None:
         return drawn
     return drawn + _draw_activations(listener, clips, probabilities, folder) + _draw_kernels(listener.net, folder)

@@ -37,10 +37,10 @@ class Judged:
         folder: a labelled set (`sets.recordings.open_set`).
         column: of its manifest, for labels; None: as the checkpoint says, or "genre".
         part: "all" of it; what `sets.splits.split` leaves for "training", "validation" or "test"; or what the manifest
-            has in its column `split`. None: "test" where the checkpoint says that it was trained on a set of this name,
-            or on these recordings under another, else "all".
+            has in its column `split`. None: "test" where the checkpoint or the model says that it was trained on a set
+            of this name, or on these recordings under another, else "all".
         seed: of the split; None: as the checkpoint or the model says, or 0.
-        segments: how sounds are cut, where it differs from the checkpoint's own way or from whole clips in a row.
+        segments: how sounds are cut, where it differs from the network's own way or from whole clips in a row.
         jobs: threads that encode.
     """
 
@@ -80,11 +80,13 @@ def evaluate_on(
     probabilities = listener.hear(clips)
     scores = score(probabilities, clips.labels, clips.groups, listener.classes, pooling=pooling)
     report = {"model": str(model), "set": str(place_of(judged.folder)), "part": part} | scores.to_json()
+    report["notes"] = (*scores.notes, *_doubts(listener, judged.folder))
     report["recordings"] = _recordings(probabilities, clips, listener.classes, pooling)
     if pictures is not None:
         from .drawing import draw_all
 
-        report["pictures"] = [str(path) for path in draw_all(listener, clips, probabilities, scores, pictures)]
+        where = f"{name_of(judged.folder)} ({part})"
+        report["pictures"] = [str(path) for path in draw_all(listener, clips, probabilities, scores, pictures, where)]
     return report
 
 
@@ -211,7 +213,7 @@ def _places(labelled: LabelledSet, listener: Listener) -> np.ndarray:
 
 
 def _part(listener: Listener, judged: Judged) -> str:
-    """What training left aside, where the checkpoint was trained on a set of this name or of these recordings."""
+    """What training left aside, where the network was trained on a set of this name or of these recordings."""
     extra = listener.extra
     if extra.get("set") == name_of(judged.folder):
         return "test"
@@ -219,6 +221,14 @@ def _part(listener: Listener, judged: Judged) -> str:
         return "all"
     found = open_set(judged.folder, judged.column or extra.get("column", "genre"))
     return "test" if set_hash(found) == extra["set_hash"] else "all"
+
+
+def _doubts(listener: Listener, folder: Path) -> tuple[str, ...]:
+    """What a reader must know where nothing tells which set the network was trained on."""
+    extra = listener.extra
+    if extra.get("set_hash") or extra.get("set") == name_of(folder):
+        return ()
+    return ("the set may hold recordings that it was trained on",)
 
 
 def _check_as_trained(labelled: LabelledSet, listener: Listener, folder: Path) -> None:

@@ -18,6 +18,7 @@ from dreampedal.engine.classifier import softmax
 from dreampedal.engine.clip_manifest import ClassifierManifest
 from dreampedal.engine.clip_model import ClipModel, open_model
 from dreampedal.engine.inputs import Input, LogBands
+from dreampedal.engine.manifest import Training
 from dreampedal.engine.model import Model
 
 from .scores import probabilities
@@ -40,7 +41,7 @@ class Listener:
         name, classes, input, seconds: as its file says.
         hear: probabilities of clips, (n, classes), rows that sum to 1.
         net: the network in torch, where the file is a checkpoint.
-        extra: what else a checkpoint keeps; of a model, the seed of its training, which its set was split by.
+        extra: what else a checkpoint keeps; of a model, the seed of its training and how its set was dealt, if it says.
     """
 
     name: str
@@ -89,7 +90,7 @@ def _on_clips(model: ClipModel) -> Listener:
         return softmax(np.concatenate([model.logits(x) for x in _batches(clips, STREAMS)]))
 
     return Listener(
-        manifest.name, manifest.classes, manifest.input, manifest.seconds, hear, extra={"seed": manifest.training.seed}
+        manifest.name, manifest.classes, manifest.input, manifest.seconds, hear, extra=_kept(manifest.training)
     )
 
 
@@ -109,9 +110,13 @@ def _streamed(model: Model) -> Listener:
         first = min(history, clips.x.shape[-1] - 1)
         return softmax(np.concatenate([heard(model, x)[:, first:].mean(1) for x in _batches(clips, STREAMS)]))
 
-    return Listener(
-        manifest.name, manifest.classes, input, STREAMED_SECONDS, hear, extra={"seed": manifest.training.seed}
-    )
+    return Listener(manifest.name, manifest.classes, input, STREAMED_SECONDS, hear, extra=_kept(manifest.training))
+
+
+def _kept(training: Training) -> dict[str, Any]:
+    """What a model says of its set, as a checkpoint keeps it."""
+    dealt = {} if training.dealt is None else training.dealt.model_dump()
+    return {"seed": training.seed} | dealt
 
 
 def _batches(clips: Clips, size: int) -> list[NDArray[np.float32]]:

@@ -100,6 +100,11 @@ def draw_bars(
     save(figure, path)
 
 
+def as_it_is(text: str) -> str:
+    """A text in which no dollar begins a formula, for titles with names that somebody gave."""
+    return text.replace("$", r"\$")
+
+
 def blank(width: float, height: float) -> Figure:
     """An empty figure of so many inches, whose parts make room for each other."""
     from matplotlib.figure import Figure

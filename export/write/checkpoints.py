@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dreampedal.engine.clip_manifest import AnyManifest
 from dreampedal.engine.inputs import LogBands
-from dreampedal.engine.manifest import Training
+from dreampedal.engine.manifest import Dealt, Training
 from dreampedal.engine.structure import MAX_FILE_BYTES
 
 from ..ascent import export_ascent, require_room
 from ..fit.kept import kept_in
+from ..fit.settings import checked
+from ..sets.splits import SHARES
 from ..zoo.checkpoint import load
 from ..zoo.columns import Columns
 from ..zoo.net import Net
@@ -63,6 +66,7 @@ def export_checkpoint(
             licence=licence or kept.get("licence", "not said"),
             seed=kept.get("seed", 0),
             notes=kept.get("notes", ""),
+            dealt=_dealt(checkpoint, kept),
         ),
         "accuracy": kept.get("accuracy", {}),
     }
@@ -85,6 +89,15 @@ def name_for(out: Path) -> str:
     ('tiny_net_2', 'model')
     """
     return re.sub(r"[^a-z0-9_]+", "_", out.stem.lower()).strip("_") or "model"
+
+
+def _dealt(checkpoint: Path, kept: Mapping[str, Any]) -> Dealt | None:
+    """How the set of the training was dealt, where the checkpoint says of which set it is."""
+    if not (kept.get("set") or kept.get("set_hash")):
+        return None
+    told = {name: kept[name] for name in ("set_hash", "column", "segmenting") if name in kept}
+    told |= {"set": Path(kept.get("set", "")).name, "shares": tuple(kept.get("shares", SHARES))}
+    return checked(Dealt, told, f"{checkpoint}: its set")
 
 
 def _ascent(net: Net, out: Path, told: dict[str, Any]) -> AnyManifest:

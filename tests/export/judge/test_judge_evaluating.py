@@ -17,6 +17,7 @@ from dreampedal.export.judge.pruning import Pruning
 from dreampedal.export.judge.scores import probabilities
 from dreampedal.export.sets.recordings import open_set
 from dreampedal.export.sets.splits import split
+from dreampedal.export.write.checkpoints import export_checkpoint
 from dreampedal.export.write.classifier import export_classifier
 from dreampedal.export.zoo.checkpoint import load, save
 from dreampedal.export.zoo.table import build
@@ -106,6 +107,29 @@ def test_the_same_network_in_every_file_gets_the_same_figures(checkpoint, whole,
         assert len(report["pictures"]) == 4
 
 
+def test_a_model_is_judged_on_what_its_training_left_aside_as_its_checkpoint_is(folder, tmp_path):
+    """Whatever the set is called where it is judged, and with the clips cut as in training."""
+    order = Order(folder, "dense", plan={"epochs": 1}, seed=3, segments={"seconds": SECONDS, "hop_seconds": 0.2})
+    train_folder(order, tmp_path / "net.safetensors")
+    export_checkpoint(tmp_path / "net.safetensors", tmp_path / "net.onnx")
+    (tmp_path / "renamed").symlink_to(folder)
+    expected = evaluate_on(tmp_path / "net.safetensors", Judged(folder))
+    for place in (folder, tmp_path / "renamed"):
+        found = evaluate_on(tmp_path / "net.onnx", Judged(place))
+        assert found["part"] == expected["part"] == "test" and found["notes"] == expected["notes"]
+        assert [row["name"] for row in found["recordings"]] == [row["name"] for row in expected["recordings"]]
+        assert found["by_clip"]["confusion"] == expected["by_clip"]["confusion"]
+    assert str(folder.parent) not in read_model(tmp_path / "net.onnx")[1].model_dump_json()
+
+
+def test_a_model_that_does_not_tell_its_set_is_judged_with_a_note(whole, checkpoint, folder):
+    """Shipped models and older files know no set: what they are judged on may be what they learned from."""
+    note = "the set may hold recordings that it was trained on"
+    report = evaluate_on(whole, Judged(folder, segments={"seconds": SECONDS}))
+    assert report["part"] == "all" and note in report["notes"]
+    assert note not in evaluate_on(checkpoint, Judged(folder))["notes"]
+
+
 def test_a_set_with_some_of_the_classes_in_another_order(checkpoint, folder, tmp_path):
     for name, other in (("whole", "a"), ("bright", "b")):
         (tmp_path / other).symlink_to(folder / name)
@@ -178,10 +202,10 @@ def test_a_pruned_network_is_exported_and_hears_the_same(checkpoint, folder, tmp
     _, manifest = read_model(tmp_path / "small.onnx")
     assert [layer.filters for layer in manifest.layers] == list(report["after"]["filters"].values())
     assert manifest.accuracy["by_clip"] == round(report["test_after"]["by_clip"]["accuracy"], 4)
-    again = evaluate_on(tmp_path / "small.onnx", Judged(folder, part="test", segments={"seconds": SECONDS}))
-    # Of the split of a model's set its file knows the seed alone: the parts here are of other shares.
-    assert [row["name"] for row in again["recordings"]] == sorted(split(open_set(folder), seed=3)[2].groups)
-    assert again["by_clip"]["accuracy"] > 0.8
+    again = evaluate_on(tmp_path / "small.onnx", Judged(folder))
+    left = split(open_set(folder), seed=3, shares=(0.5, 0.25, 0.25))[2]
+    assert [row["name"] for row in again["recordings"]] == sorted(left.groups)
+    assert again["by_clip"]["accuracy"] == pytest.approx(report["test_after"]["by_clip"]["accuracy"], abs=0.1)
 
 
 def test_no_recording_is_in_two_parts(checkpoint, folder):

@@ -1,9 +1,13 @@
 """Checkpoints as model files: the kind that a network can be, and what the file says of its training."""
 
+import json
+from pathlib import Path
+
 import numpy as np
+import onnx
 import pytest
 
-from dreampedal.engine.manifest import ModelError
+from dreampedal.engine.manifest import METADATA_KEY, ModelError
 from dreampedal.engine.structure import read_model
 from dreampedal.export.ascent import write_model
 from dreampedal.export.ascent_graph import Graph
@@ -31,6 +35,41 @@ def test_a_network_becomes_what_it_can_dream_as(name, kind, kept, tmp_path):
     assert read_model(tmp_path / "Tiny-Net 2.onnx")[1] == manifest
     assert (manifest.kind, manifest.name, manifest.accuracy) == (kind, "tiny_net_2", {"unseen": 0.5})
     assert (manifest.training.data, manifest.training.licence, manifest.training.seed) == ("noise", "CC0-1.0", 3)
+
+
+@pytest.mark.parametrize("name", ["columns", "gated", "vgg"])
+def test_a_file_tells_how_its_set_was_dealt_where_that_is_known(name, kept, tmp_path):
+    export_checkpoint(kept(name), tmp_path / "unknown.onnx")
+    assert "dealt" not in json.loads(metadata(tmp_path / "unknown.onnx"))["training"], "older readers read it too"
+    deal = {"set": "songs", "set_hash": "a" * 64, "shares": [0.5, 0.25, 0.25], "column": "style",
+            "segmenting": {"seconds": 2.0, "trim_db": None, "last": "drop", "even": True}}  # fmt: skip
+    save(small(name), tmp_path / "told.safetensors", seed=3, **deal)
+    export_checkpoint(tmp_path / "told.safetensors", tmp_path / "told.onnx")
+    assert json.loads(metadata(tmp_path / "told.onnx"))["training"]["dealt"] == deal
+    dealt = read_model(tmp_path / "told.onnx")[1].training.dealt
+    assert dealt.shares == (0.5, 0.25, 0.25) and dealt.segmenting["even"] is True
+
+
+@pytest.mark.parametrize("wrong", [{"set_hash": "a"}, {"set": 300 * "a"}])
+def test_a_deal_that_cannot_be_is_named(wrong, tmp_path):
+    save(small("vgg"), tmp_path / "wrong.safetensors", **({"set": "songs"} | wrong))
+    with pytest.raises(ValueError, match=rf"wrong\.safetensors: its set: {next(iter(wrong))} = "):
+        export_checkpoint(tmp_path / "wrong.safetensors", tmp_path / "wrong.onnx")
+    assert not (tmp_path / "wrong.onnx").exists()
+
+
+@pytest.mark.parametrize(
+    "model", sorted((Path(__file__).parents[3] / "presets" / "models").glob("*.onnx")), ids=lambda path: path.stem
+)
+def test_a_shipped_file_says_what_it_always_said(model):
+    assert read_model(model)[1].training.model_dump_json() == json.dumps(
+        json.loads(metadata(model))["training"], separators=(",", ":"), ensure_ascii=False
+    )
+
+
+def metadata(path):
+    """The manifest of a model, as its file has it."""
+    return next(entry.value for entry in onnx.load(path).metadata_props if entry.key == METADATA_KEY)
 
 
 @pytest.mark.parametrize(
