@@ -22,8 +22,19 @@ from dreampedal.engine.manifest import ModelError
 from .inception import InceptionV3
 from .vgg19 import Vgg19
 
+PUBLISHED = "vgg19", "inception_v3"
+"""Networks that have published weights."""
+
 OURS = ("mean", "std")
 """Buffers that no published file knows."""
+
+
+def check_published(network: str) -> None:
+    """A ValueError for a network of which no weights are published."""
+    if network not in PUBLISHED:
+        raise ValueError(
+            f"{network} has no published weights: expected {' or '.join(PUBLISHED)}, or none to begin with"
+        )
 
 
 @torch.no_grad()
