@@ -82,8 +82,8 @@ class Plan(Strict, allow_inf_nan=False):
     """Of all that is random in training; the weights that it starts from are the caller's."""
     minutes: Annotated[float, Field(gt=0)] | None = None
     """Training ends after so long, and a cosine with it; the weights then depend on the machine."""
-    threads: Annotated[int, Field(gt=0)] = 1
-    """Sums are rounded differently on other numbers of threads."""
+    threads: Annotated[int, Field(gt=0, le=256)] = 1
+    """Sums are rounded differently on other numbers of threads; of very many, torch ends without a word."""
 
     def __init__(self, **values: Any) -> None:
         try:
