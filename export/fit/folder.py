@@ -31,7 +31,7 @@ from ..write.checkpoints import export_checkpoint
 from ..zoo.checkpoint import save
 from ..zoo.costs import parameters
 from ..zoo.net import Net
-from ..zoo.pretrained import load_weights
+from ..zoo.pretrained import check_published, load_weights
 from ..zoo.table import NETWORKS, Builder, build
 from .fitting import Fitted, fit
 from .plan import Plan, plan_for
@@ -132,6 +132,8 @@ def parts_of(order: Order, progress: Progress | None = None) -> Parts:
         OSError: if a file cannot be read, or the cache cannot be written.
     """
     order.chosen_settings()
+    if order.weights is not None:
+        check_published(order.network)
     input, segmenting = order.heard(), order.segmenting()
     order.chosen_plan()
     labelled = open_set(order.folder, column=order.column)
@@ -179,6 +181,7 @@ def train_folder(
     if out.is_dir():
         raise ValueError(f"{out} is a folder: expected the name of a file")
     run = run or out.with_name(f"{out.stem}_run")
+    _check_places(out.resolve(), run.resolve())
     parts = parts_of(order, progress)
     net = built(order, parts.train)
     plan = order.chosen_plan()
@@ -236,6 +239,14 @@ def kept(order: Order, plan: Plan, fitted: Fitted) -> dict[str, Any]:
         "notes": f"{notes}, {order.network}", "plan": plan.model_dump(mode="json"), "history": list(fitted.history),
         "best_epoch": fitted.best_epoch,
     }  # fmt: skip
+
+
+def _check_places(out: Path, run: Path) -> None:
+    """A ValueError, before hours of work, unless a file can be written at `out` and a training kept at `run`."""
+    if out == run or out in run.parents or run in out.parents:
+        raise ValueError(f"{out} and the training's folder {run}: expected two places, neither within the other")
+    if run.exists() and not run.is_dir():
+        raise ValueError(f"{run} is a file: expected a folder for the training")
 
 
 def _hash(file: Path) -> str:
