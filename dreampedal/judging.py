@@ -82,6 +82,7 @@ def prune(
     for what, key in (("test clips", "by_clip"), ("test recordings", "by_recording")):
         table.add_row(f"right, {what}", *(share_text(report[of][key]) for of in ("test_before", "test_after")), "")
     Console().print(table)
+    say(f"ended: {report['ended']}")
     say(f"{out}: filters {', '.join(f'{layer} {count}' for layer, count in after['filters'].items())}")
 
 

@@ -78,6 +78,7 @@ class Pruned:
         validation: accuracy on the validation set before and after, by clip.
         test_before, test_after: figures on the test set; None if there was none.
         steps: in order; tuned: the trainings between them. Those that were given up are in neither.
+        ended: why it went no further, in words.
     """
 
     net: Net
@@ -88,6 +89,7 @@ class Pruned:
     test_after: Scores | None
     steps: tuple[Step, ...]
     tuned: tuple[Tuning, ...] = field(default=())
+    ended: str = ""
 
     @property
     def gone(self) -> float:
@@ -110,7 +112,7 @@ class Pruned:
         report: dict[str, Any] = {"validation": self.validation, "tuned": [asdict(one) for one in self.tuned]}
         parts = {name: getattr(self, name) for name in ("before", "after", "test_before", "test_after")}
         report |= {name: None if part is None else asdict(part) for name, part in parts.items()}
-        return report | {"gone": self.gone, "steps": [asdict(step) for step in self.steps]}
+        return report | {"gone": self.gone, "ended": self.ended, "steps": [asdict(step) for step in self.steps]}
 
 
 def size(net: Net) -> Size:

@@ -100,7 +100,7 @@ def prune(
     found = descent.tuned(tune) if tune is not None and settings.tunings else descent.untuned()
     return Pruned(
         found.net, size(net), size(found.net), (descent.search.start.accuracy, found.accuracy),
-        _judged(net, test), _judged(found.net, test), found.steps, found.tuned,
+        _judged(net, test), _judged(found.net, test), found.steps, found.tuned, descent.ended,
     )  # fmt: skip
 
 
@@ -129,6 +129,7 @@ class _Descent:
 
     def __init__(self, search: Search, settings: Pruning, progress: Progress | None) -> None:
         self.search, self.settings, self.progress = search, settings, progress
+        self.ended = ""
         self.least = search.start.kernels - ceil(settings.enough * search.start.kernels - 1e-9)
 
     def untuned(self) -> Standing:
@@ -159,20 +160,31 @@ class _Descent:
                 standing, share, failed = kept, share / 2, True
             if kept.kernels <= self.least:
                 break
-        found = self._within(kept)
-        if kept is self.search.start or found.kernels <= self.least:
-            return found
-        return min(found, self.untuned(), key=lambda one: one.kernels)
+        found, ended = self._within(kept), self.ended
+        if kept is not self.search.start and found.kernels > self.least:
+            stiff = self.untuned()
+            found, ended = (stiff, self.ended) if stiff.kernels < found.kernels else (found, ended)
+        self.ended = ended if found.kernels <= self.least else f"no training is left, and {ended}"
+        return found
 
     def _within(self, standing: Standing) -> Standing:
-        """Less what can go within the limit."""
+        """Less what can go within the limit; `ended` says why no more could."""
         self.search.at_once = self.settings.at_once
         while standing.kernels > self.least:
             step = self.search.step(standing, standing.kernels - self.least)
             if step is None:
-                break
+                self.ended = self._stopped()
+                return standing
             standing = self._told(step)
+        self.ended = f"{1 - standing.kernels / self.search.start.kernels:.0%} of the kernels are gone, which is enough"
         return standing
+
+    def _stopped(self) -> str:
+        """Why not one more kernel went."""
+        if self.search.refused is None:
+            return "every layer has one kernel left"
+        lost = 100 * (self.search.start.accuracy - self.search.refused)
+        return f"one more kernel would cost {lost:.1f} points in all; the limit is {100 * self.settings.limit:g}"
 
     def _whatever(self, standing: Standing, aim: int) -> Standing:
         """Less so many that `aim` are left, or as few as may be left, whatever that costs."""

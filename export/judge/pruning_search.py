@@ -59,6 +59,7 @@ class Search:
         numbers = {convolution.layer: list(range(convolution.filters)) for convolution in convolutions(net)}
         self.start = self._standing(copy.deepcopy(net).eval(), numbers)
         self.at_once = settings.at_once
+        self.refused: float | None = None
 
     def within(self, accuracy: float) -> bool:
         """Whether so much on the validation set is no more below the start than the limit."""
@@ -72,8 +73,10 @@ class Search:
     def step(self, standing: Standing, count: int) -> Standing | None:
         """The first in line that can go within the limit gone, `count` at most; None if none of those tried can.
 
-        As long as they can go together it is `at_once` of them, then half as many, and at last one by one.
+        As long as they can go together it is `at_once` of them, then half as many, and at last one by one. `refused` is
+        then the best accuracy that one of them would have left; None if every layer has one left.
         """
+        self.refused = None
         line = self._line(standing, count)
         while (together := min(self.at_once, count)) > 1:
             found = self._without(standing, line[:together])
@@ -84,6 +87,8 @@ class Search:
             found = self._without(standing, [candidate])
             if found is not None and self.within(found.accuracy):
                 return found
+            if found is not None:
+                self.refused = max(found.accuracy, self.refused or 0.0)
         return None
 
     def tuned(self, standing: Standing, tune: Tune) -> Standing:

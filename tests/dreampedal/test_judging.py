@@ -64,6 +64,7 @@ def test_a_checkpoint_is_made_smaller(dreampedal, place, tmp_path):
     run = dreampedal("prune", place / "net.safetensors", "--set", place / "filtered", "-o", "small.safetensors")
     assert run.status == 0 and run.err == ""
     assert "multiply-adds a clip" in run.out and "test recordings" in run.out
+    assert "ended: one more kernel would cost " in run.out and "the limit is 1\n" in run.out
     assert sum(load(tmp_path / "small.safetensors").settings.filters) < 28
 
 

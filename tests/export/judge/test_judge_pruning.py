@@ -1,6 +1,7 @@
 """Networks that hear as well with fewer kernels."""
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -55,6 +56,17 @@ def test_every_step_is_one_kernel_within_the_limit(pruned):
     gone = [(one.layer, one.filter) for step in pruned.steps for one in step.removed]
     assert len(set(gone)) == len(gone)
     assert pruned.steps[-1].accuracy == pruned.validation[1]
+
+
+def test_it_says_why_it_ended(net, sets, pruned, tuned):
+    """With what one more kernel would have cost, which is more than may be lost."""
+    said = re.fullmatch(r"one more kernel would cost (\d+\.\d) points in all; the limit is 1", pruned.ended)
+    assert said and float(said[1]) > 1 and pruned.to_json()["ended"] == pruned.ended
+    assert tuned[0].ended.startswith("no training is left, and one more kernel would cost ")
+    enough, all_gone = (prune(net, *sets[:2], settings=Pruning(at_once=8, **one))
+                        for one in ({"enough": 0.25, "limit": 0.2}, {"limit": 1.0}))  # fmt: skip
+    assert enough.ended == "25% of the kernels are gone, which is enough"
+    assert all_gone.ended == "every layer has one kernel left" and set(all_gone.after.filters.values()) == {1}
 
 
 def test_the_network_that_was_given_stays_and_the_report_is_json(net, sets, pruned):
