@@ -95,7 +95,9 @@ def options(
 )
 def process(
     context: typer.Context,
-    out: Annotated[Path, typer.Option("-o", "--out", help="A file for one recording, a folder for several.")],
+    out: Annotated[  # a text: a path would forget the slash at its end
+        str, typer.Option("-o", "--out", metavar="PATH", help="A file for one recording, a folder for several: dreams/")
+    ],
     recordings: Annotated[
         list[Path] | None, typer.Argument(metavar="IN...", help="Recordings: wav, flac, aiff, ogg, mp3.")
     ] = None,

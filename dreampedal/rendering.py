@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -69,17 +71,23 @@ class Rendered:
     times_real_time: float
 
 
-def plan(sources: Sequence[Path], out: Path, ending: str | None) -> list[Task]:
+def plan(sources: Sequence[Path], named: str, ending: str | None) -> list[Task]:
     """Which file is written for which, checked before anything is played.
 
-    One recording goes to the file `out`; several go into the folder `out`, under their own names. `ending` (like "wav")
+    One recording goes to the file `named`; several, or one where the name ends in a slash, go into that folder under
+    their own names. The folder need not be there, if the one above it is (see `folder_of`). `ending` (like "wav")
     chooses a format, which is else that of the name.
     """
+    out = Path(named)
     if ending is not None and f".{ending.lower().lstrip('.')}" not in BITS:
         raise ValueError(f"format {ending!r}: expected one of {_formats()}")
-    into_folder = out.is_dir() or len(sources) > 1
+    slash = named.endswith(tuple(filter(None, (os.sep, os.altsep))))
+    into_folder = out.is_dir() or len(sources) > 1 or slash
     if into_folder and not out.is_dir():
-        raise ValueError(f"{out}: no such folder; create it first (several recordings go into a folder)")
+        if out.exists() or (out.suffix.lower() in BITS and not slash):
+            raise ValueError(f"{out}: expected the name of a folder: each recording keeps its own name in it")
+        if not out.parent.is_dir():
+            raise ValueError(f"{out.parent}: no such folder; create it first")
     tasks = [Task(source, _target(source, out, into_folder, ending)) for source in sources]
     taken: dict[Path, Path] = {}
     for task in tasks:
@@ -96,6 +104,21 @@ def plan(sources: Sequence[Path], out: Path, ending: str | None) -> list[Task]:
             if source.exists() and task.target.exists() and source.samefile(task.target):
                 raise ValueError(f"{task.target} is one of the recordings to read: choose another name or folder")
     return tasks
+
+
+@contextmanager
+def folder_of(tasks: Sequence[Task]) -> Iterator[None]:
+    """The folder that all targets go into, made if it is not there; it is gone again where nothing was written."""
+    folder = tasks[0].target.parent
+    made = not folder.is_dir()
+    if made:
+        folder.mkdir()
+    try:
+        yield
+    finally:
+        if made:
+            with suppress(OSError):  # something is in it
+                folder.rmdir()
 
 
 def render(task: Task, board: Board, sound: Sound, progress: Callable[[float], None]) -> Rendered:

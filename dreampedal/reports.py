@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -16,14 +16,14 @@ from rich.table import Table
 from dreampedal.presets.loader import preset_names, read_preset
 
 from .console import fail, one_line, plain, print_json, say
-from .rendering import Rendered, Sound, Task, plan
+from .rendering import Rendered, Sound, Task, folder_of, plan
 from .workers import Progress as Heard
 from .workers import render_all
 
 
 def process(
     recordings: Sequence[Path],
-    out: Path,
+    out: str,
     preset: str,
     settings: Sequence[str],
     ceiling_db: float | None,
@@ -39,8 +39,12 @@ def process(
     sound = Sound(preset, tuple(settings), ceiling_db, bits)
     sound.board()
     results, failed = [], False
-    with progress_bar(len(tasks)) as heard:
-        for task, result in render_all(tasks, sound, jobs, heard):
+    with (
+        folder_of(tasks),
+        progress_bar(len(tasks)) as heard,
+        closing(render_all(tasks, sound, jobs, heard)) as rendered,
+    ):
+        for task, result in rendered:
             if isinstance(result, Rendered):
                 results.append(asdict(result))
                 if not as_json:

@@ -20,7 +20,7 @@ from dreampedal.presets.boards import parse
 
 from .console import plain, print_json, say
 from .recordings import kept_bits, writing
-from .rendering import Task, plan
+from .rendering import Task, folder_of, plan
 from .reports import progress_bar
 
 
@@ -98,7 +98,7 @@ class Boards:
 
 def process(
     folder: Path,
-    out: Path,
+    out: str,
     settings: Sequence[str],
     ceiling_db: float | None,
     ending: str | None,
@@ -118,7 +118,7 @@ def process(
     if ceiling_db is not None:
         take = replace(take, header=replace(take.header, ceiling_db=ceiling_db))
     master = master or bool(settings) or ceiling_db is not None
-    with progress_bar(1) as heard:
+    with folder_of([task]), progress_bar(1) as heard:
         result = render(take, task, settings, bits or 32, master, lambda done: heard(task, done))
     for line in _warnings(result):
         print(f"dreampedal: warning: {plain(line)}", file=sys.stderr)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -20,10 +20,11 @@ from .console import quiet_libraries
 from .rendering import Rendered, Sound, Task, render
 
 Result = Rendered | Exception
+Rendering = Generator[tuple[Task, Result], None, None]
 Progress = Callable[[Task, float], None]
 
 
-def render_all(tasks: Sequence[Task], sound: Sound, jobs: int, progress: Progress) -> Iterator[tuple[Task, Result]]:
+def render_all(tasks: Sequence[Task], sound: Sound, jobs: int, progress: Progress) -> Rendering:
     """Render every task and yield each with what came of it, as they finish: the report, or what was wrong."""
     if jobs == 1 or len(tasks) == 1:
         yield from _here(tasks, sound, progress)
@@ -31,7 +32,7 @@ def render_all(tasks: Sequence[Task], sound: Sound, jobs: int, progress: Progres
         yield from _apart(tasks, sound, min(jobs, len(tasks)), progress)
 
 
-def _here(tasks: Sequence[Task], sound: Sound, progress: Progress) -> Iterator[tuple[Task, Result]]:
+def _here(tasks: Sequence[Task], sound: Sound, progress: Progress) -> Rendering:
     """In this process, one after another."""
     board = sound.board()
     for task in tasks:
@@ -41,7 +42,7 @@ def _here(tasks: Sequence[Task], sound: Sound, progress: Progress) -> Iterator[t
             yield task, error
 
 
-def _apart(tasks: Sequence[Task], sound: Sound, jobs: int, progress: Progress) -> Iterator[tuple[Task, Result]]:
+def _apart(tasks: Sequence[Task], sound: Sound, jobs: int, progress: Progress) -> Rendering:
     """In `jobs` processes."""
     context = multiprocessing.get_context("spawn")
     waiting = list(reversed(tasks))

@@ -128,7 +128,13 @@ def test_output_folder_that_does_not_exist(process, recording):
 
 def test_several_files_into_no_folder(dreampedal, recording, hall):
     two = recording("a.wav"), recording("b.wav")
-    assert dreampedal("process", *two, "-o", "out", "--preset", hall).refused("out: no such folder; create it first")
+    assert dreampedal("process", *two, "-o", "no/out", "--preset", hall).refused("no: no such folder; create it first")
+    assert dreampedal("process", *two, "-o", "c.wav", "--preset", hall).refused("c.wav: expected the name of a folder")
+
+
+def test_a_folder_that_was_made_for_nothing_is_gone_again(process, tmp_path):
+    assert process("none.wav", out="dreamed/").refused("none.wav: no such file")
+    assert not (tmp_path / "dreamed").exists()
 
 
 def test_two_files_of_one_name(dreampedal, recording, hall, tmp_path):

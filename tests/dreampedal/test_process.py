@@ -47,8 +47,7 @@ def test_format_and_bits_can_be_chosen(dreampedal, recording, hall, tmp_path):
 @pytest.mark.parametrize("jobs", [1, 3])
 def test_many_files_go_into_a_folder_whatever_the_jobs(dreampedal, recording, hall, tmp_path, jobs):
     sources = [recording(f"take{n}.wav", seconds=1 + n / 4, seed=n, bits=32) for n in range(4)]
-    (tmp_path / "out").mkdir()
-    run = dreampedal("process", *sources, "-o", "out", "--preset", hall, "--jobs", jobs, "--json")
+    run = dreampedal("process", *sources, "-o", "out/", "--preset", hall, "--jobs", jobs, "--json")
     assert run.status == 0
     assert [entry["source"] for entry in run.json] == [str(source) for source in sources]
     for source in sources:
