@@ -80,6 +80,6 @@ def kept_in(checkpoint: str | Path) -> dict[str, Any]:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(("metadata.extra", *(str(part) for part in first["loc"])))
-        expected = first["msg"].removeprefix("Value error, ")
+        expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
         raise ModelError(checkpoint, field, f"{first['input']!r:.80}", expected) from None
     return dict(extra)

@@ -112,7 +112,8 @@ def described(path: StrPath) -> Description:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(("metadata", *(str(part) for part in first["loc"])))
-        raise ModelError(path, field, f"{first['input']!r:.80}", first["msg"]) from None
+        expected = first["msg"].removeprefix("Value error, ").removeprefix("Input should be ")
+        raise ModelError(path, field, f"{first['input']!r:.80}", expected) from None
 
 
 def _description(net: Net, extra: dict[str, JsonValue]) -> Description:
@@ -155,6 +156,14 @@ def _check_fits(path: StrPath, net: Net, found: Mapping[str, Tensor]) -> None:
         if _kind(found[name]) != _kind(expected[name]):
             raise ModelError(path, field, _kind(found[name]), f"{_kind(expected[name])}, as {net.name} has it")
     _check_finite(path, found)
+    _check_divisors(path, found)
+
+
+def _check_divisors(path: StrPath, tensors: Mapping[str, Tensor]) -> None:
+    """A ModelError where features would be divided by zero, or by less, in hearing them."""
+    for name, tensor in tensors.items():
+        if name.rpartition(".")[2] == "std" and (bad := int((tensor <= 0).sum())):
+            raise ModelError(path, f"tensor {name}", f"{bad} times 0 or less", "standard deviations above 0")
 
 
 def _check_finite(path: StrPath, tensors: Mapping[str, Tensor]) -> None:

@@ -97,6 +97,13 @@ def test_numbers_that_are_not_finite_are_refused(bad, saved):
     assert path.read_bytes() == whole
 
 
+@pytest.mark.parametrize("bad", [0.0, -1.0])
+def test_features_are_divided_by_nothing_that_is_not_above_zero(bad, saved):
+    _, path = saved
+    with pytest.raises(ModelError, match=r"tensor std is 2 times 0 or less: expected standard deviations above 0"):
+        load(rewritten(path, lambda tensors: tensors["std"][3:5].fill_(bad)))
+
+
 @pytest.mark.parametrize(
     "change, message",
     [
