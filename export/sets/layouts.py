@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+from .labels import label, require_distinct
 from .places import sounds_below
-from .recordings import LabelledSet, Recording, label
+from .recordings import LabelledSet, Recording
 
 
 def nsynth(folder: str | Path, part: str | None = None, field: str = "instrument_family_str") -> LabelledSet:
@@ -122,7 +123,9 @@ def million_song(folder: str | Path, annotation: str | Path) -> LabelledSet:
 
 def _labelled(root: Path, found: Iterable[tuple[Path, str, str]]) -> LabelledSet:
     """A set of (sound, class as published, group), in the order of their paths."""
-    recordings = tuple(Recording(path=sound, label=label(name), group=group) for sound, name, group in sorted(found))
+    found = sorted(found)
+    require_distinct(root, sorted({name for _, name, _ in found}))
+    recordings = tuple(Recording(path=sound, label=label(name), group=group) for sound, name, group in found)
     if missing := [one.path for one in recordings if not one.path.is_file()]:
         raise ValueError(f"{missing[0]} and {len(missing) - 1} more are named in {root} and not there: expected all")
     return LabelledSet(classes=tuple(sorted({one.label for one in recordings})), recordings=recordings)

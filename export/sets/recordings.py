@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from pedalboard.io import AudioFile
 
 from dreampedal.engine.classifier import LEAST_HZ
 
+from .labels import checked_label, label, require_distinct
 from .places import MANIFEST, SOUNDS, sounds_below
 
 
@@ -126,26 +126,6 @@ def open_set(path: str | Path, column: str = "genre", part: str | None = None) -
     return _from_folders(root)
 
 
-def label(name: str) -> str:
-    """A name as a label of `[a-z0-9_]+`; a ValueError where nothing is left of it.
-
-    >>> label("Hip-Hop"), label("cor anglais"), label("synth_lead")
-    ('hip_hop', 'cor_anglais', 'synth_lead')
-    """
-    made = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
-    if not made:
-        raise ValueError(f"class {name!r}: expected a name with a letter or digit of a to z and 0 to 9")
-    return made
-
-
-def checked_label(name: str, where: str = "") -> str:
-    """`name` if it is a label; a ValueError that says where it stands and what would do otherwise."""
-    if not re.fullmatch(r"[a-z0-9_]+", name):
-        hint = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_") or "a name"
-        raise ValueError(f"{where}class {name!r}: expected small letters, digits and underscores, such as {hint!r}")
-    return name
-
-
 class Sound:
     """An open recording that is read forward, a block at a time, so that its length costs no memory."""
 
@@ -218,8 +198,7 @@ def _from_folders(root: Path) -> LabelledSet:
         if not folder.is_dir():
             continue
         name = label(folder.name)
-        if name in names:
-            raise ValueError(f"{root}: {names[name]!r} and {folder.name!r} both become the class {name!r}: rename one")
+        require_distinct(root, (*names.values(), folder.name))
         names[name] = folder.name
         sounds = sounds_below(folder)
         if not sounds:

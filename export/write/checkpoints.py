@@ -15,6 +15,7 @@ from dreampedal.engine.structure import MAX_FILE_BYTES
 from ..ascent import export_ascent, require_room
 from ..fit.kept import kept_in
 from ..fit.settings import checked
+from ..sets.labels import folded
 from ..sets.splits import SHARES
 from ..zoo.checkpoint import load
 from ..zoo.columns import Columns
@@ -85,10 +86,10 @@ def export_checkpoint(
 def name_for(out: Path) -> str:
     """The name of a model in a file, where it is given none.
 
-    >>> name_for(Path("models/Tiny-Net 2.onnx")), name_for(Path("♪.onnx"))
-    ('tiny_net_2', 'model')
+    >>> name_for(Path("models/Tiny-Net 2.onnx")), name_for(Path("Flöte.onnx")), name_for(Path("♪.onnx"))
+    ('tiny_net_2', 'flote', 'model')
     """
-    return re.sub(r"[^a-z0-9_]+", "_", out.stem.lower()).strip("_") or "model"
+    return re.sub(r"[^a-z0-9_]+", "_", folded(out.stem)).strip("_") or "model"
 
 
 def _dealt(checkpoint: Path, kept: Mapping[str, Any]) -> Dealt | None:

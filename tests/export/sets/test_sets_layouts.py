@@ -132,3 +132,10 @@ def test_million_song_joins_previews_and_annotation_by_track(tmp_path, cut):
     annotation.write_text(lines[3])
     with pytest.raises(ValueError, match="none of the 1 tracks"):
         million_song(tmp_path / "audio", annotation)
+
+
+def test_instruments_that_become_the_same_class_are_refused_by_name(tmp_path, cut):
+    for name in ("flute", "flûte", "cello"):
+        cut(tmp_path / f"{name}_A4_1_forte_normal.wav", "solo_flute")
+    with pytest.raises(ValueError, match="'flute' and 'flûte' both become the class 'flute': rename one"):
+        philharmonia(tmp_path)

@@ -1,9 +1,15 @@
 """Labelled sets: from folders and tables, and every way in which they can be wrong."""
 
+import re
+from contextlib import suppress
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pedalboard.io import AudioFile
 
+from dreampedal.export.sets.labels import checked_label, label
 from dreampedal.export.sets.recordings import LabelledSet, Recording, open_set, opened
 
 
@@ -115,6 +121,32 @@ def test_a_folder_that_is_no_set_is_an_error(folder):
         (folder / file).parent.rmdir()
     with pytest.raises(ValueError, match="classes: one: expected two or more"):
         open_set(folder)
+
+
+def test_classes_keep_what_they_can_of_their_names(folder):
+    for name in ("one", "two"):
+        (folder / name).rename(folder / {"one": "Flöte", "two": "Ünï ♪"}[name])
+    assert open_set(folder).classes == ("flote", "uni")
+    (folder / "Flote").mkdir()
+    (folder / "Flote" / "c.wav").touch()
+    with pytest.raises(ValueError, match="'Flote' and 'Flöte' both become the class 'flote': rename one"):
+        open_set(folder)
+
+
+@given(st.text(st.characters(codec="ascii"), min_size=1))
+def test_labels_of_plain_names_are_what_they_were(name):
+    before = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    if before:
+        assert label(name) == before
+    else:
+        with pytest.raises(ValueError, match="expected a name with a letter or digit"):
+            label(name)
+
+
+@given(st.text(min_size=1))
+def test_any_name_becomes_a_label_or_is_refused(name):
+    with suppress(ValueError):
+        assert checked_label(label(name)) == label(label(name)) == label(name)
 
 
 @pytest.mark.parametrize("classes", [(), ("a",), ("a", "a"), ("a", "b c"), ("b", "c")])
