@@ -63,6 +63,19 @@ def parse(text: str, where: str, settings: Sequence[str] = ()) -> Preset:
     Each of `settings`, as `key=value`, takes the place of what the text has (see `dreampedal.presets.settings`).
     """
     try:
+        table, board = _read(text, where, settings)
+    except ValueError as error:
+        if not settings or not str(error).startswith(f"{where}: effects["):
+            raise
+        _read(text, where)  # which says so if the text is wrong by itself
+        raise ValueError(f"{_unfit(text, where, settings)}: {str(error).removeprefix(f'{where}: ')}") from error
+    midi = mappings_of(table.get("midi", []), board, where)
+    return Preset(board, table.get("title", ""), table.get("description", ""), table["effects"], midi)
+
+
+def _read(text: str, where: str, settings: Sequence[str] = ()) -> tuple[dict[str, Any], Board]:
+    """The table of a text, each setting written into it, and its board."""
+    try:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ValueError(f"{where} is no TOML: {error}") from error
@@ -75,9 +88,18 @@ def parse(text: str, where: str, settings: Sequence[str] = ()) -> Preset:
     _require_tables(table, where)
     for setting in settings:
         apply(setting, table["effects"])
-    board = Board(_effects(table, where, f"{where}: "))
-    midi = mappings_of(table.get("midi", []), board, where)
-    return Preset(board, table.get("title", ""), table.get("description", ""), table["effects"], midi)
+    return table, Board(_effects(table, where, f"{where}: "))
+
+
+def _unfit(text: str, where: str, settings: Sequence[str]) -> str:
+    """The setting without which a text makes a board, or all of them, as errors begin with it."""
+    for place, setting in enumerate(settings):
+        try:
+            _read(text, where, [*settings[:place], *settings[place + 1 :]])
+        except ValueError:
+            continue
+        return f"setting {setting!r}"
+    return f"settings {', '.join(map(repr, settings))}"
 
 
 def render(board: Board, title: str = "", description: str = "", midi: Iterable[Mapping] = ()) -> str:

@@ -54,3 +54,11 @@ def test_a_mistake_is_named(setting, said):
     with pytest.raises(ValueError) as caught:
         board(setting)
     assert str(caught.value).startswith(said)
+
+
+def test_what_only_the_effect_knows_to_be_wrong_is_told_of_the_setting_and_not_of_the_preset():
+    dream = '[[effects]]\ntype = "Dream"\ntarget = "class:flute"'
+    with pytest.raises(ValueError, match=r"^setting 'target=class:flut': effects\[0\] \(Dream\): .*no class 'flut'"):
+        parse(dream, "hall.toml", ["steps=2", "target=class:flut"])
+    with pytest.raises(ValueError, match=r"^hall.toml: effects\[0\] \(Dream\): .*no class 'flte'"):
+        parse(dream.replace("flute", "flte"), "hall.toml", ["steps=2"])
