@@ -14,6 +14,7 @@ from rich.table import Table
 
 from dreampedal import library
 
+from . import interrupted
 from .console import plain, print_json, say
 from .progress import bar
 
@@ -59,7 +60,8 @@ def train_notes(soundfonts: Sequence[Path], out: Path, seed: int, minutes: float
         raise ValueError(f"seed = {seed}: expected a whole number from 0 to 2^64 - 1")
     if minutes is not None and not 0 < minutes < math.inf:
         raise ValueError(f"minutes = {minutes}: expected a number above 0")
-    with bar() as progress:
+    seen: dict[str, tuple[int, int]] = {}
+    with interrupted.telling(lambda: interrupted.notes(seen)), bar(seen) as progress:
         report = train(soundfonts, out, seed=seed, minutes=minutes, progress=progress)
     if as_json:
         print_json(report)

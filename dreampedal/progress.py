@@ -14,13 +14,18 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def bar() -> Iterator[Heard]:
-    """A progress bar on stderr that follows what is being done; quiet where nobody looks."""
+def bar(seen: dict[str, tuple[int, int]] | None = None) -> Iterator[Heard]:
+    """A progress bar on stderr that follows what is being done; quiet where nobody looks. `seen` keeps the last of it.
+
+    What is going on is the last key of `seen`, its value how much of it is done, and how much there is.
+    """
     console = Console(stderr=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         bars: dict[str, Any] = {}
 
         def heard(what: str, done: int, total: int) -> None:
+            if seen is not None:
+                seen[what] = done, total
             if what not in bars:
                 bars[what] = progress.add_task(what)
             progress.update(bars[what], completed=done, total=total)

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from . import interrupted
 from .accuracies import share_text
 from .console import print_json, say
 from .progress import bar
@@ -44,7 +45,11 @@ def train_folder(order: Order, out: Path, run: Path | None, device: str, as_json
     """Train on a folder and say how well the network does."""
     from dreampedal.export.fit.folder import train_folder as train
 
-    with bar() as progress:
+    def how_far() -> str:
+        return interrupted.training(run or out.with_name(f"{out.stem}_run"), order.chosen_plan().epochs, seen)
+
+    seen: dict[str, tuple[int, int]] = {}
+    with interrupted.telling(how_far), bar(seen) as progress:
         report = train(order, out, run, progress, device)
     if not report:  # the first of several processes says it
         return
@@ -89,7 +94,8 @@ def search(order: Order, run: Path, trials: int, workers: int, vary: Sequence[st
     """Search and list the trials."""
     from dreampedal.export.fit.folder import search_folder
 
-    with bar() as progress:
+    seen: dict[str, tuple[int, int]] = {}
+    with interrupted.telling(lambda: interrupted.search(run, trials, seen)), bar(seen) as progress:
         report = search_folder(order, run, vary, trials, workers, progress, device)
     if as_json:
         print_json(report)

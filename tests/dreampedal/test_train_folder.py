@@ -1,8 +1,10 @@
 """`train folder`, `train networks` and `search` as a user meets them, on clips of real songs."""
 
 import csv
+import os
 import shutil
 import signal
+import threading
 
 import numpy as np
 import pytest
@@ -111,6 +113,32 @@ def test_search_of_a_folder(here, songs, tmp_path):
     assert len(run.json["trials"]) == 2 and (tmp_path / run.json["best"]["checkpoint"]).is_file()
     shown = here(*arguments, "--trials", 2)
     assert shown.status == 0 and "plan.learning_rate" in shown.out and "best: " in shown.out
+
+
+def test_ctrl_c_tells_how_far_it_came(here, songs, tmp_path):
+    """A key that is pressed once there is an epoch, in trainings that would go on for hours."""
+    long = (*SMALL, "--epochs", 10_000)
+
+    def interrupted(pattern, *arguments):
+        ended = threading.Event()
+
+        def press():
+            while not ended.wait(0.01):
+                if any(len(log.read_text().splitlines()) > 2 for log in tmp_path.glob(pattern)):
+                    return os.kill(os.getpid(), signal.SIGINT)
+
+        threading.Thread(target=press, daemon=True).start()
+        run = here(*arguments)
+        ended.set()
+        assert run.status == 130 and run.out == "" and run.err.count("\n") == 1, run
+        return run.err
+
+    said = interrupted("a_run/log.csv", "train", "folder", songs, *long, "--out", "a.safetensors")
+    done = len((tmp_path / "a_run" / "log.csv").read_text().splitlines()) - 1
+    assert f"stopped after epoch {done} of 10000; the same command goes on: a_run" in said
+    vary = ("--vary", "plan.learning_rate=1e-4..1e-3")
+    said = interrupted("s/trials/*/log.csv", "search", songs, *long, *vary, "--run", "s", "--trials", 3)
+    assert "stopped after 0 of 3 trials; the same command goes on: s" in said
 
 
 def test_the_table_of_networks(here):
