@@ -12,7 +12,7 @@ from rich.table import Table
 
 from . import interrupted
 from .accuracies import share_text
-from .console import print_json, say
+from .console import plain, print_json, say
 from .progress import bar
 
 if TYPE_CHECKING:
@@ -100,12 +100,12 @@ def search(order: Order, run: Path, trials: int, workers: int, vary: Sequence[st
     if as_json:
         print_json(report)
         return
-    chosen = list(report["best"]["chosen"])
-    table = Table("trial", "validation", *chosen, "", box=None, pad_edge=False)
+    table = Table("trial", "validation", "settings", "", box=None, pad_edge=False)
     for row in report["trials"]:
         score = "" if row["score"] is None else f"{row['score']:.1%}"
         why = "" if row["state"] == "complete" else row["reason"] or row["state"]
-        table.add_row(str(row["number"]), score, *(_text(row["chosen"].get(name)) for name in chosen), escape(why))
+        chosen = " ".join(f"{name}={_text(value)}" for name, value in row["chosen"].items())
+        table.add_row(str(row["number"]), score, escape(chosen), escape(plain(why)))
     Console().print(table)
     say(f"best: {report['best']['checkpoint']}")
 

@@ -107,12 +107,15 @@ def test_an_onnx_file_that_is_proved(here, songs):
 
 
 def test_search_of_a_folder(here, songs, tmp_path):
-    arguments = ("search", songs, *SMALL, "--vary", "plan.learning_rate=1e-4..1e-1", "--run", "found")
+    vary = "plan.learning_rate=1e-4..1e-1", "plan.weight_decay=0..0.1", "plan.label_smoothing=0..0.2", "dropout=0..0.5"
+    arguments = ("search", songs, *SMALL, *(part for one in vary for part in ("--vary", one)), "--run", "found")
     run = here(*arguments, "--trials", 2, "--json")
     assert run.status == 0, run
     assert len(run.json["trials"]) == 2 and (tmp_path / run.json["best"]["checkpoint"]).is_file()
     shown = here(*arguments, "--trials", 2)
-    assert shown.status == 0 and "plan.learning_rate" in shown.out and "best: " in shown.out
+    assert shown.status == 0 and "best: " in shown.out
+    for one in vary:
+        assert shown.out.count(one.partition("=")[0] + "=") == 2, "whole, in a terminal of 80 columns"
 
 
 def test_ctrl_c_tells_how_far_it_came(here, songs, tmp_path):
