@@ -12,10 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pedalboard.io import AudioFile, get_supported_read_formats
 
+from dreampedal.engine.completeness import FlacDigest, require_complete
 from dreampedal.engine.effect import MAX_CHANNELS
 from dreampedal.engine.files import written_whole
-
-from .completeness import FlacDigest, require_complete
 
 BLOCK_SAMPLES = 65_536
 
@@ -48,7 +47,7 @@ class Recording:
         Raises:
             ValueError: for a NaN or infinity, with its place, and at the end for samples that could not be read.
         """
-        digest = FlacDigest(self.path, self.bits)
+        digest = FlacDigest(self.path)
         done = 0
         while done < self.samples:
             try:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from pedalboard.io import AudioFile
 
 from dreampedal.engine.classifier import LEAST_HZ
+from dreampedal.engine.completeness import FlacDigest, require_complete
 
 from .labels import checked_label, label, require_distinct
 from .places import MANIFEST, SOUNDS, sounds_below
@@ -129,7 +130,8 @@ def open_set(path: str | Path, column: str = "genre", part: str | None = None) -
 class Sound:
     """An open recording that is read forward, a block at a time, so that its length costs no memory."""
 
-    def __init__(self, file: AudioFile, recording: Recording) -> None:
+    def __init__(self, file: AudioFile, recording: Recording, there: int | None = None) -> None:
+        """`there` is the number of samples, where the file's own header does not know it."""
         self._file, self._recording = file, recording
         self.sample_rate = float(file.samplerate)
         if self.sample_rate < LEAST_HZ:
@@ -137,23 +139,34 @@ class Sound:
                 f"{recording.path}: a rate of {self.sample_rate:g} Hz: expected {LEAST_HZ} Hz at least: remove it"
             )
         self._first = round(recording.start_seconds * self.sample_rate)
-        there = int(file.frames) - self._first
-        wanted = recording.length_seconds
-        self.samples = there if wanted is None else min(there, round(wanted * self.sample_rate))
+        frames = int(file.frames) if there is None else min(int(file.frames), there)
+        left, wanted = frames - self._first, recording.length_seconds
+        self.samples = left if wanted is None else min(left, round(wanted * self.sample_rate))
+        self._digested = self.samples == frames and recording.path.suffix.lower() == ".flac"
         if self.samples <= 0:
             raise SoundError(f"{recording.path}: no sound in it from {recording.start_seconds:g} s on: remove it")
 
     def blocks(self, seconds: float = 20.0) -> Iterator[NDArray[np.float32]]:
-        """All of it in blocks of (channels, samples)."""
+        """All of it in blocks of (channels, samples).
+
+        Raises:
+            SoundError: behind the last block, if the checksum of a FLAC that is read as a whole is of other samples.
+        """
         at_once = max(1, round(seconds * self.sample_rate))
+        digest = FlacDigest(self._recording.path) if self._digested else None
         self._file.seek(self._first)
         left = self.samples
         while left > 0:
             block = self._file.read(min(left, at_once))
             if block.shape[1] == 0:
-                return  # the header promised more than there is, as those of some MP3 files do
+                break  # the header promised more than there is, as those of some MP3 files do
+            if digest:
+                digest.add(block)
             yield block
             left -= block.shape[1]
+        if digest:
+            with _named():
+                digest.require_equal()
 
     def cuts(self, spans: Iterable[tuple[int, int]]) -> Iterator[NDArray[np.float32]]:
         """The samples of each span (first, end), in the order of their first samples; (channels, up to end - first)."""
@@ -165,6 +178,8 @@ class Sound:
                 behind = min(max(0, start - first), held.shape[1])
                 held, first = np.concatenate([held[:, behind:], block], axis=1), first + behind
             yield held[:, max(0, start - first) : max(0, end - first)]
+        for _ in blocks if self._digested else ():
+            pass  # what follows the last span is of the checksum too
 
 
 @contextmanager
@@ -173,13 +188,36 @@ def opened(recording: Recording) -> Iterator[Sound]:
     path = recording.path
     if "\\udc" in ascii(str(path)):
         raise SoundError(f"{path}: a name that is not UTF-8: rename it")
+    there = samples_there(path)
     try:
         with AudioFile(str(path)) as file:
-            yield Sound(file, recording)
+            yield Sound(file, recording, there)
     except RuntimeError as error:
         raise _unreadable(path, error) from None
     except ValueError as error:
         raise (_unreadable(path, error) if "Failed to open" in str(error) else error) from None
+
+
+def samples_there(path: Path) -> int | None:
+    """Samples in a WAV file whose header does not know how many, as after a pipe; None of any other.
+
+    Raises:
+        SoundError: if the file says that bytes of it are missing: decoders give silence in their place.
+    """
+    try:
+        with _named():
+            return require_complete(path)
+    except OSError as error:
+        raise _unreadable(path, error) from None
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """What is found missing of a file, with what to do."""
+    try:
+        yield
+    except ValueError as error:
+        raise SoundError(f"{error}: fetch it again, or remove it") from None
 
 
 def _unreadable(path: Path, error: Exception) -> SoundError:

@@ -87,7 +87,7 @@ def _riff_samples(head: bytes) -> _Samples | None:
 def _xing_bytes(head: bytes) -> int | None:
     """Bytes of an MP3 by the Xing or Info header in its first frame, or None where there is none."""
     at = max(head.find(b"Xing", 0, 256), head.find(b"Info", 0, 256))
-    if at < 0 or head[:1] != b"\xff":
+    if at < 0 or head[:1] != b"\xff" or at + 16 > len(head):
         return None
     flags = struct.unpack(">I", head[at + 4 : at + 8])[0]
     if not flags & 2:
@@ -99,12 +99,13 @@ def _xing_bytes(head: bytes) -> int | None:
 class FlacDigest:
     """The MD5 of samples as they are read, against the one in the header of a FLAC file."""
 
-    def __init__(self, path: Path, bits: int) -> None:
+    def __init__(self, path: Path) -> None:
         self.path = path
-        self.bits = bits
         with path.open("rb") as file:
-            head = file.read(42)
-        self.wanted = head[26:42] if head[:4] == b"fLaC" else bytes(16)
+            head = file.read(42).ljust(42, b"\0")
+        self.bits = ((head[20] & 1) << 4 | head[21] >> 4) + 1
+        known = head[:4] == b"fLaC" and self.bits in (8, 16, 24)
+        self.wanted = head[26:42] if known else bytes(16)
         self.found = hashlib.md5(usedforsecurity=False)
 
     def add(self, block: NDArray[Any]) -> None:
