@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from dreampedal.engine.board import Board
 from dreampedal.engine.ceiling import Ceiling
+from dreampedal.engine.live.ledger import ledger
 from dreampedal.presets.loader import read_preset
 
 from .recordings import BITS, Recording, kept_bits, reading, writing
@@ -62,6 +63,8 @@ class Rendered:
     """Bit depth of the file, 32 for float; None in a lossy format."""
     latency_samples: int
     """Of the board; the file is compensated for it."""
+    lookahead_samples: int
+    """What the board's effects wait for, of that: later frames, for the dream or for an estimated phase."""
     peak_db: float | None
     """Highest sample peak in dBFS, before the file's format clips it; None in silence."""
     overs: int
@@ -164,6 +167,7 @@ def render(task: Task, board: Board, sound: Sound, progress: Callable[[float], N
             channels=channels,
             bits=kept_bits(task.target, bits),
             latency_samples=latency,
+            lookahead_samples=_waited(board, rate),
             peak_db=round(20 * float(np.log10(peak)), 2) if peak else None,
             overs=overs,
             elapsed_seconds=round(elapsed, 3),
@@ -176,6 +180,12 @@ def _played(recording: Recording, board: Board) -> Iterator[NDArray[np.float32]]
     for block in recording.blocks():
         yield board(block, recording.sample_rate, reset=False)
     yield board.flush()
+
+
+def _waited(board: Board, rate: float) -> int:
+    """Samples of look-ahead, of the dream and of an estimated phase, on the way through a board."""
+    rows = ledger(board, board.latency_at(rate), rate, 0, 0, (0.0, 0.0)).rows
+    return sum(row.samples for row in rows if row.name in ("look-ahead", "phase"))
 
 
 def _require_finite(block: NDArray[np.float32], done: int, rate: float) -> None:

@@ -88,8 +88,10 @@ def _line(result: Rendered) -> str:
     depth = {None: "", 32: ", 32-bit float"}.get(result.bits, f", {result.bits}-bit")
     peak = "silence" if result.peak_db is None else f"peak {result.peak_db:+.1f} dBFS"
     overs = f", {result.overs} samples over full scale (--ceiling -1 keeps them under)" if result.overs else ""
+    waited = 1000 * result.lookahead_samples / result.sample_rate
+    ahead = f", look-ahead {waited:.0f} ms" if waited else ""
     return (
-        f"{result.target}: {result.seconds:.1f} s at {result.sample_rate:g} Hz{depth}, {peak}{overs}, "
+        f"{result.target}: {result.seconds:.1f} s at {result.sample_rate:g} Hz{depth}, {peak}{overs}{ahead}, "
         f"in {result.elapsed_seconds:.1f} s ({result.times_real_time:g} times real time)"
     )
 

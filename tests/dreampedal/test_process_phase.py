@@ -45,6 +45,13 @@ def test_writes_the_samples_of_the_python_call(options, how, dreampedal, recordi
     assert np.array_equal(read(tmp_path / "out.wav")[0], Dream(target="class:flute", **how)(audio, rate))
 
 
+def test_what_an_estimated_phase_waits_for_is_said(dreampedal, recording, flute):
+    said = dreampedal(
+        "process", recording(seconds=0.2), "-o", "out.wav", "--preset", flute, "--set", "phase_lookahead_frames=3"
+    )
+    assert said.status == 0 and ", look-ahead 35 ms, in " in said.out, "3 hops of 512 samples at 44.1 kHz"
+
+
 @pytest.mark.parametrize(
     "options, words",
     [
