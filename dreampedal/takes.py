@@ -40,6 +40,8 @@ class TakeRendered:
     """Whether the samples are, bit for bit, those that were heard; None for a master."""
     differs_at_seconds: float | None
     """Where they begin to differ, by half a second."""
+    stretches: int
+    """Parts of the take, each with a checksum of what was heard."""
     latency_samples: int
     """From input to output: part of what was heard, and compensated in a master."""
     changes: int
@@ -155,6 +157,7 @@ def render(
         master=master,
         as_heard=None if master else rendering.as_heard,
         differs_at_seconds=rendering.differs_at,
+        stretches=len(take.stretches),
         latency_samples=rendering.latency + header.buffer_blocks * header.block_size,
         **asdict(rendering.counts),
         cut=take.cut,
@@ -188,6 +191,9 @@ def _line(result: TakeRendered) -> str:
         (result.late_blocks, "late block"), (result.held_hops, "held hop"), (result.skipped_blocks, "skipped block"),
         (result.restarts, "restart"),
     ) if count]  # fmt: skip
+    if result.as_heard:
+        agree = "agrees" if result.stretches == 1 else "agree"
+        happened.append(f"{_number(result.stretches, 'checksum')} of what was heard {agree}")
     return (
         f"{result.target}: {kind}, {result.seconds:.1f} s at {result.sample_rate} Hz{depth}, {peak}, "
         f"{', '.join(happened)}, in {result.elapsed_seconds:.1f} s ({result.times_real_time:g} times real time)"

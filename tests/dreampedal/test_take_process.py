@@ -51,7 +51,7 @@ def test_says_so_in_one_line(dreampedal, take):
     run = dreampedal("process", "--take", take, "-o", "again.wav")
     assert run.err == "" and run.out.count("\n") == 1
     assert run.out.startswith("again.wav: as heard, 3.0 s at 48000 Hz, 32-bit float, peak ")
-    for words in ("4 changes", "late blocks", "held hops", "times real time"):
+    for words in ("4 changes", "late blocks", "held hops", " of what was heard agree, in ", "times real time"):
         assert words in run.out
 
 
