@@ -4,7 +4,9 @@
 gives the demo recording that ships, and the header of the run says so.
 """
 
+import atexit
 import os
+import shutil
 import tempfile
 from functools import lru_cache
 from pathlib import Path
@@ -16,8 +18,17 @@ from pedalboard.io import AudioFile
 
 from .rig import plugged_in, rig  # noqa: F401
 
+
+def _remove(folder, maker):
+    """Remove a folder at the end of the process that made it, and of none that was forked from it."""
+    if os.getpid() == maker:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 # Nothing that a user keeps on this machine is seen by a test, nor by a process that a test starts.
-os.environ["DREAMPEDAL_HOME"] = tempfile.mkdtemp(prefix="dreampedal-home-")
+if "PYTEST_CURRENT_TEST" not in os.environ:  # or the test's own stands there already
+    os.environ["DREAMPEDAL_HOME"] = tempfile.mkdtemp(prefix="dreampedal-home-")
+    atexit.register(_remove, os.environ["DREAMPEDAL_HOME"], os.getpid())
 
 # Nor is an audio server of theirs: tests play through one of their own (see rig.py), or through none.
 os.environ["JACK_DEFAULT_SERVER"] = "none"
