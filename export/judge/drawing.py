@@ -42,7 +42,8 @@ def draw_all(
         draw_reliability(measures.reliability, drawn[-1], of)
     if listener.net is None:
         return drawn
-    return drawn + _draw_activations(listener, clips, probabilities, folder) + _draw_kernels(listener.net, folder)
+    drawn += _draw_activations(listener, clips, probabilities, folder, where)
+    return drawn + _draw_kernels(listener.net, folder)
 
 
 def activations(net: Net, x: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
@@ -53,16 +54,22 @@ def activations(net: Net, x: NDArray[np.float32]) -> dict[str, NDArray[np.float3
     return {name: activation[0].numpy() for name, activation in found.items()}
 
 
-def _draw_activations(listener: Listener, clips: Clips, probabilities: NDArray[np.float32], folder: Path) -> list[Path]:
+def _draw_activations(
+    listener: Listener, clips: Clips, probabilities: NDArray[np.float32], folder: Path, where: str
+) -> list[Path]:
     """Activations on one clip of each class that the set holds."""
     drawn, labels = [], np.asarray(clips.labels)
     for place in np.unique(labels):
         at, name = _surest(probabilities, labels, int(place)), listener.classes[place]
         x = np.array(clips.x[at], np.float32)
         heard = dict(zip(listener.classes, probabilities[at].tolist(), strict=True))
-        title = f"{listener.name} on {name}: {clips.group_names[int(clips.groups[at])]}"
+        title = as_it_is(
+            f"{listener.name} on the clip of {name} in {where} that it is surest of\n"
+            f"from {clips.group_names[int(clips.groups[at])]}"
+        )
         drawn.append(folder / f"activations_{name}.png")
-        draw_activations(x, activations(listener.net, x), heard, clips.seconds, drawn[-1], title)
+        layers = activations(listener.net, x)
+        draw_activations(x, layers, heard, clips.seconds, drawn[-1], title, listener.input)
     return drawn
 
 

@@ -18,7 +18,7 @@ from ..sets.segments import Segmenting
 from ..sets.splits import SHARES, set_hash, split
 from ..sets.store import encode
 from .listeners import Listener, open_listener
-from .pictures import draw_curve
+from .pictures import draw_pruning
 from .scores import Pooling, pool, score
 
 if TYPE_CHECKING:
@@ -127,7 +127,7 @@ def prune_on(
     _write(pruned, out, listener.extra, settings)
     if pictures is not None:
         pictures.mkdir(parents=True, exist_ok=True)
-        draw_pruning(pruned, pictures / "pruning.png")
+        draw_pruning(pruned, settings.limit, pictures / "pruning.png")
         report["pictures"] = [str(pictures / "pruning.png")]
     return report
 
@@ -150,14 +150,6 @@ def _write(pruned: Pruned, out: Path, extra: Mapping[str, Any], settings: Prunin
         checkpoint = Path(folder) / "pruned.safetensors"
         save(pruned.net, checkpoint, **(dict(extra) | changed))
         export_checkpoint(checkpoint, out)
-
-
-def draw_pruning(pruned: Pruned, path: Path) -> None:
-    """Accuracy on the validation set over the share of kernels that are gone."""
-    total = pruned.before.kernels
-    gone, accuracy = zip(*pruned.course, strict=True)
-    title = f"{pruned.net.name}: {total} kernels, {pruned.after.kernels} left"
-    draw_curve(gone, {"validation": accuracy}, path, across="share of the kernels that are gone", title=title)
 
 
 def encoded(

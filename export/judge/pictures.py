@@ -17,47 +17,92 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from .calibration import Reliability
+    from .pruned import Pruned
     from .scores import Interval, Measures
 
 INK = "#3b0f70"
 OTHER = "#de4968"
 DPI = 120
+FEW = 10
+"""A row of fewer things has no per cents: one of them is more than ten."""
+ENOUGH = 5
+"""Things in a bin of a reliability curve from which on it is drawn."""
 
 
 def draw_confusion(measures: Measures, path: Path, title: str = "") -> None:
-    """A row a true class and a column a class heard, in per cent of the row."""
+    """A row a true class and a column a class heard, in per cent of the row; a row of few things has their counts."""
     names, matrix = list(measures.classes), np.array(measures.confusion)
     counts = matrix.sum(1)
     shares = 100 * matrix / np.maximum(counts[:, None], 1)
     side = 2.6 + 0.5 * len(names)
-    figure = blank(max(4.2, side), max(3.6, side - 0.6))
+    figure = blank(max(5.2, side), max(4.0, side - 0.6))
     axes = figure.subplots()
     axes.imshow(shares, cmap="magma", vmin=0, vmax=100)
     if len(names) <= 20:
         for row, column in np.ndindex(*shares.shape):
             ink = "black" if shares[row, column] > 60 else "white"
-            axes.text(column, row, f"{shares[row, column]:.0f}", ha="center", va="center", color=ink, fontsize=9)
-    axes.set(title=title, xlabel="heard", ylabel="is (per cent of its row)")
+            share, count = shares[row, column], matrix[row, column]
+            said = f"{share:.0f}" if counts[row] >= FEW or not count else f"{count}/{counts[row]}"
+            axes.text(column, row, said, ha="center", va="center", color=ink, fontsize=9)
+    few = f"; n/m: of fewer than {FEW}" if ((counts > 0) & (counts < FEW)).any() else ""
+    axes.set(xlabel="heard", ylabel=f"is (% of its row{few})")
+    axes.set_title(title, fontsize=10)
     axes.set_xticks(range(len(names)), names, rotation=45, ha="right")
     axes.set_yticks(range(len(names)), [f"{name} ({count})" for name, count in zip(names, counts, strict=True)])
     save(figure, path)
 
 
 def draw_reliability(reliability: Reliability, path: Path, title: str = "") -> None:
-    """Accuracy beside confidence, and below it how many there are of each confidence."""
-    there = [bin for bin, count in enumerate(reliability.count) if count]
-    confidence = [reliability.confidence[bin] for bin in there]
-    accuracy = [reliability.accuracy[bin] for bin in there]
+    """Accuracy beside confidence, and below it how many there are of each confidence.
+
+    The line goes through bins of `ENOUGH` things or more; what is right of fewer says next to nothing.
+    """
     figure = blank(4.6, 5.4)
     curve, counts = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
     curve.plot([0, 1], [0, 1], color="grey", lw=1, ls="--", label="right as often as it says")
-    curve.plot(confidence, accuracy, "o-", color=INK, label="the network")
-    curve.set(ylabel="accuracy", ylim=(0, 1.02), title=title)
-    curve.legend(loc="upper left", frameon=False)
-    curve.text(0.98, 0.04, f"calibration error {reliability.error:.1%}", ha="right", transform=curve.transAxes)
+    found = list(zip(reliability.confidence, reliability.accuracy, reliability.count, strict=True))
+    for confidence, accuracy, count in found:
+        if confidence is not None and accuracy is not None and count < ENOUGH:
+            curve.plot(confidence, accuracy, ".", color="grey", ms=4, alpha=0.6)
+    enough = [(confidence, accuracy) for confidence, accuracy, count in found if count >= ENOUGH]
+    curve.plot(*np.array(enough, float).reshape(-1, 2).T, "o-", color=INK, label="the network")
+    if any(0 < count < ENOUGH for count in reliability.count):
+        curve.plot([], [], ".", color="grey", ms=4, alpha=0.6, label=f"of fewer than {ENOUGH}")
+    curve.set(ylabel="accuracy", ylim=(-0.02, 1.02))
+    curve.set_title(title, fontsize=10)
+    curve.legend(
+        loc="lower right",
+        frameon=False,
+        fontsize=9,
+        title=f"calibration error {reliability.error:.1%}",
+        alignment="left",
+    )
     widths = np.subtract(reliability.high, reliability.low)
     counts.bar(reliability.low, reliability.count, widths, align="edge", color=INK, edgecolor="white")
     counts.set(xlabel="confidence", ylabel="how many", xlim=(0, 1))
+    save(figure, path)
+
+
+def draw_pruning(pruned: Pruned, limit: float, path: Path) -> None:
+    """What is right on the validation set over the kernels that are gone, with the trainings in between and the limit.
+
+    Args:
+        limit: what accuracy may lose, as a share.
+    """
+    total, start = pruned.before.kernels, 100 * pruned.validation[0]
+    gone, right = 100 * np.array(pruned.course).T
+    figure = blank(6, 4)
+    axes = figure.subplots()
+    axes.plot(gone, right, "o-" if len(gone) < 30 else "-", color=INK, ms=4, label="the network")
+    for at, one in enumerate(pruned.tuned):
+        share = 100 * (1 - one.kernels / total)
+        axes.axvline(share, color=OTHER, lw=0.6, ls=":")
+        axes.plot(share, 100 * one.accuracy, "D", color=OTHER, ms=6, label="" if at else "trained a little more")
+    axes.axhline(start - 100 * limit, color="grey", lw=1, ls="--", label=f"the limit, {100 * limit:g} points lost")
+    title = f"{pruned.net.name}: {total} kernels, {pruned.after.kernels} left"
+    axes.set(xlabel="kernels gone, %", ylabel="right, validation clips, %", title=title)
+    axes.grid(alpha=0.25)
+    axes.legend(frameon=False, fontsize=9)
     save(figure, path)
 
 
