@@ -11,7 +11,6 @@ import json
 import multiprocessing
 import os
 import signal
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -124,6 +123,8 @@ def _begin(task: Task) -> None:
 
 def _revive(task: Task, study: optuna.Study) -> None:
     """Queue again, in their own folders, the trials that were interrupted or left running by a kill."""
+    for part in task.folder.glob("trials/*/.*.part*"):
+        part.unlink(missing_ok=True)  # half written when the kill came
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         study.tell(trial.number, state=TrialState.FAIL)
     trials = study.get_trials(deepcopy=False)
@@ -184,12 +185,9 @@ def _apart(task: Task, count: int, workers: int) -> Iterator[int]:
                 begun += 1
     finally:
         for process in running.values():
-            process.terminate()
+            process.kill()  # a trial goes on from any moment; torch swallows what is raised while it imports
         for process in running.values():
-            process.join(timeout=3)
-            if process.exitcode is None:  # it was told within a callback of a library, which swallows what is raised
-                process.kill()
-                process.join()
+            process.join()
 
 
 @contextmanager
@@ -208,7 +206,6 @@ def _deaf_to_ctrl_c() -> Iterator[None]:
 def _work(line: Connection, task: Task) -> None:
     """A worker: a trial for each True from the line, and what went wrong, or None, back."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     if (parent := multiprocessing.parent_process()) is not None:
         threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
     while line.recv():
