@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import asdict
 from os import PathLike
@@ -28,7 +29,7 @@ def verify(model: str | PathLike[str], as_json: bool) -> None:
 
     file = library.find("model", model)
     _, manifest = read_model(file)
-    live = isinstance(manifest, Manifest) and manifest.runs_on == "columns"
+    live = isinstance(manifest, Manifest)
     proof = prove(file, (lambda: Dream(model=str(file), target=manifest.layers[-1].name)) if live else None)
     if as_json:
         print_json(asdict(proof) | {"file": str(file), "manifest": manifest.model_dump(mode="json")})
@@ -39,7 +40,8 @@ def verify(model: str | PathLike[str], as_json: bool) -> None:
         say(f"  kind: {manifest.kind}, on {manifest.input.kind} of {manifest.seconds:g} s")
     say(f"  layers: {layers or 'none'}")
     say(f"  classes: {', '.join(manifest.classes) or 'none'}")
-    say(f"  trained on: {manifest.training.data} ({manifest.training.licence})")
+    licence = textwrap.shorten(manifest.training.licence, 100, placeholder=" ... (all of it: --json)")
+    say(f"  trained on: {manifest.training.data} ({licence})")
     print(f"  golden takes: {proof.takes} replayed, off by {proof.golden_deviation:.1g} of the largest value at most")
     if proof.partitions:
         print(f"  partition law: the same samples in {proof.partitions} ways of cutting a signal")

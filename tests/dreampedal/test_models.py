@@ -3,6 +3,7 @@
 import pytest
 
 from dreampedal import library
+from dreampedal.engine.structure import read_model
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,12 @@ def test_a_model_that_is_not_there(dreampedal, model, words):
 def test_a_proof_reads_as_sentences(dreampedal, shipped):
     run = dreampedal("verify", shipped)
     assert "golden takes" in run.out and "partition law" in run.out and run.err == ""
+
+
+def test_a_licence_of_a_whole_page_is_begun_and_found(dreampedal):
+    licence = read_model(library.find("model", "genres"))[1].training.licence
+    [said] = [line for line in dreampedal("verify", "genres").out.splitlines() if "trained on: " in line]
+    assert len(licence) > 500 and licence[:40] in said and said.endswith(" ... (all of it: --json))"), said
 
 
 def test_a_model_that_was_changed_is_refused(dreampedal, shipped, tmp_path):
