@@ -49,7 +49,9 @@ def export(
 ) -> None:
     """Write a checkpoint as a model and prove it."""
     if not checkpoint.is_file():
-        raise ValueError(f"{checkpoint}: no such file; expected what training saved (.safetensors)")
+        from dreampedal.export.zoo.checkpoint import absent
+
+        raise ValueError(absent(checkpoint))
     from dreampedal.engine.manifest import ModelError
     from dreampedal.engine.verify import verify
     from dreampedal.export.write.checkpoints import export_checkpoint, name_for

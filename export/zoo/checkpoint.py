@@ -116,6 +116,16 @@ def described(path: StrPath) -> Description:
         raise ModelError(path, field, f"{first['input']!r:.80}", expected) from None
 
 
+def absent(path: Path) -> str:
+    """What to say of a checkpoint that is not there: a training keeps one, or can be ended, in the folder beside it."""
+    run = path.parent / f"{path.stem}_run"
+    if (run / "checkpoint.safetensors").is_file():
+        return f"{path}: no such file; that training wrote {run / 'checkpoint.safetensors'}"
+    if (run / "training.pt").is_file():
+        return f"{path}: no such file; the command that began {run} ends that training and writes it"
+    return f"{path}: no such file; expected what training saved (.safetensors)"
+
+
 def _description(net: Net, extra: dict[str, JsonValue]) -> Description:
     return Description(
         name=net.name,
@@ -130,7 +140,7 @@ def _description(net: Net, extra: dict[str, JsonValue]) -> Description:
 
 def _opened(path: StrPath) -> Any:
     if not Path(path).is_file():
-        raise FileNotFoundError(f"{path}: no such file")
+        raise FileNotFoundError(absent(Path(path)))
     try:
         return safetensors.safe_open(path, framework="pt")
     except safetensors.SafetensorError as error:

@@ -136,6 +136,17 @@ def test_a_tensor_too_many_or_of_another_kind_is_refused(saved):
         load(rewritten(path, lambda tensors: tensors.update({"head.bias": torch.zeros(2).double()})))
 
 
+def test_a_checkpoint_that_is_not_there_is_found_beside_its_training(tmp_path):
+    run = tmp_path / "songs_run"
+    run.mkdir()
+    (run / "training.pt").touch()
+    with pytest.raises(FileNotFoundError, match=r"no such file; the command that began .*songs_run ends that training"):
+        load(tmp_path / "songs.safetensors")
+    (run / "checkpoint.safetensors").touch()
+    with pytest.raises(FileNotFoundError, match=r"no such file; that training wrote .*songs_run/checkpoint"):
+        load(tmp_path / "songs.safetensors")
+
+
 def test_files_that_are_no_checkpoints_are_named(tmp_path):
     with pytest.raises(FileNotFoundError, match=r"none\.safetensors: no such file"):
         load(tmp_path / "none.safetensors")
