@@ -211,7 +211,7 @@ def devices(as_json: AsJson = False) -> None:
 @app.command(
     short_help="Say what this machine can do live.",
     epilog="\b\nExamples:\n  dreampedal doctor\n  dreampedal doctor --preset ghost_choir --rate 44100 --mode instant\n"
-    "  dreampedal doctor --loopback --input Scarlett --output Scarlett   (a cable from its output to its input)",
+    "  dreampedal doctor --loopback --input Scarlett --output Scarlett   (a cable or jack_connect)",
 )
 def doctor(
     preset: Annotated[str, typer.Option(metavar="NAME", help="What is played, by name or path.")] = "hall_of_flutes",

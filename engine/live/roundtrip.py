@@ -21,6 +21,7 @@ from ..board import Board, Rack
 from ..effect import Block, Effect, Stream
 from ..parameters import parameters_of
 from .changes import paths
+from .devices import Device
 from .ledger import Ledger
 from .mirror import twin_of
 from .stream import LiveStream
@@ -122,11 +123,21 @@ def round_trip(**device: Any) -> RoundTrip:
             if agrees(last):
                 return RoundTrip(last[-1][0], 20 * float(np.log10(last[-1][1])), live.ledger)
     if not any(gain for _, gain in probe.delays()):
-        raise ValueError(
-            f"nothing came back in {LISTEN_SECONDS:g} seconds: connect the first output of {live.output.name} "
-            f"to the first input of {live.input.name} by a cable, and turn both up"
-        )
+        raise ValueError(f"nothing came back in {LISTEN_SECONDS:g} seconds: {to_connect(live.output, live.input)}")
     raise ValueError("what came back was never twice as late as before: the device loses samples, try larger blocks")
+
+
+def to_connect(output: Device, input: Device) -> str:
+    """What to do so that the sweep comes back: a cable, or in JACK a connection of ports that are there meanwhile.
+
+    >>> studio = Device(0, "studio", "JACK Audio Connection Kit", 2, 2, 48_000, 0, 0, 0, 0)
+    >>> to_connect(studio, studio)
+    'while it listens, run: jack_connect PortAudio:out_0 PortAudio:in_0 (jack_lsp lists ports, the name may end in -01)'
+    """
+    if "JACK" in output.host_api:
+        ports = "PortAudio:out_0 PortAudio:in_0"
+        return f"while it listens, run: jack_connect {ports} (jack_lsp lists ports, the name may end in -01)"
+    return f"connect the first output of {output.name} to the first input of {input.name} by a cable, and turn both up"
 
 
 def agrees(last: list[tuple[int, float]]) -> bool:
