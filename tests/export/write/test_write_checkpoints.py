@@ -37,7 +37,7 @@ def test_a_network_becomes_what_it_can_dream_as(name, kind, kept, tmp_path):
     assert (manifest.training.data, manifest.training.licence, manifest.training.seed) == ("noise", "CC0-1.0", 3)
 
 
-@pytest.mark.parametrize("name", ["columns", "gated", "vgg"])
+@pytest.mark.parametrize("name", ["columns", "vgg"])
 def test_a_file_tells_how_its_set_was_dealt_where_that_is_known(name, kept, tmp_path):
     export_checkpoint(kept(name), tmp_path / "unknown.onnx")
     assert "dealt" not in json.loads(metadata(tmp_path / "unknown.onnx"))["training"], "older readers read it too"
