@@ -1,13 +1,15 @@
 """A small network and clips of real recordings, to be trained here or in a process of its own.
 
-    python -m tests.export.fit.fit_scene FOLDER OUT PAUSE
+    python -m tests.export.fit.fit_scene FOLDER OUT [held]
 
-trains in FOLDER and writes the weights to OUT; every step takes PAUSE seconds longer, so that a kill hits its middle.
+trains in FOLDER and writes the weights to OUT. One that is `held` says so in the middle of its second epoch, and then
+waits to be killed.
 """
 
+import itertools
 import os
+import signal
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -79,19 +81,32 @@ def figures(history):
     return [{name: value for name, value in row.items() if name != "seconds"} for row in history]
 
 
-def command(folder, out, pause=0.0, torchrun=()):
+def command(folder, out, held=False, torchrun=()):
     """The command that trains in a process of its own, and the environment for it."""
-    line = [sys.executable, *torchrun, "-m", "tests.export.fit.fit_scene", str(folder), str(out), str(pause)]
+    line = [sys.executable, *torchrun, "-m", "tests.export.fit.fit_scene", str(folder), str(out)] + held * ["held"]
     return {"args": line, "cwd": ROOT, "env": os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}}
 
 
-def main(folder, out, pause):
+def hold():
+    """Say that all is as it is to be, and wait for the kill."""
+    print("held", flush=True)
+    while True:
+        signal.pause()
+
+
+def main(folder, out, held=""):
     rank = os.environ.get("RANK")
     net, plan = (Small(), PLAN) if rank is None else (Small(plain=True), PLAIN)
-    net.norm.register_forward_pre_hook(lambda *_: time.sleep(float(pause)))
+    places = itertools.count(1)  # of the second epoch, where the network is trained or attacked
+
+    def holding(norm, _):
+        if held and norm.training and (folder / "training.pt").exists() and next(places) == 3:
+            hold()
+
+    net.norm.register_forward_pre_hook(holding)
     fit(net, clips(), clips("speech_female_en", 24), plan, folder, device="cpu")
     torch.save(net.state_dict(), out if rank is None else f"{out}.{rank}")
 
 
 if __name__ == "__main__":
-    main(*map(Path, sys.argv[1:3]), sys.argv[3])
+    main(*map(Path, sys.argv[1:3]), *sys.argv[3:])

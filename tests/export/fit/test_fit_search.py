@@ -24,7 +24,7 @@ from dreampedal.export.fit.trials import Task
 from dreampedal.export.zoo.checkpoint import load
 from dreampedal.export.zoo.table import build
 from tests.conftest import ROOT
-from tests.export.fit.fit_scene import CLASSES, MEL, SECONDS, clips
+from tests.export.fit.fit_scene import CLASSES, MEL, SECONDS, clips, hold
 
 SPACE = read_space(["depth=1..3", "plan.learning_rate=1e-3..1e-1", "pooling=max,mean"])
 
@@ -148,34 +148,48 @@ def test_clips_on_disk_go_to_another_process_by_name(tmp_path):
 
 
 KILLED = """
-import sys, time
+import sys
 from pathlib import Path
 from dreampedal.export.fit import trials
 from dreampedal.export.fit.search import search
+from tests.export.fit.fit_scene import hold
 from tests.export.fit.test_fit_search import task_in
 if __name__ == "__main__":
     report = trials._report
-    trials._report = lambda *all: (time.sleep(0.3), report(*all))
+    def holding(trial, record, row):
+        if (trial.number, row["epoch"]) == (1, 2):
+            hold()
+        report(trial, record, row)
+    trials._report = holding
     search(task_in(Path(sys.argv[1])), 3)
 """
 
 
 def test_a_search_that_was_killed_ends_as_one_that_was_not(tmp_path):
-    script = tmp_path / "killed.py"
-    script.write_text(KILLED)
-    process = subprocess.Popen(
-        [sys.executable, str(script), str(tmp_path / "a")], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}
-    )
-    end = time.monotonic() + 90
-    while not (tmp_path / "a" / "trials" / "0001" / "training.pt").exists() and time.monotonic() < end:
-        time.sleep(0.02)
+    process = begun(tmp_path, KILLED, tmp_path / "a")
     with pytest.raises(ValueError, match="a search is running there"):
         search(task_in(tmp_path / "a"), 3)
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    killed(process)
     resumed, whole = search(task_in(tmp_path / "a"), 3), search(task_in(tmp_path / "b"), 3)
     assert sorted(row[1:] for row in chosen(resumed)) == sorted(row[1:] for row in chosen(whole))
     assert len(list((tmp_path / "a" / "trials").iterdir())) == 3
+
+
+def begun(folder, text, *arguments):
+    """A script in a process of its own, once it says that it waits for its kill."""
+    script = folder / "script.py"
+    script.write_text(text)
+    line = [sys.executable, str(script), *map(str, arguments)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(line, cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True)
+    assert process.stdout.readline() == "held\n"
+    return process
+
+
+def killed(process):
+    process.send_signal(signal.SIGKILL)
+    assert process.wait() == -signal.SIGKILL
+    process.stdout.close()
 
 
 def test_two_workers(tmp_path):
@@ -206,12 +220,11 @@ def test_a_worker_that_has_nothing_left_to_do_ends_before_the_others(tmp_path):
 
 
 class Holds(Waits):
-    """A task whose trial holds its folder for longer than the test lasts."""
+    """A task whose trial holds its folder until it is killed."""
 
     def optimize(self, _objective, n_trials):
         with alone(self.folder, "training"):
-            (self.folder / "first").touch()
-            time.sleep(120 * n_trials)
+            hold()
 
 
 ORPHANED = """
@@ -224,19 +237,11 @@ if __name__ == "__main__":
 
 
 def test_no_worker_outlives_a_search_that_was_killed(tmp_path):
-    script = tmp_path / "orphaned.py"
-    script.write_text(ORPHANED)
-    process = subprocess.Popen(
-        [sys.executable, str(script), str(tmp_path)], cwd=ROOT, env=os.environ | {"PYTHONPATH": str(ROOT)}
-    )
-    end = time.monotonic() + 90
-    while not (tmp_path / "first").exists() and time.monotonic() < end:
-        time.sleep(0.02)
+    process = begun(tmp_path, ORPHANED, tmp_path)
     with pytest.raises(ValueError, match="a training is running there"), alone(tmp_path, "training"):
         pass
-    process.send_signal(signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
-    held, end = True, time.monotonic() + 30
+    killed(process)
+    held, end = True, time.monotonic() + 120
     while held and time.monotonic() < end:
         time.sleep(0.05)
         with suppress(ValueError), alone(tmp_path, "training"):
