@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from scipy.io import wavfile
 from dreampedal.engine.inputs import BandImage, Envelope, LogBands, Mel, Waveform, features, resampled
 from dreampedal.export.sets import store
 from dreampedal.export.sets.changes import Recipe
+from dreampedal.export.sets.encoding import Encoding, encoded
 from dreampedal.export.sets.recordings import LabelledSet, Recording, open_set
 from dreampedal.export.sets.segments import Segmenting
 from dreampedal.export.sets.store import encode
@@ -185,14 +187,23 @@ def test_a_damaged_part_is_made_again(little_set, tmp_path):
 
 
 ENCODE = """
-import resource, sys
+import resource, sys, threading
 from dreampedal.engine.inputs import Mel
+from dreampedal.export.sets import store
 from dreampedal.export.sets.recordings import open_set
 from dreampedal.export.sets.segments import Segmenting
 from dreampedal.export.sets.store import encode
-folder, cache, most = sys.argv[1:]
+folder, cache, most, parts = sys.argv[1:]
 if int(most):
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(most), int(most)))
+if int(parts):
+    encoded, left = store.encoded, iter(range(int(parts)))
+    def holding(*all, **more):
+        if next(left, None) is None:
+            print("held", flush=True)
+            threading.Event().wait()
+        return encoded(*all, **more)
+    store.encoded = holding
 try:
     clips = encode(open_set(folder), Mel(), Segmenting(seconds=0.25, hop_seconds=0.01), cache=cache)
 except OSError as error:
@@ -202,10 +213,10 @@ print(len(clips))
 """
 
 
-def run(little, cache, most=0):
-    return subprocess.Popen(
-        [sys.executable, "-c", ENCODE, str(little), str(cache), str(most)], stdout=subprocess.PIPE, text=True
-    )
+def run(little, cache, most=0, parts=0):
+    """Encoding in a process of its own; with `parts`, it says "held" when it has so many and waits to be killed."""
+    line = [sys.executable, "-c", ENCODE, *map(str, (little, cache, most, parts))]
+    return subprocess.Popen(line, stdout=subprocess.PIPE, text=True)
 
 
 @pytest.fixture(scope="module")
@@ -221,13 +232,13 @@ def parts_in(cache):
 
 def test_a_run_that_is_killed_goes_on_where_it_stopped(little, tmp_path, unharmed):
     cache, (folder, wanted) = tmp_path / "cache", unharmed
-    process = run(little, cache)
-    while len(parts_in(cache)) < 3 and process.poll() is None:
-        time.sleep(0.002)
-    os.kill(process.pid, signal.SIGKILL)
-    assert process.wait() == -signal.SIGKILL
+    process = run(little, cache, parts=3)
+    assert process.stdout.readline() == "held\n"
+    process.kill()
+    process.communicate()
+    assert process.returncode == -signal.SIGKILL
     kept = {path: path.stat().st_mtime_ns for path in parts_in(cache)}
-    assert 3 <= len(kept) < 15
+    assert len(kept) == 3
     for path in kept:
         assert (np.load(path) == np.load(folder / path.relative_to(cache))).all()
     clips = encode(open_set(little), Mel(), Segmenting(seconds=0.25, hop_seconds=0.01), cache=cache)
@@ -271,28 +282,18 @@ def test_what_a_killed_run_left_is_swept_away_when_it_is_old(little_set, tmp_pat
 
 
 def test_a_long_recording_is_encoded_in_bounded_memory(tmp_path, clip):
-    """Three minutes of stereo are 64 MB as samples; encoding them needs a part of that."""
+    """Three minutes of stereo are 64 MB as samples; what is allocated to encode them is a part of that."""
     audio, rate = clip("drums_break")
     line = np.resize(audio[0], (2, 3 * 60 * rate))
-    write(tmp_path / "long.wav", line, rate)
-    del line
-    long = Recording(tmp_path / "long.wav", "a", "a")
-    script = (
-        "import resource, sys, numpy as np\n"
-        "from pathlib import Path\n"
-        "from dreampedal.engine.inputs import Waveform\n"
-        "from dreampedal.export.sets.encoding import Encoding, encoded\n"
-        "from dreampedal.export.sets.recordings import Recording\n"
-        "from dreampedal.export.sets.segments import Segmenting\n"
-        "def run(seconds):\n"
-        "    one = Recording(Path(sys.argv[1]), 'a', 'a', length_seconds=seconds)\n"
-        "    encoded(one, Encoding(Waveform(sample_rate=1000), Segmenting(trim_db=60)), 5.0)\n"
-        "    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024\n"
-        "print(run(10), run(180))\n"
-    )
-    said = subprocess.run([sys.executable, "-c", script, str(long.path)], capture_output=True, text=True, check=True)
-    first, whole = map(int, said.stdout.split())
-    assert whole - first < 40
+    path = write(tmp_path / "long.wav", line, rate)
+    chosen = Encoding(Waveform(sample_rate=1000), Segmenting(trim_db=60))
+    tracemalloc.start()
+    try:
+        found = encoded(Recording(path, "a", "a"), chosen, 5.0)
+        _, most = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(found) == 36 and most < line.nbytes * 0.6
 
 
 def test_bad_numbers_are_refused(little_set, tmp_path):
