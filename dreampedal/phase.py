@@ -26,6 +26,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from dreampedal.engine.checks import is_whole
 from dreampedal.engine.phase.offline import griffin_lim, random_start
 from dreampedal.engine.phase.offline_pghi import pghi
 from dreampedal.engine.phase.offline_stream import STREAMED, streamed
@@ -49,6 +50,9 @@ METHODS = ("hybrid", "fast_griffin_lim", "griffin_lim", "pghi", "spsi", "rtpghi"
 
 MOST = 1e30
 """Magnitudes above this could not be played in float32."""
+
+SMALLEST = 2.0**-149
+"""Where the largest magnitude is below this, float32 holds nothing of the signal but silence."""
 
 USUAL = (1e-6, 1e9)
 """Where the largest magnitude may be as it is; else a power of two brings it there for the while."""
@@ -76,7 +80,7 @@ def reconstruct(
         iterations: for the methods that iterate; 32 over a whole signal, 8 for each frame of a stream.
         lookahead_frames: how many later frames a frame waits for, for the methods that stream; up to window / hop.
         length: in samples, at most frames · hop; (frames - 1) · hop unless given.
-        seed: of the random phases that `griffin_lim`, `fast_griffin_lim` and `pghi` begin with.
+        seed: 0 and more; of the random phases that `griffin_lim`, `fast_griffin_lim` and `pghi` begin with.
 
     Returns:
         float32, shape (channels, length).
@@ -93,6 +97,7 @@ def reconstruct(
     wanted = _spectrogram(magnitude)
     channels, bins, count = wanted.shape
     frames = _frames(bins, hop, window)
+    _number("seed", seed, 0, 2**64 - 1)
     if method not in METHODS:
         raise ValueError(f"method = {method!r}: expected one of {', '.join(METHODS)}")
     rounds = _whole("iterations", iterations, method, ITERATIONS, 1000)
@@ -100,11 +105,11 @@ def reconstruct(
     ahead = _whole("lookahead_frames", lookahead_frames, method, LOOKAHEAD_FRAMES, farthest)
     samples = (count - 1) * hop if length is None else _number("length", length, 1, count * hop)
     peak = float(wanted.max())
-    scale = 1.0 if peak == 0 or USUAL[0] <= peak <= USUAL[1] else float(2.0 ** -np.frexp(peak)[1])
+    if peak < SMALLEST:
+        return np.zeros((channels, samples), np.float32)
+    scale = 1.0 if USUAL[0] <= peak <= USUAL[1] else float(2.0 ** -np.frexp(peak)[1])
     brought = wanted if scale == 1.0 else wanted.astype(np.float64) * scale
     columns = np.ascontiguousarray(brought.transpose(0, 2, 1), np.float32)
-    if peak == 0:
-        return np.zeros((channels, samples), np.float32)
     if method in STREAMED:
         spectra = streamed(columns, frames, method, ahead, rounds)
         played = [griffin_lim(m, s, frames, samples, 0) for m, s in zip(columns, spectra, strict=True)]
@@ -125,9 +130,14 @@ def _offline(method: str, frames: Frames, samples: int, rounds: int, seed: int) 
 
 def _spectrogram(magnitude: ArrayLike) -> NDArray[np.floating]:
     """`magnitude` as (channels, bins, frames), or a ValueError."""
-    values = np.asarray(magnitude)
+    try:
+        values = np.asarray(magnitude)
+    except ValueError as error:
+        raise ValueError(f"magnitude: {error}; expected an array (bins, frames) or (channels, bins, frames)") from error
     if values.dtype.kind not in "fiu":
         raise ValueError(f"magnitude of type {values.dtype}: expected real numbers (for a complex spectrogram its abs)")
+    if values.dtype.itemsize < 4 or values.dtype.kind != "f":  # half precision has no room for the largest
+        values = values.astype(np.float64)
     wanted = values[np.newaxis] if values.ndim == 2 else values
     if wanted.ndim != 3 or 0 in wanted.shape:
         raise ValueError(f"magnitude of shape {values.shape}: expected (bins, frames) or (channels, bins, frames)")
@@ -138,7 +148,7 @@ def _spectrogram(magnitude: ArrayLike) -> NDArray[np.floating]:
         channel, k, t = np.argwhere(unfit)[0]
         place = f"bin {k} of frame {t}, channel {channel}"
         raise ValueError(f"magnitude of {wanted[channel, k, t]} in {place}: expected finite numbers from 0 to {MOST:g}")
-    return wanted if wanted.dtype.kind == "f" else wanted.astype(np.float64)
+    return wanted
 
 
 def _frames(bins: int, hop: int, window: str) -> Frames:
@@ -158,13 +168,13 @@ def _whole(name: str, value: int | None, method: str, defaults: dict[str, int], 
     """A whole number for a method that takes one, its default, or 0 where none is taken."""
     if method in defaults:
         return min(defaults[method], most) if value is None else _number(name, value, 0, most)
-    if value not in (None, 0):
+    if value is not None and not is_whole(value, 0, 0):
         raise ValueError(f"{name} = {value}: method {method!r} takes none")
     return 0
 
 
 def _number(name: str, value: int, low: int, high: int) -> int:
     """`value`, or a ValueError that says what was expected."""
-    if isinstance(value, bool) or not isinstance(value, int | np.integer) or not low <= value <= high:
+    if not is_whole(value, low, high):
         raise ValueError(f"{name} = {value!r}: expected a whole number from {low} to {high}")
     return int(value)

@@ -22,11 +22,15 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from .checks import is_whole
 from .fft import FASTMATH, Plan, irfft_add, plan, rfft, scratch
 from .windows import first_sounding, gaussian, window_pair
 
 Planes = NDArray[np.float32]
 """A complex frame as two planes, real and imaginary: shape (2, channels, bins)."""
+
+LONGEST = 1 << 20
+"""Samples of a window: 11 seconds at 96 kHz."""
 
 
 @dataclass(frozen=True, init=False)
@@ -50,8 +54,11 @@ class Frames:
     """The first sample of a frame that synthesis reaches; 0 unless the windows are asymmetric."""
 
     def __init__(self, window_samples: int, hop_samples: int, window: str = "hann") -> None:
-        if not 1 <= hop_samples <= window_samples // 2:
-            raise ValueError(f"hop of {hop_samples} samples: expected 1 to {window_samples // 2}")
+        if not is_whole(window_samples, 16, LONGEST) or window_samples & (window_samples - 1):
+            raise ValueError(f"window of {window_samples!r} samples: expected a power of two from 16 to {LONGEST}")
+        if not is_whole(hop_samples, 1, window_samples // 2):
+            raise ValueError(f"hop of {hop_samples!r} samples: expected a whole number from 1 to {window_samples // 2}")
+        window_samples, hop_samples = int(window_samples), int(hop_samples)
         own: dict[str, Any] = {"window_samples": window_samples, "hop_samples": hop_samples, "kind": window}
         own["plan"] = plan(window_samples)
         analysis, synthesis = window_pair(window, window_samples, hop_samples)

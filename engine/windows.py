@@ -72,12 +72,12 @@ def window_pair(kind: str, size: int, hop_samples: int) -> tuple[Window, Window]
     >>> int((synthesis == 0).sum()), float(abs((analysis * synthesis).reshape(8, 128).sum(axis=0) - 1).max()) < 1e-12
     (512, True)
     """
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ValueError(f"window {kind!r}: expected one of {', '.join(KINDS)}")
     if kind in SYMMETRIC:
         window = SYMMETRIC[kind](size)
         return window, dual_window(window, hop_samples)
-    if kind == ASYMMETRIC:
-        return asymmetric_pair(size, hop_samples, (size - first_sounding(kind, size, hop_samples)) // hop_samples)
-    raise ValueError(f"window {kind!r}: expected one of {', '.join(KINDS)}")
+    return asymmetric_pair(size, hop_samples, (size - first_sounding(kind, size, hop_samples)) // hop_samples)
 
 
 def first_sounding(kind: str, size: int, hop_samples: int) -> int:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ..checks import is_real, is_whole, real_numbers
 from ..fft import scratch
 from ..stft import Frames, Planes
 from .arithmetic import SMALLEST, Bits
@@ -31,6 +32,7 @@ _SOME, _MORE, _HARDLY = 0.05, 0.3, 1e-4
 start in silence."""
 TOLERANCE_DB = 120.0
 """Bins this far below the loudest of two frames hand no phase on."""
+MOST_CHANNELS, MOST_ITERATIONS = 65_536, 1000
 
 
 @dataclass
@@ -82,7 +84,7 @@ class Estimator:
 
     Args:
         frames: window, hop and kind of window that the magnitudes were, or might have been, analysed with.
-        channels: any number from 1; they share the settings and nothing else.
+        channels: 1 to 65,536; they share the settings and nothing else.
         method: "spsi", "rtpghi" and "rtpghi_plain" estimate in one pass; "rtpghi_plain" is as published, "rtpghi" hears
             each frame once among those around it (see `fitted`), which is some dB better at twice the cost, with
             look-ahead some 20 µs a frame of 2,048; "rtisi", "gsrtisi" and "hybrid" make frames consistent by iteration,
@@ -90,7 +92,8 @@ class Estimator:
             eighths or more.
         lookahead_frames: 0 for spsi, 0 or 1 for rtpghi and rtpghi_plain, 0 to window / hop for the others; each adds a
             hop of latency and several dB.
-        iterations: of rtisi, gsrtisi and hybrid, a hop; each costs two transforms a frame of look-ahead, and one more.
+        iterations: of rtisi, gsrtisi and hybrid, a hop, 1 to 1000; each costs two transforms a frame of look-ahead, and
+            one more.
         momentum: of these, 0 to below 1; by measurement 0.7 is best, and from 0.85 on they diverge.
     """
 
@@ -103,21 +106,23 @@ class Estimator:
         iterations: int = 8,
         momentum: float = 0.7,
     ) -> None:
+        if not isinstance(frames, Frames):
+            raise ValueError(f"frames = {frames!r}: expected Frames(window_samples, hop_samples)")
         if method not in METHODS:
             raise ValueError(f"phase method {method!r}: expected one of {', '.join(METHODS)}")
-        if channels < 1:
-            raise ValueError(f"{channels} channels: expected at least 1")
+        if not is_whole(channels, 1, MOST_CHANNELS):
+            raise ValueError(f"{channels!r} channels: expected a whole number from 1 to {MOST_CHANNELS}")
         longest = _LONGEST.get(method, frames.window_samples // frames.hop_samples)
-        if not 0 <= lookahead_frames <= longest:
-            raise ValueError(f"look-ahead of {lookahead_frames} frames: expected 0 to {longest} for {method}")
-        if iterations < 1:
-            raise ValueError(f"{iterations} iterations: expected at least 1")
-        if not 0 <= momentum < 1:
-            raise ValueError(f"momentum of {momentum}: expected 0 to below 1")
+        if not is_whole(lookahead_frames, 0, longest):
+            raise ValueError(f"look-ahead of {lookahead_frames!r} frames: expected 0 to {longest} for {method}")
+        if not is_whole(iterations, 1, MOST_ITERATIONS):
+            raise ValueError(f"{iterations!r} iterations: expected a whole number from 1 to {MOST_ITERATIONS}")
+        if not is_real(momentum) or not 0 <= np.float32(momentum) < 1:
+            raise ValueError(f"momentum of {momentum!r}: expected 0 to below 1")
         self.frames = frames
-        self.channels = channels
+        self.channels = int(channels)
         self.method = method
-        self.latency_frames = lookahead_frames
+        lookahead_frames = self.latency_frames = int(lookahead_frames)
         size, hop, bins = frames.window_samples, frames.hop_samples, frames.bins
         self._advance = (np.arange(bins) * hop % size / size).astype(np.float32)
         along_time = hop * size / frames.gamma / (8 * np.pi)
@@ -128,7 +133,7 @@ class Estimator:
         self._factors = np.array(
             [along_time, along_frequency, round(frames.centre), tolerance, momentum, share], np.float32
         )
-        self._iterations = iterations
+        self._iterations = int(iterations)
         self._slots = max(1, lookahead_frames) if method == "hybrid" else 1 + lookahead_frames
         if method == "rtpghi":
             self._slots, self._windows = 1, fit_windows(frames.window, frames.dual, hop, lookahead_frames)
@@ -163,15 +168,15 @@ class Estimator:
         not finite and weights outside 0 to 1.
         """
         shape = (self.channels, self.frames.bins)
-        magnitude = np.ascontiguousarray(magnitude, np.float32)
+        magnitude = real_numbers("magnitudes", magnitude)
         if magnitude.shape != shape:
             raise ValueError(f"magnitudes of shape {magnitude.shape}: expected (channels, bins) = {shape}")
         if (known is None) != (weight is None):
             raise ValueError("a known frame and its weights: expected both or neither")
         state = self.state
-        leaning = known is not None
+        leaning, leant = known is not None, state.leans
         if known is not None and weight is not None:
-            known, weight = np.ascontiguousarray(known, np.float32), np.ascontiguousarray(weight, np.float32)
+            known, weight = real_numbers("a known frame", known), real_numbers("weights", weight, "fiub")
             if known.shape != (2, *shape) or weight.shape != shape:
                 raise ValueError(
                     f"a known frame of shape {known.shape} with weights of shape {weight.shape}: "
@@ -181,6 +186,7 @@ class Estimator:
         else:
             known, weight = self._nothing[:2], self._nothing[2]
         if not self._step(magnitude, known, weight):
+            state.leans = leant
             raise ValueError(
                 f"magnitudes: expected numbers from 0 to {LOUDEST:g}"
                 + (", a finite known frame and weights from 0 to 1" if leaning else "")

@@ -81,6 +81,16 @@ def test_silence_is_silence():
         assert not phase.reconstruct(np.zeros((2, 129, 9)), hop=64, method=method, length=500).any()
 
 
+def test_half_precision_is_loud_enough_and_what_float32_cannot_hold_is_silence():
+    loud = np.full((129, 9), 6e4, np.float16)
+    for method in phase.METHODS:
+        half = phase.reconstruct(loud.astype(np.float16), hop=64, method=method)
+        np.testing.assert_array_equal(
+            half, phase.reconstruct(loud.astype(np.float16).astype(float), hop=64, method=method)
+        )
+        assert not phase.reconstruct(np.full((129, 9), 5e-324), hop=64, method=method).any()
+
+
 def test_frames_after_silence_sound():
     magnitude = np.ones((129, 40))
     magnitude[:, 5:20] = 0
@@ -108,6 +118,14 @@ BAD = [
     (np.ones((513, 9)), {"method": "spsi", "lookahead_frames": 1}, "lookahead_frames = 1: method 'spsi' takes none"),
     (np.ones((513, 9)), {"lookahead_frames": 5}, "lookahead_frames = 5: expected a whole number from 0 to 4"),
     (np.ones((513, 9)), {"iterations": True}, "iterations = True: expected a whole number"),
+    (np.full((513, 9), np.inf, np.float16), {}, "magnitude of inf in bin 0"),
+    (np.ones((513, 9), bool), {}, "magnitude of type bool: expected real numbers"),
+    ([[1.0, 2.0], [1.0]], {}, r"magnitude: .* expected an array \(bins, frames\)"),
+    (np.ones((513, 9)), {"window": ["hann"]}, r"window \['hann'\]: expected one of hann"),
+    (np.ones((513, 9)), {"hop": "256"}, "hop = '256': expected a whole number"),
+    (np.ones((513, 9)), {"seed": -1}, "seed = -1: expected a whole number from 0"),
+    (np.ones((513, 9)), {"seed": 1.5, "method": "pghi"}, "seed = 1.5: expected a whole number from 0"),
+    (np.ones((513, 9)), {"iterations": 10**30}, "expected a whole number from 0 to 1000"),
     (np.ones((513, 9)), {"length": 0}, "length = 0: expected a whole number from 1 to 2304"),
 ]
 

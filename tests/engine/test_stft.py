@@ -63,7 +63,13 @@ def test_changed_frames_equal_an_offline_overlap_add(clip):
     assert np.abs(out - twin[:, : out.shape[1]]).max() < 1e-6
 
 
-@pytest.mark.parametrize("hop", [0, 1025, -3])
+@pytest.mark.parametrize("hop", [0, 1025, -3, 512.0, "512", None, True, float("nan")])
 def test_a_hop_that_cannot_reconstruct_is_refused(hop):
-    with pytest.raises(ValueError, match="expected 1 to 1024"):
+    with pytest.raises(ValueError, match="expected a whole number from 1 to 1024"):
         Frames(2048, hop)
+
+
+@pytest.mark.parametrize("window", [0, 8, 1000, -1024, 1024.0, "1024", None, float("inf"), 1 << 30])
+def test_a_window_that_cannot_be_transformed_is_refused(window):
+    with pytest.raises(ValueError, match="expected a power of two from 16 to 1048576"):
+        Frames(window, 4)

@@ -204,12 +204,21 @@ def test_known_frames_need_weights_and_both_their_shapes_and_ranges():
     ("settings", "message"),
     [
         ({"method": "guess"}, "phase method 'guess': expected one of spsi, rtpghi"),
-        ({"channels": 0}, "0 channels: expected at least 1"),
+        ({"channels": 0}, "0 channels: expected a whole number from 1"),
+        ({"channels": 10**9}, "channels: expected a whole number from 1 to 65536"),
+        ({"channels": "2"}, "'2' channels: expected a whole number"),
+        ({"lookahead_frames": 1.0}, "look-ahead of 1.0 frames: expected 0 to 4"),
+        ({"lookahead_frames": float("nan")}, "look-ahead of nan frames"),
         ({"method": "rtpghi", "lookahead_frames": 2}, "look-ahead of 2 frames: expected 0 to 1 for rtpghi"),
         ({"method": "spsi", "lookahead_frames": 1}, "expected 0 to 0 for spsi"),
         ({"lookahead_frames": -1}, "expected 0 to 4 for hybrid"),
         ({"lookahead_frames": 5}, "expected 0 to 4 for hybrid"),
-        ({"iterations": 0}, "0 iterations: expected at least 1"),
+        ({"iterations": 0}, "0 iterations: expected a whole number from 1 to 1000"),
+        ({"iterations": float("inf")}, "inf iterations: expected a whole number"),
+        ({"iterations": 10**30}, "iterations: expected a whole number from 1 to 1000"),
+        ({"momentum": 1 - 1e-12}, "expected 0 to below 1"),
+        ({"momentum": None}, "momentum of None: expected 0 to below 1"),
+        ({"method": ["hybrid"]}, r"phase method \['hybrid'\]: expected one of"),
         ({"momentum": 1.0}, "momentum of 1.0: expected 0 to below 1"),
         ({"momentum": float("nan")}, "momentum of nan: expected 0 to below 1"),
     ],
@@ -217,6 +226,28 @@ def test_known_frames_need_weights_and_both_their_shapes_and_ranges():
 def test_settings_are_checked(settings, message):
     with pytest.raises(ValueError, match=message):
         Estimator(Frames(256, 64), **{"channels": 1, **settings})
+
+
+def test_frames_and_what_is_no_magnitude_are_named():
+    with pytest.raises(ValueError, match=r"frames = \(256, 64\): expected Frames"):
+        Estimator((256, 64), 1)
+    estimator, flat = Estimator(Frames(256, 64), 1), np.ones((1, 129), np.float32)
+    for kind in (complex, str, object):
+        with pytest.raises(ValueError, match=r"magnitudes of type .*: expected real numbers"):
+            estimator.push(flat.astype(kind))
+    with pytest.raises(ValueError, match="a known frame of type complex128"):
+        estimator.push(flat, np.ones((2, 1, 129), complex), flat)
+    with pytest.raises(ValueError, match="expected numbers from 0 to 1e"):
+        estimator.push(np.full((1, 129), 1e300))
+
+
+@EVERY
+def test_a_known_frame_that_is_refused_leaves_no_trace(method):
+    frames, sound = Frames(256, 64), noise(13, 8, 1, 129)
+    clean, tried = (Estimator(frames, 1, method, LOOKAHEAD[method]) for _ in range(2))
+    with pytest.raises(ValueError, match="a finite known frame"):
+        tried.push(sound[0], np.full((2, 1, 129), np.nan, np.float32), np.zeros((1, 129), np.float32))
+    assert np.array_equal(pushed(tried, sound), pushed(clean, sound))
 
 
 @EVERY
