@@ -243,8 +243,8 @@ def kept(order: Order, plan: Plan, fitted: Fitted) -> dict[str, Any]:
 
 def _check_places(out: Path, run: Path) -> None:
     """A ValueError, before hours of work, unless a file can be written at `out` and a training kept at `run`."""
-    if out == run or out in run.parents or run in out.parents:
-        raise ValueError(f"{out} and the training's folder {run}: expected two places, neither within the other")
+    if out == run or out in run.parents:
+        raise ValueError(f"{out} is the training's folder {run}, or holds it: expected a place of its own for the file")
     if run.exists() and not run.is_dir():
         raise ValueError(f"{run} is a file: expected a folder for the training")
 

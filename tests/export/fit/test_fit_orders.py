@@ -8,16 +8,10 @@ from dreampedal.export.fit.folder import Order, train_folder
 from dreampedal.export.fit.plan import Plan
 
 
-@pytest.mark.parametrize("out, run", [
-    ("net.safetensors", "net.safetensors"),
-    ("net.onnx", "net.onnx/run"),
-    ("run/net.onnx", "run"),
-    ("run/net.onnx", "other/../run"),
-])  # fmt: skip
-def test_the_model_and_the_folder_of_its_training_are_two_places(tmp_path, out, run):
-    (tmp_path / out).parent.mkdir(exist_ok=True)
-    with pytest.raises(ValueError, match="expected two places"):
-        train_folder(Order(tmp_path / "sounds", "vgg"), tmp_path / out, tmp_path / run)
+@pytest.mark.parametrize("run", ["net.onnx", "net.onnx/run", "other/../net.onnx"])
+def test_the_model_and_the_folder_of_its_training_are_two_places(tmp_path, run):
+    with pytest.raises(ValueError, match="expected a place of its own"):
+        train_folder(Order(tmp_path / "sounds", "vgg"), tmp_path / "net.onnx", tmp_path / run)
 
 
 def test_a_file_is_no_folder_for_a_training(tmp_path):
