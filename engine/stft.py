@@ -22,7 +22,7 @@ import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from .checks import is_whole
+from .checks import is_whole, real_numbers
 from .fft import FASTMATH, Plan, irfft_add, plan, rfft, scratch
 from .windows import first_sounding, gaussian, window_pair
 
@@ -31,6 +31,8 @@ Planes = NDArray[np.float32]
 
 LONGEST = 1 << 20
 """Samples of a window: 11 seconds at 96 kHz."""
+
+MOST_CHANNELS = 65_536
 
 
 @dataclass(frozen=True, init=False)
@@ -79,20 +81,35 @@ class Frames:
         return self.window_samples - self.first - self.hop_samples
 
     def analyse(self, hop: NDArray[np.float32], state: FrameState) -> Planes:
-        """Take the next `(channels, hop_samples)` and return the newest frame, a view of the state."""
+        """Take the next `(channels, hop_samples)` and return the newest frame, a view of the state.
+
+        A ValueError for another shape, a state of other frames, and what is no real number.
+        """
+        hop = real_numbers("a hop", hop)
+        self._require(state, "a hop", hop.shape, (state.line.shape[0], self.hop_samples))
         analyse(hop, state.line, state.spectrum, self.window, self.plan.twiddle, self.plan.untangle, state.work)
         return state.spectrum
 
     def synthesise(self, spectrum: Planes, state: FrameState) -> NDArray[np.float32]:
         """Add a frame and return the `(channels, hop_samples)` that it completes, a view of the state.
 
-        They are the samples that came in `delay_samples` before the hop of this frame.
+        They are the samples that came in `delay_samples` before the hop of this frame. Errors as of `analyse`.
         """
+        spectrum = real_numbers("a frame", spectrum)
+        self._require(state, "a frame", spectrum.shape, (2, state.line.shape[0], self.bins))
         synthesise(
             spectrum, state.overlap, state.played, self.dual, self.plan.twiddle, self.plan.untangle, state.work,
             self.first,
         )  # fmt: skip
         return state.played
+
+    def _require(self, state: FrameState, name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+        """A ValueError for what the kernels, which check nothing, would read or write beyond its end."""
+        if found != wanted:
+            raise ValueError(f"{name} of shape {found}: expected {wanted}")
+        own = state.line.shape[1], state.played.shape[1]
+        if own != (self.window_samples, self.hop_samples):
+            raise ValueError(f"a state of frames of {own[0]} samples every {own[1]}: expected one of {self}")
 
 
 @dataclass
@@ -110,6 +127,8 @@ class FrameState:
     @classmethod
     def silent(cls, frames: Frames, channels: int) -> FrameState:
         """The state after endless silence."""
+        if not is_whole(channels, 0, MOST_CHANNELS):
+            raise ValueError(f"{channels!r} channels: expected a whole number from 0 to {MOST_CHANNELS}")
         return cls(
             line=np.zeros((channels, frames.window_samples), np.float32),
             spectrum=np.zeros((2, channels, frames.bins), np.float32),

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ..checks import is_real, is_whole, real_numbers
 from ..fft import scratch
-from ..stft import Frames, Planes
+from ..stft import MOST_CHANNELS, Frames, Planes
 from .arithmetic import SMALLEST, Bits
 from .fitted import fit_windows, push_fitted
 from .frame_kernels import LOUDEST, Rows
@@ -32,7 +32,7 @@ _SOME, _MORE, _HARDLY = 0.05, 0.3, 1e-4
 start in silence."""
 TOLERANCE_DB = 120.0
 """Bins this far below the loudest of two frames hand no phase on."""
-MOST_CHANNELS, MOST_ITERATIONS = 65_536, 1000
+MOST_ITERATIONS = 1000
 
 
 @dataclass

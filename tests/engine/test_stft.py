@@ -73,3 +73,21 @@ def test_a_hop_that_cannot_reconstruct_is_refused(hop):
 def test_a_window_that_cannot_be_transformed_is_refused(window):
     with pytest.raises(ValueError, match="expected a power of two from 16 to 1048576"):
         Frames(window, 4)
+
+
+def test_what_does_not_fit_the_frames_is_refused_before_a_kernel_reads_beyond_its_end():
+    frames = Frames(256, 64)
+    state, other = FrameState.silent(frames, 2), FrameState.silent(Frames(128, 32), 2)
+    for shape in ((64,), (2, 63), (2, 10_000), (1, 64), (2, 64, 1)):
+        with pytest.raises(ValueError, match=r"a hop of shape .*: expected \(2, 64\)"):
+            frames.analyse(np.zeros(shape, np.float32), state)
+    for shape in ((2, 129), (2, 2, 128), (2, 3, 129)):
+        with pytest.raises(ValueError, match=r"a frame of shape .*: expected \(2, 2, 129\)"):
+            frames.synthesise(np.zeros(shape, np.float32), state)
+    with pytest.raises(ValueError, match="a state of frames of 128 samples every 32"):
+        frames.analyse(np.zeros((2, 64), np.float32), other)
+    with pytest.raises(ValueError, match="a hop of type complex64: expected real numbers"):
+        frames.analyse(np.zeros((2, 64), np.complex64), state)
+    for channels in (-1, 1.5, "2"):
+        with pytest.raises(ValueError, match="channels: expected a whole number"):
+            FrameState.silent(frames, channels)
