@@ -10,6 +10,7 @@ import multiprocessing
 import signal
 import sys
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any
@@ -86,16 +87,20 @@ def _apart(tasks: Sequence[Task], sound: Sound, jobs: int, progress: Progress) -
                     line.close()
                 yield task, message
     finally:
-        for process, _ in running.values():
+        for line, (process, _) in running.items():
             process.terminate()
+            line.close()  # which ends a worker that was told within a library that swallows what is raised
         for process, _ in running.values():
-            process.join()
+            process.join(timeout=3)
+            if process.exitcode is None:
+                process.kill()
+                process.join()
 
 
 def _work(line: Connection, sound: Sound) -> None:
     """A worker: tasks from the line, progress and results back, until the line is closed."""
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    with quiet_libraries():
+    with quiet_libraries(), suppress(ConnectionError):  # whoever asked has gone
         _play(line, sound.board(), sound)
 
 
