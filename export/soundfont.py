@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -45,7 +47,9 @@ class Soundfont:
         self.path, self.sample_rate = Path(path), sample_rate
         if not self.path.is_file():
             raise SoundfontError(f"{self.path}: no such soundfont")
-        self._synth = _fluidsynth().Synth(gain=GAIN, samplerate=sample_rate, channels=16)
+        module = _fluidsynth()
+        _steady_dither()
+        self._synth = module.Synth(gain=GAIN, samplerate=sample_rate, channels=16)
         self._synth.setting("synth.reverb.active", 0)
         self._synth.setting("synth.chorus.active", 0)
         with _quiet():
@@ -98,6 +102,16 @@ def _fluidsynth() -> Any:
     except (ImportError, OSError) as error:
         raise SoundfontError(f"soundfonts need FluidSynth: {INSTALL_HINT} ({error})") from error
     return fluidsynth
+
+
+@cache
+def _steady_dither() -> None:
+    """Let every process dither alike, whatever it has imported.
+
+    FluidSynth draws its dither from C's `rand` when the first synthesiser is made, and JUCE, which pedalboard brings,
+    has seeded that with the time. 1 is what C itself begins with.
+    """
+    ctypes.CDLL(None if os.name == "posix" else "ucrtbase").srand(1)
 
 
 @contextlib.contextmanager

@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 
@@ -38,6 +41,19 @@ def test_the_same_calls_give_the_same_samples():
         with Soundfont(FLUID, 44_100) as font:
             takes.append([font.render(Note(0, program, 60, 80), 0.2) for program in (0, 40)])
     assert all(np.array_equal(a, b) for a, b in zip(*takes, strict=True))
+
+
+@needs_fluid
+def test_every_process_gives_the_same_samples_whatever_it_has_imported():
+    """JUCE seeds C's random numbers with the time, and FluidSynth dithers by them."""
+    code = (
+        "import hashlib, {imported}\nfrom dreampedal.export.families import Note\n"
+        "from dreampedal.export.soundfont import Soundfont\n"
+        f"with Soundfont({str(FLUID)!r}) as font: sound = font.render(Note(0, 73, 60, 80), 0.2)\n"
+        "print(hashlib.sha256(sound).hexdigest())"
+    )
+    run = [[sys.executable, "-c", code.format(imported=name)] for name in ("numpy", "pedalboard", "pedalboard")]
+    assert len({subprocess.run(each, check=True, capture_output=True, text=True).stdout for each in run}) == 1
 
 
 @needs_fluid
