@@ -40,7 +40,7 @@ def test_a_path_does_for_a_name(shelves, tmp_path):
     ("missing.onnx", r"missing.onnx: no such model file; there are, by name: drums, notes"),
     ("a/b", r"a/b: no such model file"),
     ("..", r"is a folder: expected a model file \(.onnx\)"),
-    ("", r"is a folder"),
+    ("", r"the model has an empty name; there are: drums, notes"),
 ])  # fmt: skip
 def test_an_unknown_name_is_told_with_the_known_ones(shelves, name, said):
     with pytest.raises(ValueError, match=said):
