@@ -31,7 +31,7 @@ JUDGED = slice(4, 40)
 """Frames over which a note is judged: 0.05 to 0.45 s after the onset, where attack and tone are both heard."""
 
 TRAINING_VELOCITIES = (45, 80, 115)
-RECIPE = 3
+RECIPE = 4
 """Raised whenever the same notes would give other features, so that old caches are not read."""
 
 

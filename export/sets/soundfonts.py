@@ -32,7 +32,7 @@ SILENT_DB = -70.0
 """Notes whose loudest sample lies below this teach nothing and are left out."""
 AT_ONCE = 256
 """Rows that are copied at a time."""
-RECIPE = 1
+RECIPE = 2
 """Raised whenever the same notes would give other features, so that old caches are not read."""
 
 
