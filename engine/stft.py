@@ -47,6 +47,8 @@ class Frames:
     """Of the analysis."""
     dual: NDArray[np.float32] = field(repr=False, compare=False)
     """Of the synthesis."""
+    bins: int = field(repr=False, compare=False)
+    """Rows of a frame, from 0 Hz to half of the sample rate."""
     plan: Plan = field(repr=False, compare=False)
     gamma: float = field(repr=False, compare=False)
     """Of the Gaussian next to the analysis window, in samples²: exp(-π·(n - centre)²/γ)."""
@@ -62,18 +64,13 @@ class Frames:
             raise ValueError(f"hop of {hop_samples!r} samples: expected a whole number from 1 to {window_samples // 2}")
         window_samples, hop_samples = int(window_samples), int(hop_samples)
         own: dict[str, Any] = {"window_samples": window_samples, "hop_samples": hop_samples, "kind": window}
-        own["plan"] = plan(window_samples)
+        own["plan"], own["bins"] = plan(window_samples), window_samples // 2 + 1
         analysis, synthesis = window_pair(window, window_samples, hop_samples)
         own["gamma"], own["centre"] = gaussian(window, analysis)
         own["first"] = first_sounding(window, window_samples, hop_samples)
         own["window"], own["dual"] = analysis.astype(np.float32), synthesis.astype(np.float32)
         for name, value in own.items():
             object.__setattr__(self, name, value)
-
-    @property
-    def bins(self) -> int:
-        """Rows of a frame, from 0 Hz to half of the sample rate."""
-        return self.window_samples // 2 + 1
 
     @property
     def delay_samples(self) -> int:
@@ -86,7 +83,8 @@ class Frames:
         A ValueError for another shape, a state of other frames, and what is no real number.
         """
         hop = real_numbers("a hop", hop)
-        self._require(state, "a hop", hop.shape, (state.line.shape[0], self.hop_samples))
+        if hop.shape != state.hop_shape or self.hop_samples != state.hop_shape[1] or self.bins != state.bins:
+            self._refuse(state, "a hop", hop.shape, (state.hop_shape[0], self.hop_samples))
         analyse(hop, state.line, state.spectrum, self.window, self.plan.twiddle, self.plan.untangle, state.work)
         return state.spectrum
 
@@ -96,20 +94,20 @@ class Frames:
         They are the samples that came in `delay_samples` before the hop of this frame. Errors as of `analyse`.
         """
         spectrum = real_numbers("a frame", spectrum)
-        self._require(state, "a frame", spectrum.shape, (2, state.line.shape[0], self.bins))
+        if spectrum.shape != state.frame_shape or self.bins != state.bins or self.hop_samples != state.hop_shape[1]:
+            self._refuse(state, "a frame", spectrum.shape, (2, state.hop_shape[0], self.bins))
         synthesise(
             spectrum, state.overlap, state.played, self.dual, self.plan.twiddle, self.plan.untangle, state.work,
             self.first,
         )  # fmt: skip
         return state.played
 
-    def _require(self, state: FrameState, name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
+    def _refuse(self, state: FrameState, name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
         """A ValueError for what the kernels, which check nothing, would read or write beyond its end."""
         if found != wanted:
             raise ValueError(f"{name} of shape {found}: expected {wanted}")
-        own = state.line.shape[1], state.played.shape[1]
-        if own != (self.window_samples, self.hop_samples):
-            raise ValueError(f"a state of frames of {own[0]} samples every {own[1]}: expected one of {self}")
+        window, hop = state.line.shape[1], state.played.shape[1]
+        raise ValueError(f"a state of frames of {window} samples every {hop}: expected one of {self}")
 
 
 @dataclass
@@ -123,6 +121,10 @@ class FrameState:
     """Samples not yet complete, (channels, window)."""
     played: NDArray[np.float32]
     work: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        # What every hop is compared with, at hand.
+        self.hop_shape, self.frame_shape, self.bins = self.played.shape, self.spectrum.shape, self.spectrum.shape[2]
 
     @classmethod
     def silent(cls, frames: Frames, channels: int) -> FrameState:

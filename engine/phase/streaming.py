@@ -143,8 +143,8 @@ class Estimator:
         self._fft_work = scratch(size)
         self._work = np.zeros((WORK_ROWS + 3, bins), np.float32)
         self._origin: Bits = np.zeros((2, bins), np.int32)
-        self._nothing = np.zeros((3, channels, bins), np.float32)
-        self._nothing[2] = 1
+        self._unknown = np.zeros((2, channels, bins), np.float32)
+        self._estimated = np.ones((channels, bins), np.float32)
         self.reset()
 
     def reset(self) -> None:
@@ -184,7 +184,7 @@ class Estimator:
                 )
             state.leans = True
         else:
-            known, weight = self._nothing[:2], self._nothing[2]
+            known, weight = self._unknown, self._estimated
         if not self._step(magnitude, known, weight):
             state.leans = leant
             raise ValueError(
