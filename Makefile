@@ -12,7 +12,7 @@ GENRES ?= $(firstword $(wildcard ../shared/data/genres) build/genres)
 PACKAGES := dreampedal engine engine/live engine/phase effects export export/fit export/judge export/musicnn export/sets export/write export/zoo presets
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports unit live-server soak train-notes train-all train-styles bench clean
+.PHONY: help demo test lint types imports unit live-server soak stress train-notes train-all train-styles bench clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -39,6 +39,9 @@ live-server: build/live-server
 
 soak: .venv/develop ## Eight hours' worth of blocks at the end of a live stream: finite, under the ceiling, memory flat.
 	SOAK_HOURS=8 $(BIN)/python -m pytest tests/engine/live/test_soak.py
+
+stress: .venv/develop live-server ## All cases of the tests that `make test` draws a sample of: threads, mutants, processors (an hour).
+	DREAMPEDAL_STRESS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadgroup -m stress
 
 train-notes: .venv/develop ## Train the shipped model again (20 minutes); SOUNDFONTS="a.sf2 b.sf2" chooses the sounds.
 	$(BIN)/dreampedal train notes --out presets/models/notes.onnx $(foreach font,$(SOUNDFONTS),--soundfont $(font))
