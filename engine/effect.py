@@ -149,7 +149,8 @@ class Effect(ABC):
 
         Args:
             input_array: floats of shape `(samples,)`, `(channels, samples)` or `(samples, channels)`, full scale at 1.
-                Read as `(channels, samples)` wherever both would do (up to 8 channels).
+                Read as `(channels, samples)` wherever both would do (up to 8 channels); an empty block as what its
+                shape says, `(0, channels)` or `(channels, 0)`.
             sample_rate: of the input and the output, in Hz.
             buffer_size: samples handled at a time; changes memory and speed, and the result of no effect of ours.
             reset: with True, a signal of its own: as many samples out as in. With False, the next part of one signal:
@@ -227,6 +228,8 @@ def as_block(samples: Any, run: Run | None = None) -> tuple[Block, Layout]:
     (2, 1)
     >>> as_block(np.zeros((1000, 2)))[0].shape
     (2, 1000)
+    >>> as_block(np.zeros((0, 2)))[0].shape
+    (2, 0)
     """
     samples = np.asarray(samples)
     if samples.dtype.kind != "f":
@@ -236,7 +239,7 @@ def as_block(samples: Any, run: Run | None = None) -> tuple[Block, Layout]:
     layout = Layout.CHANNELS_FIRST
     if samples.ndim == 1:
         layout, samples = Layout.FLAT, samples[np.newaxis]
-    elif run.layout is Layout.INTERLEAVED if run else samples.shape[0] > MAX_CHANNELS >= samples.shape[1] > 0:
+    elif _is_interleaved(*samples.shape, run):
         layout, samples = Layout.INTERLEAVED, samples.T
     with np.errstate(over="ignore"):  # A float64 that float32 cannot hold is told as infinite below.
         block = np.ascontiguousarray(samples, np.float32)
@@ -251,6 +254,13 @@ def as_block(samples: Any, run: Run | None = None) -> tuple[Block, Layout]:
         channel, at = np.argwhere(~np.isfinite(block))[0]
         raise ValueError(f"sample {at} of channel {channel} is {block[channel, at]}: expected finite samples")
     return block, layout
+
+
+def _is_interleaved(rows: int, columns: int, run: Run | None) -> bool:
+    """Whether a block of this shape is `(samples, channels)`. An empty one tells by itself: it has no other reading."""
+    if rows == 0 or columns == 0:
+        return rows < columns
+    return run.layout is Layout.INTERLEAVED if run else rows > MAX_CHANNELS >= columns
 
 
 def require_rate(sample_rate: float) -> None:

@@ -38,7 +38,11 @@ def ramp(channels, samples):
 
 
 @pytest.mark.parametrize(
-    "shape", [(5000,), (1, 5000), (2, 5000), (6, 3), (2, 2), (2, 1), (1, 1), (8, 9), (5000, 2), (9, 8)]
+    "shape",
+    [
+        (5000,), (1, 5000), (2, 5000), (6, 3), (2, 2), (2, 1), (1, 1), (8, 9), (5000, 2), (9, 8),
+        (0,), (1, 0), (2, 0), (0, 1), (0, 2), (0, 8),
+    ],
 )
 @pytest.mark.parametrize("latency", [0, 700])
 def test_one_call_gives_back_what_it_got(shape, latency):
@@ -67,6 +71,36 @@ def test_parts_and_flush_are_the_one_call(channels, latency, buffer_size, sizes,
     assert np.array_equal(joined, shaped(audio))
     lengths = [part.shape[0 if layout == "interleaved" else -1] for part in played[:-1]]
     assert np.cumsum(lengths).tolist() == [max(0, n - latency) for n in np.cumsum([9, *sizes])]
+
+
+@given(
+    channels=st.integers(1, 8),
+    latency=st.sampled_from([0, 5, 700]),
+    sizes=st.lists(st.sampled_from([0, 0, 9, 100, 1000]), max_size=8),
+    effect=st.sampled_from(["ours", "board", "native"]),
+)
+def test_a_file_read_in_interleaved_blocks_has_an_empty_one_at_its_end(channels, latency, sizes, effect):
+    """And at its start, or within it, wherever a reader has nothing yet; each comes back as it came."""
+    later = Later(samples=latency)
+    whole = {"ours": later, "board": Board([Gain(0), later]), "native": Board([Gain(0)])}[effect]
+    audio = ramp(channels, sum(sizes)).T
+    parts = [*np.split(audio, np.cumsum(sizes)), np.zeros((0, channels), np.float32)]
+    played = [whole(part, RATE, reset=False) for part in parts] + [whole.flush()]
+    assert all(part.ndim == 2 and part.shape[1] == channels for part in played)
+    assert played[-2].shape == (0, channels)
+    assert np.array_equal(np.concatenate(played), audio)
+
+
+@pytest.mark.parametrize("first", [(2, 1000), (1000, 2)])
+def test_an_empty_block_is_of_its_own_layout_whatever_the_signal_has(first):
+    effect = Later(samples=0)
+    effect(np.ones(first, np.float32), RATE, reset=False)
+    for shape in ((0, 2), (2, 0)):
+        assert effect(np.zeros(shape, np.float32), RATE, reset=False).shape == shape
+    for shape in ((0, 1), (1, 0), (0,)):
+        with pytest.raises(ValueError, match=r"1 channel\(s\) within a signal of 2"):
+            effect(np.zeros(shape, np.float32), RATE, reset=False)
+    assert effect(np.ones(first, np.float32), RATE, reset=False).shape == first
 
 
 def test_flush_rings_out_and_resets():
@@ -155,7 +189,8 @@ BAD = {
     "complex numbers": (np.zeros(100, complex), "expected floats"),
     "three dimensions": (np.zeros((1, 2, 100)), r"\(1, 2, 100\): expected \(samples,\) or \(channels, samples\)"),
     "no dimension": (np.float32(0.5), "expected"),
-    "no channels": (np.zeros((0, 100), np.float32), "0 channels: expected 1 to 8"),
+    "no channels": (np.zeros((0, 0), np.float32), "0 channels: expected 1 to 8"),
+    "many channels, empty": (np.zeros((0, 100), np.float32), "100 channels: expected 1 to 8"),
     "many channels": (np.zeros((9, 100), np.float32), "9 channels: expected 1 to 8"),
     "a NaN": (np.array([[0, 0.5], [0, np.nan]]), "sample 1 of channel 1 is nan: expected finite"),
     "an infinity": (np.array([0, -np.inf]), "sample 1 of channel 0 is -inf: expected finite"),
