@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from . import targets
 from .clip_manifest import ClassifierManifest, WaveformManifest
-from .device import chosen_device, make_session
+from .device import chosen_device, make_session, opening
 from .manifest import Manifest, ModelError
 from .model import Model, pruned
 from .structure import read_model
@@ -38,7 +37,6 @@ class ClipModel:
         self.device = chosen_device(device, much_at_once=True)
         self._graph = graph
         self._sessions: dict[tuple[str, ...], Any] = {}
-        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         return f"ClipModel({self.manifest.name!r}, kind={self.manifest.kind!r}, seconds={self.manifest.seconds:g})"
@@ -101,7 +99,7 @@ class ClipModel:
         return {name: np.concatenate(parts) for name, parts in zip(outputs, zip(*found, strict=True), strict=True)}
 
     def _session(self, outputs: tuple[str, ...]) -> Any:
-        with self._lock:
+        with opening:
             if outputs not in self._sessions:
                 try:
                     self._sessions[outputs] = make_session(pruned(self._graph, list(outputs)), self.device)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ctypes
 import io
+import os
+import threading
 from contextlib import redirect_stdout
 from functools import lru_cache
 from typing import Any, Literal
@@ -15,6 +17,13 @@ CUDA_SETTINGS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC", "do_cop
 
 SILENT = 4
 """ONNX Runtime's severity above which it says nothing; ERROR is 3, and 2 its default."""
+
+
+opening = threading.RLock()
+"""Held while a session is opened. A fork waits for it, or the child would find it held by a thread that it lacks."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=opening.acquire, after_in_parent=opening.release, after_in_child=opening.release)
 
 
 class DeviceError(ValueError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .ascent import Ascent
-from .device import chosen_device, make_session
+from .device import chosen_device, make_session, opening
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -27,7 +26,6 @@ class Model:
         self.device = chosen_device(device, manifest.runs_on == "window")
         self._graph = graph
         self._sessions: dict[tuple[str, int, str], Any] = {}
-        self._lock = threading.Lock()
 
     def __repr__(self) -> str:
         manifest = self.manifest
@@ -96,7 +94,7 @@ class Model:
     def session(self, chain: str, steps: int, device: str) -> Any:
         """The ONNX Runtime session that ends at a number of steps."""
         key = chain, steps, device
-        with self._lock:
+        with opening:
             if key not in self._sessions:
                 self._sessions[key] = self._made(chain, steps, device)
             return self._sessions[key]
