@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import tomllib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from dreampedal.engine.library import library, listed
 from dreampedal.presets.boards import Preset
 from dreampedal.presets.loader import preset_names, read_preset
 from dreampedal.presets.settings import apply
+from dreampedal.presets.toml_text import text_of, toml_of
 
 MODES = ("studio", "live", "instant")
 
@@ -91,9 +91,9 @@ def _fitting(path: Path, settings: Sequence[str]) -> list[str]:
 def _tables(path: Path) -> list[dict[str, Any]]:
     """The effects of a preset as they are written. A file that is no preset has none; reading it tells why."""
     try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))["effects"]
+        tables = toml_of(text_of(path), str(path))["effects"]
         return [table for table in tables if isinstance(table, dict)]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError):
         return []
 
 

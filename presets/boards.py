@@ -12,7 +12,6 @@ Whatever is wrong in such a text ends in one ValueError: where, what was found, 
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -31,6 +30,7 @@ from .effect_types import effect_class
 from .midi import mappings_of, tables_of
 from .natives import PREFIX, plugin_class, plugin_from, table_of
 from .settings import apply
+from .toml_text import toml_of
 
 KEYS = ("title", "description", "effects", "midi")
 """What a preset holds."""
@@ -75,12 +75,7 @@ def parse(text: str, where: str, settings: Sequence[str] = ()) -> Preset:
 
 def _read(text: str, where: str, settings: Sequence[str] = ()) -> tuple[dict[str, Any], Board]:
     """The table of a text, each setting written into it, and its board."""
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise ValueError(f"{where} is no TOML: {error}") from error
-    except RecursionError as error:
-        raise ValueError(f"{where} is no preset: lists in lists, hundreds deep; expected tables of effects") from error
+    table = toml_of(text, where)
     _require_known(table, KEYS, where)
     for key in ("title", "description"):
         if not isinstance(table.get(key, ""), str):

@@ -12,6 +12,7 @@ from dreampedal.engine.library import library
 from dreampedal.engine.live.midi_map import Mapping
 
 from .boards import Preset, parse, render
+from .toml_text import text_of
 
 
 def load_preset(name: str | os.PathLike[str]) -> Board:
@@ -30,13 +31,7 @@ def read_preset(name: str | os.PathLike[str], settings: Sequence[str] = ()) -> P
     Each of `settings`, as `key=value` or `N.key=value`, changes a parameter before the board is made.
     """
     path = library.find("preset", name)
-    try:
-        text = path.read_text(encoding="utf-8-sig")  # Windows' Notepad begins a file with a mark of its own
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path} is no TOML: byte {error.start} is not UTF-8") from error
-    except OSError as error:
-        raise ValueError(f"{path} cannot be read: {error.strerror}") from error
-    return parse(text, str(path), settings)
+    return parse(text_of(path), str(path), settings)
 
 
 def save_preset(

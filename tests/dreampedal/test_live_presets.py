@@ -1,5 +1,7 @@
 """The presets of a live session, read with the settings of the command line."""
 
+import codecs
+
 import pytest
 
 from dreampedal.engine.live.changes import paths
@@ -48,6 +50,14 @@ def test_a_file_goes_by_its_name(preset):
 def test_an_instrument_plays_live_unless_someone_says_otherwise(preset, mode, wanted):
     setlist = Setlist([preset("mine", DREAM), "bowed"], mode=mode)
     assert modes(setlist.first()) == [wanted] and set(modes(setlist.load("bowed"))) == {wanted}
+
+
+@pytest.mark.parametrize("mode, wanted", [(None, "live"), ("instant", "instant")])
+def test_a_preset_from_windows_plays_like_any_other(tmp_path, mode, wanted):
+    (tmp_path / "mine.toml").write_bytes(codecs.BOM_UTF8 + DREAM.replace("\n", "\r\n").encode())
+    setlist = Setlist([str(tmp_path / "mine.toml"), "bowed"], ["amount=0.25"], mode=mode)
+    for found in (setlist.first(), setlist.load("mine")):
+        assert modes(found) == [wanted] and found.board[0].amount == 0.25
 
 
 @pytest.mark.parametrize("text", [
