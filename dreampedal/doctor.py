@@ -145,6 +145,7 @@ def _print_machine(console: Console, facts: dict[str, Any], devices: Listing) ->
         "versions": f"dreampedal {facts['dreampedal']}, Python {facts['python']}, {packages}",
         "onnxruntime": f"{providers}; GPU: {'yes' if facts['gpu'] else 'no'} ({facts['gpu_note']})",
         "kernels": facts["kernels"],
+        "transforms": facts["transforms"],
         "real time": f"priority {granted}",
         "audio": f"{facts['portaudio'] or 'no PortAudio'}; {audio_line(devices)}",
         "midi": ", ".join(devices.midi_inputs) or "no input",

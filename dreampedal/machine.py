@@ -32,6 +32,7 @@ def machine() -> dict[str, Any]:
         "gpu": missing is None,
         "gpu_note": missing or "CUDA works",
         "kernels": kernels(),
+        "transforms": transforms(),
         "real_time": real_time(),
         "governor": governor(),
         "portaudio": portaudio(),
@@ -87,6 +88,14 @@ def kernels() -> str:
     if os.access(chosen if chosen.exists() else chosen.parent, os.W_OK):
         return f"kept in {chosen}"
     return "compiled at every start: the folder of the package cannot be written; set NUMBA_CACHE_DIR to one that can"
+
+
+def transforms() -> str:
+    """How the FFT is computed here: in vectors, or in plain loops and why."""
+    from dreampedal.engine.fft import way
+
+    found = way()
+    return f"in plain loops, a few times slower: {found.why}" if found.why else "in vectors"
 
 
 def portaudio() -> str | None:

@@ -1,10 +1,13 @@
-"""A real FFT for numba kernels: Stockham passes of radix 8 and 4 in float32 on separate real and imaginary planes.
+"""A real FFT for numba kernels: Stockham passes in float32 on separate real and imaginary planes.
 
 Calling an FFT library for each frame costs more than the transform itself; inlined into the frame's kernel it costs
 about two microseconds for 2,048 samples and allocates nothing. A real signal of N samples is packed as n = N/2 complex
-ones. Stockham's order (Cochran et al. 1967; Van Loan 1992, section 1.7) needs no bit reversal. The first pass takes the
-window, the last one untangles the spectrum or adds onto the signal, so that nothing is read or written only to be
-moved; everything goes in whole vectors (see `lanes`).
+ones. Stockham's order (Cochran et al. 1967; Van Loan 1992, section 1.7) needs no bit reversal.
+
+There are two ways to the same spectrum, equal within rounding: in whole vectors (`fft_vectors`), and in plain loops
+(`fft_plain`), a few times slower, for where a newer numba or another processor does not compile the vectors. A plan is
+made for one of them, and its table of factors has another number of dimensions in each: so the kernels that are
+compiled, and those that are kept in numba's cache, are each way's own.
 
 What kernels call is compiled with `forceinline`. Numba otherwise links a copy that LLVM may have specialised: the
 process that compiles a kernel then runs another copy than those which find it in the cache, and rounds differently.
@@ -12,62 +15,96 @@ process that compiles a kernel then runs another copy than those which find it i
 
 from __future__ import annotations
 
+import os
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
-from .fft_passes import FASTMATH, INLINED, Plane, eight, eight_apart, four, four_apart, middle, radix_of, spread
-from .lanes import WIDTH, add_pairs, backwards, conjugate, load, load_pairs, store, store_first, turned
+from . import fft_plain
+from .fft_kernels import FASTMATH, INLINED, Plane
 
-__all__ = ["FASTMATH", "Plan", "Plane", "irfft_add", "plan", "rfft", "scratch"]
+vectors: Any
+try:
+    from . import fft_vectors as vectors
+    from .lanes_trial import trouble
+except Exception as error:  # they reach into numba and LLVM, which may have changed in any way
+    vectors, _missing = None, " ".join(f"{type(error).__name__}: {error}".split())
+
+    def trouble() -> str:
+        return _missing
+
+
+__all__ = ["FASTMATH", "Plan", "Plane", "Way", "irfft_add", "plan", "rfft", "scratch", "way"]
 
 EXACT = {**INLINED, "fastmath": False}
 """The same with no reordering: for sums in float64 that no vector would speed up."""
 
 SMALLEST = 128
-"""Samples from which on there are passes of whole vectors; fewer are transformed by the definition."""
+"""Samples from which on there are passes; fewer are transformed by the definition."""
+
+SWITCH = "DREAMPEDAL_FFT"
+"""The environment variable that chooses the way: `vectors` or `plain`."""
+
+
+class Way(NamedTuple):
+    """How transforms are computed in this process."""
+
+    name: str
+    """`vectors` or `plain`."""
+    why: str
+    """Why it is the plain one, in a few words; else empty."""
 
 
 class Plan(NamedTuple):
     """Factors for a real transform of `size` samples (a power of two, at least 16)."""
 
     twiddle: Plane
-    """Those of each pass but the last, in the order in which they are read."""
+    """Those of the passes: for vectors of shape (n,), in the order in which they are read; else of (2, size / 2)."""
     untangle: Plane
     """Shape (2, size / 2 + 1): -½i·exp(-2πi·k / size)."""
 
 
-@lru_cache(maxsize=32)
-def plan(size: int) -> Plan:
-    """The plan for `size` real samples; a ValueError unless it is a power of two from 16 up.
+@lru_cache(maxsize=1)
+def way() -> Way:
+    """The way of this process: that of `DREAMPEDAL_FFT`, else vectors where they compile and are right.
+
+    Raises:
+        ValueError: if the variable holds anything else.
+    """
+    wanted = os.environ.get(SWITCH, "")
+    if wanted == "plain":
+        return Way("plain", f"{SWITCH} is set")
+    if wanted not in ("", "vectors"):
+        raise ValueError(f"{SWITCH} = {wanted!r}: expected vectors or plain")
+    why = trouble()
+    if why and wanted:
+        raise ValueError(f"{SWITCH} = vectors: they cannot be used here: {why}")
+    return Way("plain", why) if why else Way("vectors", "")
+
+
+def plan(size: int, of: str = "") -> Plan:
+    """The plan for `size` real samples, for one of the ways, by default that of this process.
+
+    Raises:
+        ValueError: unless `size` is a power of two from 16 up.
 
     >>> plan(2048).untangle.shape
     (2, 1025)
     """
     if size < 16 or size & (size - 1):
         raise ValueError(f"transform of {size} samples: expected a power of two, at least 16")
+    return _plan(size, of or way().name)
+
+
+@lru_cache(maxsize=32)
+def _plan(size: int, of: str) -> Plan:
     half = size // 2
     turn = -0.5j * np.exp(-2j * np.pi * np.arange(half + 1) / size)
-    twiddle = _twiddle(half) if size >= SMALLEST else np.zeros(0)
+    tables = fft_plain if of == "plain" else vectors
+    twiddle = tables.table(half) if size >= SMALLEST else np.zeros((2, 0) if of == "plain" else 0)
     return Plan(twiddle.astype(np.float32), np.stack([turn.real, turn.imag]).astype(np.float32))
-
-
-def _twiddle(half: int) -> NDArray[np.float64]:
-    """exp(-2πi·p·k·stride / half) for output k of transform p of each pass: for the first pass eight p side by side."""
-    side_by_side = np.arange(half // 8).reshape(-1, 1, 8)
-    first = np.exp(-2j * np.pi / half * side_by_side * np.arange(1, 8).reshape(-1, 1))
-    tables = [np.stack([first.real, first.imag], axis=2).reshape(-1)]
-    stride = 8
-    while half // stride > 4:
-        radix = radix_of(half // stride)
-        p = np.arange(half // stride // radix).reshape(-1, 1)
-        factors = np.exp(-2j * np.pi / half * stride * p * np.arange(1, radix))
-        tables.append(np.stack([factors.real, factors.imag], axis=2).reshape(-1))
-        stride *= radix
-    return np.concatenate(tables)
 
 
 def scratch(size: int) -> Plane:
@@ -83,73 +120,10 @@ def rfft(samples: Plane, window: Plane, re: Plane, im: Plane, twiddle: Plane, un
     """
     if twiddle.size == 0:
         _by_definition(samples, window, re, im, untangle)
-        return
-    step = work.shape[1] // 8
-    for p in range(0, step, WIDTH):
-        y = eight(
-            load_pairs(samples, window, 2 * p),
-            load_pairs(samples, window, 2 * (p + step)),
-            load_pairs(samples, window, 2 * (p + 2 * step)),
-            load_pairs(samples, window, 2 * (p + 3 * step)),
-            load_pairs(samples, window, 2 * (p + 4 * step)),
-            load_pairs(samples, window, 2 * (p + 5 * step)),
-            load_pairs(samples, window, 2 * (p + 6 * step)),
-            load_pairs(samples, window, 2 * (p + 7 * step)),
-        )
-        spread(y, twiddle, p, work[2], work[3])
-    row = middle(work, twiddle)
-    _untangle(work[row], work[row + 1], re, im, untangle)
-
-
-@njit(**INLINED)
-def _untangle(z_re: Plane, z_im: Plane, re: Plane, im: Plane, factors: Plane) -> None:
-    """The last pass, and from the spectrum Z of the packed signal to that of the real one.
-
-    X[k] = E + O and X[n - k] = conj(E - O), with E = ½(Z[k] + conj Z[n - k]) and
-    O = -½i·exp(-2πi·k / N)·(Z[k] - conj Z[n - k]).
-    """
-    size = z_re.size
-    step = size // 4
-    t_re, t_im = factors[0], factors[1]
-    z = four_apart(z_re, z_im, 0, step)
-    even, odd = _even_odd(z[0], conjugate(z[0]), t_re, t_im, 0)
-    store_first(re, im, 0, even + odd)
-    store_first(re, im, size, even - odd)
-    even, odd = _even_odd(z[1], conjugate(z[3]), t_re, t_im, step)
-    store_first(re, im, step, even + odd)
-    store_first(re, im, 3 * step, conjugate(even - odd))
-    store_first(re, im, 2 * step, conjugate(z[2]))
-    for q in range(1, step // 2, WIDTH):
-        m = step - q - 7
-        z = four_apart(z_re, z_im, q, step)
-        y = four(
-            _mirrored(z_re, z_im, m), _mirrored(z_re, z_im, m + step), _mirrored(z_re, z_im, m + 2 * step),
-            _mirrored(z_re, z_im, m + 3 * step),
-        )  # fmt: skip
-        _part(z[0], y[1], t_re, t_im, re, im, q, m + 3 * step)
-        _part(z[1], y[2], t_re, t_im, re, im, q + step, m + 2 * step)
-        _part(z[2], y[3], t_re, t_im, re, im, q + 2 * step, m + step)
-        _part(z[3], y[0], t_re, t_im, re, im, q + 3 * step, m)
-
-
-@njit(**INLINED)
-def _mirrored(re, im, at):  # type: ignore[no-untyped-def]
-    """The conjugates of the eight numbers from `at`, the last one first."""
-    return conjugate(backwards(load(re, im, at)))
-
-
-@njit(**INLINED)
-def _even_odd(z, y, t_re, t_im, at):  # type: ignore[no-untyped-def]
-    """E and O of eight bins from `at`, from those of Z and their mirror images' conjugates."""
-    return (z + y) * np.float32(0.5), (z - y) * load(t_re, t_im, at)
-
-
-@njit(**INLINED)
-def _part(z, y, t_re, t_im, re, im, at, mirror):  # type: ignore[no-untyped-def]
-    """Write eight bins from `at` and their mirror images from `mirror`."""
-    even, odd = _even_odd(z, y, t_re, t_im, at)
-    store(re, im, at, even + odd)
-    store(re, im, mirror, conjugate(backwards(even - odd)))
+    elif twiddle.ndim == 2:  # known when it is compiled: the other way is not
+        fft_plain.forward(samples, window, re, im, twiddle, untangle, work)
+    else:
+        vectors.forward(samples, window, re, im, twiddle, untangle, work)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
@@ -160,35 +134,10 @@ def irfft_add(re: Plane, im: Plane, window: Plane, onto: Plane, twiddle: Plane, 
     """
     if twiddle.size == 0:
         _add_by_definition(re, im, window, onto, untangle)
-        return
-    _tangle(re, im, work[1], work[0], untangle)
-    step = work.shape[1] // 8
-    for p in range(0, step, WIDTH):
-        spread(eight_apart(work[0], work[1], p, step), twiddle, p, work[2], work[3])
-    row = middle(work, twiddle)
-    z_re, z_im = work[row], work[row + 1]
-    step = z_re.size // 4
-    for q in range(0, step, WIDTH):
-        z = four_apart(z_re, z_im, q, step)
-        add_pairs(onto, window, 2 * q, conjugate(turned(z[0])))
-        add_pairs(onto, window, 2 * (q + step), conjugate(turned(z[1])))
-        add_pairs(onto, window, 2 * (q + 2 * step), conjugate(turned(z[2])))
-        add_pairs(onto, window, 2 * (q + 3 * step), conjugate(turned(z[3])))
-
-
-@njit(**INLINED)
-def _tangle(re: Plane, im: Plane, z_re: Plane, z_im: Plane, factors: Plane) -> None:
-    """The spectrum of the packed signal from that of the real one, over n: the other way round of `_untangle`."""
-    size = z_re.size
-    t_re, t_im = factors[0], factors[1]
-    scale = np.float32(1) / np.float32(size)
-    half = np.float32(0.5) * scale
-    z_re[0], z_im[0] = half * (re[0] + re[size]), half * (re[0] - re[size])
-    for k in range(1, size // 2, WIDTH):
-        x, y = load(re, im, k), _mirrored(re, im, size - k - 7)
-        even, odd = (x + y) * half, (x - y) * conjugate(load(t_re, t_im, k)) * scale
-        store(z_re, z_im, k, even + odd)
-        store(z_re, z_im, size - k - 7, conjugate(backwards(even - odd)))
+    elif twiddle.ndim == 2:
+        fft_plain.add_inverse(re, im, window, onto, twiddle, untangle, work)
+    else:
+        vectors.add_inverse(re, im, window, onto, twiddle, untangle, work)
 
 
 @njit(**EXACT)

@@ -6,21 +6,11 @@ read and write is a whole vector once the stride is eight; the first pass comes 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numba import njit
-from numpy.typing import NDArray
 
+from .fft_kernels import INLINED, Plane
 from .lanes import WIDTH, load, load_next, load_one, store, transposed, turned
-
-Plane = NDArray[np.float32]
-
-FASTMATH = {"contract", "reassoc", "nsz", "arcp"}
-"""Reordering is allowed; NaN and infinity keep their meaning, since the guard looks for them."""
-
-INLINED: Any = {"nogil": True, "fastmath": FASTMATH, "forceinline": True, "no_cpython_wrapper": True}
-"""How what only kernels call is compiled."""
 
 
 def radix_of(left: int) -> int:

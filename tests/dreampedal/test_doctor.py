@@ -7,8 +7,9 @@ import time
 import pytest
 
 from dreampedal.doctor import Compared, sentence
+from dreampedal.engine.fft import way
 from dreampedal.engine.live.blocktimes import BLOCK_SIZES, BlockTimes
-from dreampedal.machine import advice, machine
+from dreampedal.machine import advice, machine, transforms
 
 pytestmark = pytest.mark.xdist_group("jack")
 
@@ -104,6 +105,16 @@ def test_rows_are_compared_in_words():
 def test_facts_about_this_machine():
     facts = machine()
     assert facts["cores"] == os.cpu_count() and facts["dreampedal"] and facts["kernels"]
+    assert facts["transforms"].startswith("in ")
     assert isinstance(advice(facts), list)
     bad = {"real_time": False, "governor": "powersave", "portaudio": None, "kernels": "compiled at every start: x"}
     assert len(advice(facts | bad)) >= 3
+
+
+def test_plain_transforms_say_why(monkeypatch):
+    monkeypatch.setenv("DREAMPEDAL_FFT", "plain")
+    way.cache_clear()
+    try:
+        assert transforms() == "in plain loops, a few times slower: DREAMPEDAL_FFT is set"
+    finally:
+        way.cache_clear()
