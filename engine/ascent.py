@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from .interface import inputs, sizes
 from .manifest import OWN_CHAINS, ModelError
+from .turns import Turn
 
 if TYPE_CHECKING:
     from .model import Model
@@ -77,6 +78,7 @@ class Ascent:
         own_chain = f"t{columns}" if columns <= OWN_CHAINS else "tn"
         self._chain = own_chain if manifest.runs_on == "columns" else "window"
         self._runs: dict[int, Run] = {}
+        self._turn = Turn("an ascent")
         self._front = 0
         self._values = _values(self.inputs, device)
         self._states = tuple(
@@ -101,13 +103,14 @@ class Ascent:
         The first run of a number of steps prepares and warms its session; later ones allocate nothing.
         """
         wanted = self.steps if steps is None else steps
-        run = self._runs.get(wanted) or self._bind(wanted)
-        binding = run.bindings[self._front]
-        for name in run.fed:
-            self._values[name].update_inplace(self.inputs[name])
-        run.session.run_with_iobinding(binding)
-        if wanted == 0:
-            self.result[:] = self.offset
+        with self._turn:
+            run = self._runs.get(wanted) or self._bind(wanted)
+            binding = run.bindings[self._front]
+            for name in run.fed:
+                self._values[name].update_inplace(self.inputs[name])
+            run.session.run_with_iobinding(binding)
+            if wanted == 0:
+                self.result[:] = self.offset
 
     def commit(self) -> None:
         """Fix the oldest moving column as the last run left it: the states it leads to become the current ones."""

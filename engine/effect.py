@@ -1,7 +1,9 @@
 """The contract of an effect: what a host calls, and the little that an effect must write.
 
 An effect is a set of parameters and a factory of streams. All state lives in the `Stream`; the effect itself can be
-shared, copied and printed. `stream` is all that an effect writes: n samples out for n samples in, delayed by exactly
+shared, copied and printed. Any number of threads can play whole signals on one effect and set its parameters; the parts
+of one signal come one after another, from whatever threads, and a part that comes while another is played is refused
+(see `turns`). `stream` is all that an effect writes: n samples out for n samples in, delayed by exactly
 `latency`. What pedalboard's users expect (`process`, `__call__`, `reset`, same length out, latency compensated) is
 built on it here, once, for effects, boards and mixes alike.
 """
@@ -20,11 +22,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .parameters import parameters_of
+from .turns import Turn
 
 Block = NDArray[np.float32]
 """What a host hands over in one call: float32, shape (channels, samples)."""
 
 MAX_CHANNELS = 8
+
+_OWN = "_begun", "_changes", "_model"
+"""What no copy takes over."""
 
 
 class Stream(Protocol):
@@ -81,6 +87,14 @@ class Run:
         return played
 
 
+@dataclass
+class Signal:
+    """What an effect plays with `reset=False`; nothing yet, until the first part has come."""
+
+    turn: Turn
+    run: Run | None = None
+
+
 class Effect(ABC):
     """An effect with pedalboard's shape. Subclasses declare parameters and write `stream`."""
 
@@ -89,7 +103,6 @@ class Effect(ABC):
     """Every effect by its class name; presets and the command line look effects up here."""
 
     __signature__: ClassVar[Signature]
-    _run: Run | None = None
     _made = False
 
     def __init_subclass__(cls, family: bool = False, **kwargs: Any) -> None:
@@ -114,7 +127,7 @@ class Effect(ABC):
 
     @property
     def changes(self) -> int:
-        """How often a parameter was set: a running stream reads its parameters anew when this moves."""
+        """Another number whenever a parameter was set: a running stream then reads its parameters anew."""
         return int(self.__dict__.get("_changes", 0))
 
     @abstractmethod
@@ -128,7 +141,8 @@ class Effect(ABC):
     @property
     def latency(self) -> int:
         """Latency in samples at the rate of the signal under way, or at 48 kHz when there is none."""
-        return self.latency_at(self._run.sample_rate if self._run else 48_000.0)
+        run = self._signal.run
+        return self.latency_at(run.sample_rate if run else 48_000.0)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -137,7 +151,7 @@ class Effect(ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy or a pickle takes over: the parameters, never a signal under way nor the model that plays it."""
-        return {name: value for name, value in self.__dict__.items() if name not in ("_run", "_model")}
+        return {name: value for name, value in self.__dict__.items() if name not in _OWN}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.parameters.items())})"
@@ -162,6 +176,7 @@ class Effect(ABC):
         Raises:
             ValueError: for a shape, a type, a rate, or a sample (NaN, infinity) that cannot be played; for another
                 rate, channel count or layout than the signal under way.
+            OverlapError: with `reset=False`, while another thread plays a part of the signal.
         """
         if buffer_size < 1:
             raise ValueError(f"buffer_size = {buffer_size}: expected at least 1 sample")
@@ -170,14 +185,17 @@ class Effect(ABC):
             block, layout = as_block(input_array)
             self.reset()
             return layout.of(self.play_once(block, sample_rate, buffer_size))
-        block, layout = as_block(input_array, self._run)
-        if self._run is None:
-            self._run = self._begin(sample_rate, layout, block.shape[0], buffer_size)
-        elif sample_rate != self._run.sample_rate:
-            raise ValueError(
-                f"sample_rate = {sample_rate:g} Hz within a signal of {self._run.sample_rate:g} Hz: call reset() first"
-            )
-        return layout.of(self._run.play(block))
+        signal = self._signal
+        with signal.turn:
+            block, layout = as_block(input_array, signal.run)
+            if signal.run is None:
+                signal.run = self._begin(sample_rate, layout, block.shape[0], buffer_size)
+            elif sample_rate != signal.run.sample_rate:
+                began = f"{signal.run.sample_rate:g} Hz"
+                raise ValueError(
+                    f"sample_rate = {sample_rate:g} Hz within a signal of {began}: call reset() first"
+                )
+            return layout.of(signal.run.play(block))
 
     def __call__(
         self, input_array: NDArray[Any], sample_rate: float, buffer_size: int = 8192, reset: bool = True
@@ -189,19 +207,21 @@ class Effect(ABC):
         """The rest of a signal played with `reset=False`: what latency still holds, and `tail_seconds` of ringing out.
 
         Returns float32 in the layout of the signal; with no signal under way, of shape `(1, 0)`. Afterwards the effect
-        is reset.
+        is reset. An OverlapError while another thread plays a part of the signal.
         """
         if not 0 <= tail_seconds < np.inf:
             raise ValueError(f"tail_seconds = {tail_seconds}: expected 0 or more seconds")
-        run, self._run = self._run, None
-        if run is None:
-            return np.zeros((1, 0), np.float32)
-        tail = run.stream.latency + round(tail_seconds * run.sample_rate)
-        return run.layout.of(run.play(np.zeros((run.channels, tail), np.float32)))
+        signal = self._signal
+        with signal.turn:
+            run, signal.run = signal.run, None
+            if run is None:
+                return np.zeros((1, 0), np.float32)
+            tail = run.stream.latency + round(tail_seconds * run.sample_rate)
+            return run.layout.of(run.play(np.zeros((run.channels, tail), np.float32)))
 
     def reset(self) -> None:
-        """Forget the signal under way."""
-        self._run = None
+        """Forget the signal under way, from any thread: a part of it that is being played ends as it began."""
+        self.__dict__.pop("_begun", None)
 
     def play_once(self, block: Block, sample_rate: float, buffer_size: int = 8192) -> Block:
         """A whole signal of shape `(channels, n)`, latency compensated; what is under way goes on undisturbed."""
@@ -213,6 +233,12 @@ class Effect(ABC):
     def compensated_stream(self, sample_rate: float, channels: int, max_block: int) -> Stream:
         """The stream behind `process`. Its latency is compensated, so it may be longer than that of `stream`."""
         return self.stream(sample_rate, channels, max_block)
+
+    @property
+    def _signal(self) -> Signal:
+        """The signal under way. Threads that ask for it at once get the same."""
+        begun: Signal | None = self.__dict__.get("_begun")
+        return begun or self.__dict__.setdefault("_begun", Signal(Turn(type(self).__name__)))
 
     def _begin(self, sample_rate: float, layout: Layout, channels: int, max_block: int) -> Run:
         stream = self.compensated_stream(sample_rate, channels, max_block)

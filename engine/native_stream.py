@@ -22,6 +22,7 @@ from pedalboard import Chain, Plugin
 
 from .effect import Block
 from .native import CONSTANT_BLOCK, Blocks, NotStreamable, can_be_rebuilt, glides, habits_of, primed, settable, twin
+from .turns import Turn
 
 CHANGE_SECONDS = 0.02
 STEP_SAMPLES = 16
@@ -109,14 +110,16 @@ class NativeStream:
         self._glide: Glide | None = None
         self._next: Voice | Reblocked | None = None
         self._faded = 0
+        self._turn = Turn("a stream of natives")
         self._change_samples = round(CHANGE_SECONDS * sample_rate)
 
     def process(self, block: Block) -> Block:
-        if self._next is None and (values := [read(plugin) for plugin, read in self._dials]) != self._heard:
-            self._heard = values
-            self._turn()
-        played = self._gliding(block) if self._glide else self._player.process(block)
-        return self._fading(block, played) if self._next else played
+        with self._turn:
+            if self._next is None and (values := [read(plugin) for plugin, read in self._dials]) != self._heard:
+                self._heard = values
+                self._move()
+            played = self._gliding(block) if self._glide else self._player.process(block)
+            return self._fading(block, played) if self._next else played
 
     def _new_player(self) -> Voice | Reblocked:
         """A player with the parameters as they are now, and no memory."""
@@ -128,7 +131,7 @@ class NativeStream:
         voice = Voice(self._plugins, *self._layout, size or self._max_block)
         return Reblocked(voice, self._layout[1], size) if size else voice
 
-    def _turn(self) -> None:
+    def _move(self) -> None:
         """Begin to move to the values that the user's plugins have now."""
         moves = [
             (other, name, getattr(other, name), getattr(plugin, name))

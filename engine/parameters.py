@@ -17,10 +17,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from itertools import count
 from numbers import Real
 from typing import Any, ClassVar, Generic, TypeVar, overload
 
 T = TypeVar("T")
+
+_settings = count(1)
+"""Of this process. Two threads that set parameters at once get two numbers, where each might count on from the same."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +60,7 @@ class Parameter(ABC, Generic[T]):
         if self.fixed and getattr(instance, "_made", False):
             raise AttributeError(f"{where} is fixed: set it when the effect is made, as {self.name}={value!r}")
         instance.__dict__[self.name] = self.checked(value, where)
-        instance.__dict__["_changes"] = instance.__dict__.get("_changes", 0) + 1
+        instance.__dict__["_changes"] = next(_settings)
 
     @abstractmethod
     def checked(self, value: Any, where: str) -> T:

@@ -20,6 +20,7 @@ from .delay import DelayLine
 from .effect import Block, Effect, Stream
 from .native import CONSTANT_BLOCK, Blocks, glides, habits_of, native_parameters
 from .native_stream import NativeStream
+from .turns import Turn
 
 Item = Effect | Plugin | None
 """What a board holds. None passes the sound through, as in pedalboard."""
@@ -33,6 +34,7 @@ class Series:
 
     def __init__(self, streams: Iterable[Stream]) -> None:
         self._streams: list[Stream] = []
+        self._turn = Turn("a stream of a board")
         self.latency = 0
         for stream in streams:
             self._streams.append(Late(stream, self.latency) if self.latency else stream)
@@ -43,9 +45,10 @@ class Series:
         return self._streams
 
     def process(self, block: Block) -> Block:
-        for stream in self._streams:
-            block = stream.process(block)
-        return block
+        with self._turn:
+            for stream in self._streams:
+                block = stream.process(block)
+            return block
 
 
 class Late:
@@ -75,17 +78,19 @@ class Parallel:
         self.latency = max((stream.latency for stream in streams), default=0)
         self._paths = [(stream, DelayLine(self.latency - stream.latency, channels)) for stream in streams]
         self._sum = np.zeros((channels, max_block), np.float32)
+        self._turn = Turn("a stream of a mix")
 
     @property
     def parts(self) -> Sequence[Stream]:
         return [stream for stream, _ in self._paths]
 
     def process(self, block: Block) -> Block:
-        total = self._sum[:, : block.shape[1]]
-        total[:] = 0
-        for stream, line in self._paths:
-            total += line.process(stream.process(block))
-        return total
+        with self._turn:
+            total = self._sum[:, : block.shape[1]]
+            total[:] = 0
+            for stream, line in self._paths:
+                total += line.process(stream.process(block))
+            return total
 
 
 def all_in(stream: Stream) -> Iterator[Stream]:

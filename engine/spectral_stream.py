@@ -19,6 +19,7 @@ from .playing_live import Live
 from .playing_studio import Studio
 from .spectral_kernels import hear, make_up, prepare, settle, shift
 from .spectral_state import Settings, State
+from .turns import Turn
 
 if TYPE_CHECKING:
     from .spectral import SpectralEffect
@@ -71,6 +72,7 @@ class SpectralStream:
         self.seen_changes = -1
         self.seen_target: str | None = None
         self.seen_bands: tuple[float, ...] | None = None
+        self._turn = Turn(f"a stream of {type(effect).__name__}")
         self.reset()
         # One hop before the first makes sure that every kernel is compiled and every page of memory is there; those of
         # fill and phase too, which may be turned on in the middle of a performance.
@@ -83,6 +85,10 @@ class SpectralStream:
 
     def reset(self) -> None:
         """Forget everything that was heard."""
+        with self._turn:
+            self._reset()
+
+    def _reset(self) -> None:
         self.state = State.silent(self.place, self.player.waited_samples)
         self.player.reset()
         self.ascent.reset()
@@ -96,21 +102,22 @@ class SpectralStream:
 
     def process(self, block: Block) -> Block:
         """`(channels, n)` in and out, delayed by `latency`; NaN and infinity in the input are muted and counted."""
-        if self.effect.changes != self.seen_changes:
-            self._refresh()
         if block.ndim != 2 or block.shape[0] != self.channels or block.shape[1] > self.out.shape[1]:
             expected = f"({self.channels}, n) with n up to {self.out.shape[1]}"
             raise ValueError(f"block of shape {block.shape}: this stream takes {expected}")
         if block.dtype != np.float32 or not (block.flags.c_contiguous and block.flags.writeable):
             # A kernel is compiled anew for every kind of memory.
             block = np.array(block, np.float32, order="C")
-        state, player, done = self.state, self.player, 0
-        while done < block.shape[1]:
-            begun = done
-            done = player.sound(block, done, self.out, state)
-            state.position += done - begun
-            if state.position == player.hop:
-                self._play()
+        with self._turn:
+            if self.effect.changes != self.seen_changes:
+                self._refresh()
+            state, player, done = self.state, self.player, 0
+            while done < block.shape[1]:
+                begun = done
+                done = player.sound(block, done, self.out, state)
+                state.position += done - begun
+                if state.position == player.hop:
+                    self._play()
         return self.out[:, : block.shape[1]]
 
     def _play(self) -> None:

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from .checks import is_whole, real_numbers
 from .fft import FASTMATH, Plan, irfft_add, plan, rfft, scratch
+from .turns import Turn
 from .windows import first_sounding, gaussian, window_pair
 
 Planes = NDArray[np.float32]
@@ -80,12 +81,18 @@ class Frames:
     def analyse(self, hop: NDArray[np.float32], state: FrameState) -> Planes:
         """Take the next `(channels, hop_samples)` and return the newest frame, a view of the state.
 
-        A ValueError for another shape, a state of other frames, and what is no real number.
+        A ValueError for another shape, a state of other frames, and what is no real number; an OverlapError while
+        another thread plays with the state.
         """
         hop = real_numbers("a hop", hop)
         if hop.shape != state.hop_shape or self.hop_samples != state.hop_shape[1] or self.bins != state.bins:
             self._refuse(state, "a hop", hop.shape, (state.hop_shape[0], self.hop_samples))
-        analyse(hop, state.line, state.spectrum, self.window, self.plan.twiddle, self.plan.untangle, state.work)
+        if not state.turn.take(False):
+            state.turn.refuse()
+        try:
+            analyse(hop, state.line, state.spectrum, self.window, self.plan.twiddle, self.plan.untangle, state.work)
+        finally:
+            state.turn.leave()
         return state.spectrum
 
     def synthesise(self, spectrum: Planes, state: FrameState) -> NDArray[np.float32]:
@@ -96,10 +103,15 @@ class Frames:
         spectrum = real_numbers("a frame", spectrum)
         if spectrum.shape != state.frame_shape or self.bins != state.bins or self.hop_samples != state.hop_shape[1]:
             self._refuse(state, "a frame", spectrum.shape, (2, state.hop_shape[0], self.bins))
-        synthesise(
-            spectrum, state.overlap, state.played, self.dual, self.plan.twiddle, self.plan.untangle, state.work,
-            self.first,
-        )  # fmt: skip
+        if not state.turn.take(False):
+            state.turn.refuse()
+        try:
+            synthesise(
+                spectrum, state.overlap, state.played, self.dual, self.plan.twiddle, self.plan.untangle, state.work,
+                self.first,
+            )  # fmt: skip
+        finally:
+            state.turn.leave()
         return state.played
 
     def _refuse(self, state: FrameState, name: str, found: tuple[int, ...], wanted: tuple[int, ...]) -> None:
@@ -125,6 +137,7 @@ class FrameState:
     def __post_init__(self) -> None:
         # What every hop is compared with, at hand.
         self.hop_shape, self.frame_shape, self.bins = self.played.shape, self.spectrum.shape, self.spectrum.shape[2]
+        self.turn = Turn("a state of frames")
 
     @classmethod
     def silent(cls, frames: Frames, channels: int) -> FrameState:

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from ..checks import is_real, is_whole, real_numbers
 from ..fft import scratch
 from ..stft import MOST_CHANNELS, Frames, Planes
+from ..turns import Turn
 from .arithmetic import SMALLEST, Bits
 from .fitted import fit_windows, push_fitted
 from .frame_kernels import LOUDEST, Rows
@@ -145,15 +146,17 @@ class Estimator:
         self._origin: Bits = np.zeros((2, bins), np.int32)
         self._unknown = np.zeros((2, channels, bins), np.float32)
         self._estimated = np.ones((channels, bins), np.float32)
+        self._turn = Turn("a phase estimator")
         self.reset()
 
     def reset(self) -> None:
         """Forget all sound."""
-        self.state = State.silent(self.channels, self.frames, self.latency_frames, self._slots)
-        if self.method in ("rtisi", "gsrtisi"):
-            size = self.frames.window_samples
-            click = np.exp(-2j * np.pi * (np.arange(self.frames.bins) * round(self.frames.centre) % size) / size)
-            self.state.turn[0], self.state.turn[1] = click.real, click.imag
+        with self._turn:
+            self.state = State.silent(self.channels, self.frames, self.latency_frames, self._slots)
+            if self.method in ("rtisi", "gsrtisi"):
+                size = self.frames.window_samples
+                click = np.exp(-2j * np.pi * (np.arange(self.frames.bins) * round(self.frames.centre) % size) / size)
+                self.state.turn[0], self.state.turn[1] = click.real, click.imag
 
     def push(
         self, magnitude: NDArray[np.float32], known: Planes | None = None, weight: NDArray[np.float32] | None = None
@@ -165,7 +168,7 @@ class Estimator:
         the estimate, and in between the directions blend; estimation goes on from what was handed out. Frames pushed
         without `known` take the estimate. The first `latency_frames` outputs are silence. A ValueError, and no change
         of state, for another shape, magnitudes that are NaN, infinite, negative or above 1e15, a known frame that is
-        not finite and weights outside 0 to 1.
+        not finite and weights outside 0 to 1. An OverlapError while another thread pushes a frame.
         """
         shape = (self.channels, self.frames.bins)
         magnitude = real_numbers("magnitudes", magnitude)
@@ -173,8 +176,7 @@ class Estimator:
             raise ValueError(f"magnitudes of shape {magnitude.shape}: expected (channels, bins) = {shape}")
         if (known is None) != (weight is None):
             raise ValueError("a known frame and its weights: expected both or neither")
-        state = self.state
-        leaning, leant = known is not None, state.leans
+        leaning = known is not None
         if known is not None and weight is not None:
             known, weight = real_numbers("a known frame", known), real_numbers("weights", weight, "fiub")
             if known.shape != (2, *shape) or weight.shape != shape:
@@ -182,16 +184,18 @@ class Estimator:
                     f"a known frame of shape {known.shape} with weights of shape {weight.shape}: "
                     f"expected {(2, *shape)} and {shape}"
                 )
-            state.leans = True
         else:
             known, weight = self._unknown, self._estimated
-        if not self._step(magnitude, known, weight):
-            state.leans = leant
-            raise ValueError(
-                f"magnitudes: expected numbers from 0 to {LOUDEST:g}"
-                + (", a finite known frame and weights from 0 to 1" if leaning else "")
-            )
-        return state.out
+        with self._turn:
+            state, leant = self.state, self.state.leans
+            state.leans = leant or leaning
+            if not self._step(magnitude, known, weight):
+                state.leans = leant
+                raise ValueError(
+                    f"magnitudes: expected numbers from 0 to {LOUDEST:g}"
+                    + (", a finite known frame and weights from 0 to 1" if leaning else "")
+                )
+            return state.out
 
     def _step(self, magnitude: NDArray[np.float32], known: Planes, weight: NDArray[np.float32]) -> bool:
         """One hop of the method, into `state.out`; False if the numbers are invalid."""

@@ -179,7 +179,7 @@ def test_the_layout_is_fixed_by_the_first_block():
         effect(first, RATE, reset=False)
         small = ramp(2, 2)
         assert np.array_equal(effect(small, RATE, reset=False), small)
-        assert effect._run.layout.value == ("(samples, channels)" if transposed else "(channels, samples)")
+        assert effect._signal.run.layout.value == ("(samples, channels)" if transposed else "(channels, samples)")
 
 
 BAD = {
