@@ -9,7 +9,7 @@ INSTALL := PYTHONWARNINGS=ignore $(PIP) install --quiet --constraint constraints
 CHECKED := build/check
 # Clips of seven genres: where they lie beside the checkout, or where they are cut from Debian's packages.
 GENRES ?= $(firstword $(wildcard ../shared/data/genres) build/genres)
-PACKAGES := dreampedal engine engine/live engine/phase effects export export/fit export/judge export/musicnn export/sets export/write export/zoo presets
+PACKAGES := dreampedal engine engine/live engine/phase engine/sound effects export export/fit export/judge export/musicnn export/sets export/write export/zoo presets
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types imports unit live-server soak stress train-notes train-all train-styles bench clean

@@ -99,7 +99,7 @@ def process(
         str, typer.Option("-o", "--out", metavar="PATH", help="A file for one recording, a folder for several: dreams/")
     ],
     recordings: Annotated[
-        list[Path] | None, typer.Argument(metavar="IN...", help="Recordings: wav, flac, aiff, ogg, mp3.")
+        list[Path] | None, typer.Argument(metavar="IN...", help="Recordings: wav, flac, aiff, ogg, opus, mp3, m4a.")
     ] = None,
     preset: Annotated[str | None, typer.Option(metavar="NAME", help="A preset by name, or the path of one.")] = None,
     settings: Annotated[

@@ -25,7 +25,9 @@ def register(app: typer.Typer) -> None:
 
 
 def classify(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings: wav, flac, aiff, ogg, mp3.")],
+    files: Annotated[
+        list[Path], typer.Argument(metavar="FILE...", help="Recordings: wav, flac, aiff, ogg, opus, mp3, m4a.")
+    ],
     model: Annotated[
         str | None, typer.Option(metavar="NAME", help="A model by name, or the path of one; else genres, or notes.")
     ] = None,

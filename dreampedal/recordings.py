@@ -10,90 +10,80 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pedalboard.io import AudioFile, get_supported_read_formats
+from pedalboard.io import AudioFile
 
-from dreampedal.engine.completeness import FlacDigest, require_complete
 from dreampedal.engine.effect import MAX_CHANNELS
 from dreampedal.engine.files import written_whole
+from dreampedal.engine.sound.reading import SoundFile, open_sound
 
 BLOCK_SAMPLES = 65_536
 
 BITS = {".wav": (16, 24, 32), ".flac": (16, 24), ".aiff": (16, 24), ".ogg": (), ".mp3": ()}
 """What can be written, by ending, and the bit depths there (32 is float); none where the format is lossy."""
 
-_BITS_OF = {"int8": 16, "int16": 16, "int24": 24, "int32": 32, "float32": 32, "float64": 32}
-
 
 @dataclass(frozen=True)
 class Recording:
     """A sound file that is open for reading."""
 
-    path: Path
-    file: Any
-    sample_rate: float
-    channels: int
-    samples: int
-    bits: int
-    """Bit depth that keeps what the file holds; 24 for a lossy one, whose decoder gives more than 16."""
+    sound: SoundFile
+
+    @property
+    def path(self) -> Path:
+        """Its name."""
+        return self.sound.path
+
+    @property
+    def sample_rate(self) -> float:
+        """In Hz."""
+        return self.sound.sample_rate
+
+    @property
+    def channels(self) -> int:
+        """How many, 1 to 8."""
+        return self.sound.channels
+
+    @property
+    def samples(self) -> int:
+        """How many there are, of each channel."""
+        return self.sound.samples
 
     @property
     def seconds(self) -> float:
         """Length in seconds."""
-        return self.samples / self.sample_rate
+        return self.sound.seconds
+
+    @property
+    def bits(self) -> int:
+        """Bit depth that keeps what the file holds; 24 for a lossy one, whose decoder gives more than 16."""
+        held = self.sound.bits or 24
+        return 16 if held <= 16 else 24 if held <= 24 else 32
 
     def blocks(self) -> Iterator[NDArray[np.float32]]:
         """The samples from the start, (channels, up to 65,536) at a time.
 
         Raises:
-            ValueError: for a NaN or infinity, with its place, and at the end for samples that could not be read.
+            ValueError: for a NaN or infinity, with its place, and for samples that could not be read.
         """
-        digest = FlacDigest(self.path)
         done = 0
-        while done < self.samples:
-            try:
-                block = self.file.read(min(BLOCK_SAMPLES, self.samples - done))
-            except RuntimeError as error:
-                raise ValueError(f"{self.path} cannot be decoded: {str(error).splitlines()[0]}") from error
-            if not block.shape[1]:
-                raise ValueError(f"{self.path} is truncated: {done} of {self.samples} samples could be read")
+        for block in self.sound.blocks(BLOCK_SAMPLES):
             if not np.isfinite(block).all():
                 channel, at = np.argwhere(~np.isfinite(block))[0]
                 raise ValueError(
                     f"{self.path}: sample {done + at} of channel {channel} is {block[channel, at]}: "
                     "expected finite samples"
                 )
-            digest.add(block)
             done += block.shape[1]
             yield block
-        digest.require_equal()
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[Recording]:
     """Open a sound file, or raise a ValueError that names it and says what is wrong."""
-    if path.is_dir():
-        raise ValueError(f"{path} is a folder: expected a sound file")
-    if not path.exists():
-        raise ValueError(f"{path}: no such file")
-    if path.stat().st_size == 0:
-        raise ValueError(f"{path} is empty: expected a sound file")
-    there = require_complete(path)
-    try:
-        file = AudioFile(str(path))
-    except TypeError as error:
-        raise ValueError(f"{path}: a name that is not UTF-8 cannot be opened: rename it") from error
-    except (ValueError, RuntimeError) as error:
-        known = ", ".join(ending.removeprefix(".") for ending in get_supported_read_formats())
-        raise ValueError(f"{path} is no sound that can be read: expected one of {known}") from error
-    with file:
-        samples = file.frames if there is None else min(file.frames, there)
-        if not samples:
-            raise ValueError(f"{path} holds no samples")
-        if file.num_channels > MAX_CHANNELS:
-            raise ValueError(f"{path} has {file.num_channels} channels: expected 1 to {MAX_CHANNELS}")
-        lossy = path.suffix.lower() in (".ogg", ".mp3")
-        bits = 24 if lossy else _BITS_OF.get(file.file_dtype, 24)
-        yield Recording(path, file, file.samplerate, file.num_channels, samples, bits)
+    with open_sound(path) as sound:
+        if sound.channels > MAX_CHANNELS:
+            raise ValueError(f"{path} has {sound.channels} channels: expected 1 to {MAX_CHANNELS}")
+        yield Recording(sound)
 
 
 @contextmanager

@@ -81,6 +81,8 @@ def plan(sources: Sequence[Path], named: str, ending: str | None) -> list[Task]:
     their own names. The folder need not be there, if the one above it is (see `folder_of`). `ending` (like "wav")
     chooses a format, which is else that of the name.
     """
+    if not named:
+        raise ValueError("the name of what to write is empty: expected a file, or a folder")
     out = Path(named)
     if ending is not None and f".{ending.lower().lstrip('.')}" not in BITS:
         raise ValueError(f"format {ending!r}: expected one of {_formats()}")
@@ -99,6 +101,7 @@ def plan(sources: Sequence[Path], named: str, ending: str | None) -> list[Task]:
         if task.target.suffix.lower() not in BITS:
             raise ValueError(
                 f"{task.target}: format {task.target.suffix!r} cannot be written: expected one of {_formats()}"
+                f"{'; --format chooses one' if into_folder else ''}"
             )
         if task.target in taken:
             raise ValueError(f"{task.source} and {taken[task.target]} would both be written to {task.target}")

@@ -27,7 +27,9 @@ Progress = Callable[[Task, float], None]
 
 def render_all(tasks: Sequence[Task], sound: Sound, jobs: int, progress: Progress) -> Rendering:
     """Render every task and yield each with what came of it, as they finish: the report, or what was wrong."""
-    if jobs == 1 or len(tasks) == 1:
+    # A pipe that the shell opened for us is open in this process alone.
+    piped = any(task.source.exists() and not task.source.is_file() for task in tasks)
+    if jobs == 1 or len(tasks) == 1 or piped:
         yield from _here(tasks, sound, progress)
     else:
         yield from _apart(tasks, sound, min(jobs, len(tasks)), progress)

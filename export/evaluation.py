@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pedalboard.io import AudioFile
 
 from dreampedal.engine.bands import BandLayout, log_band_features
 from dreampedal.engine.classifier import audible, softmax
 from dreampedal.engine.classifier import frame_logits as heard
 from dreampedal.engine.files import written_whole
 from dreampedal.engine.model import Model
+from dreampedal.engine.sound.reading import sound_in
 
 from .families import CLASSES, general_midi_notes
 from .measures import accuracies, confusion
@@ -119,8 +119,9 @@ def _on_recordings(model: Model, source: Path) -> dict[str, Any]:
 
 def recording_logits(model: Model, sound: Path | bytes) -> NDArray[np.float32]:
     """Class logits at the audible frames of a recording, all channels mixed: (frames, classes)."""
-    with AudioFile(io.BytesIO(sound) if isinstance(sound, bytes) else str(sound)) as file:
-        audio, rate = file.read(file.frames), file.samplerate
+    with io.BytesIO(sound) if isinstance(sound, bytes) else sound.open("rb") as stream:
+        file = sound_in(stream, Path("a resource") if isinstance(sound, bytes) else sound)
+        audio, rate = file.read(), file.sample_rate
     features = log_band_features(audio.mean(0, keepdims=True), rate)
     return heard(model, features)[0][audible(features[0], BandLayout().floor)]
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pedalboard.io import AudioFile
 
 from dreampedal.engine.inputs import Input, features
+from dreampedal.engine.sound.reading import sound_in
 
 from .evaluation import SOUNDS, family_in
 from .families import CLASSES
@@ -123,8 +123,8 @@ def instrument_clips(source: Path, input: Input, seconds: float) -> Clips:
         family = family_in(path.name)
         if family is None or path.suffix.lower() not in SOUNDS:
             continue
-        with AudioFile(io.BytesIO(body)) as file:
-            audio, rate = file.read(file.frames).mean(0), file.samplerate
+        sound = sound_in(io.BytesIO(body), path)
+        audio, rate = sound.read().mean(0), sound.sample_rate
         size = round(seconds * rate)
         parts = [audio[at : at + size] for at in range(0, audio.size - size + 1, size)]
         levels = [float(np.sqrt(np.mean(part**2))) for part in parts]

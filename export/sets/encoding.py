@@ -15,7 +15,7 @@ from .changes import Recipe, changed
 from .recordings import Recording, Sound, SoundError, opened
 from .segments import Segmenting, loudness, segments
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the same recording would give other features, so that old parts are not read."""
 
 HOST_RATES = (44_100, 48_000)

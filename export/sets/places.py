@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from pedalboard.io import get_supported_read_formats
+from dreampedal.engine.sound.kinds import ENDINGS
 
 MANIFEST = "manifest.csv"
-SOUNDS = frozenset(get_supported_read_formats())
-"""Endings of the files that pedalboard reads on this system."""
+SOUNDS = ENDINGS
+"""Endings of the files that are taken for sounds."""
 
 
 def place_of(path: Path) -> Path:

@@ -10,17 +10,16 @@ import csv
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pedalboard.io import AudioFile
 
 from dreampedal.engine.classifier import LEAST_HZ
-from dreampedal.engine.completeness import FlacDigest, require_complete
+from dreampedal.engine.sound.reading import SoundFile, open_sound
 
 from .labels import checked_label, label, require_distinct
 from .places import MANIFEST, SOUNDS, sounds_below
@@ -130,19 +129,16 @@ def open_set(path: str | Path, column: str = "genre", part: str | None = None) -
 class Sound:
     """An open recording that is read forward, a block at a time, so that its length costs no memory."""
 
-    def __init__(self, file: AudioFile, recording: Recording, there: int | None = None) -> None:
-        """`there` is the number of samples, where the file's own header does not know it."""
+    def __init__(self, file: SoundFile, recording: Recording) -> None:
         self._file, self._recording = file, recording
-        self.sample_rate = float(file.samplerate)
+        self.sample_rate = file.sample_rate
         if self.sample_rate < LEAST_HZ:
             raise SoundError(
                 f"{recording.path}: a rate of {self.sample_rate:g} Hz: expected {LEAST_HZ} Hz at least: remove it"
             )
         self._first = round(recording.start_seconds * self.sample_rate)
-        frames = int(file.frames) if there is None else min(int(file.frames), there)
-        left, wanted = frames - self._first, recording.length_seconds
+        left, wanted = file.samples - self._first, recording.length_seconds
         self.samples = left if wanted is None else min(left, round(wanted * self.sample_rate))
-        self._digested = self.samples == frames and recording.path.suffix.lower() == ".flac"
         if self.samples <= 0:
             raise SoundError(f"{recording.path}: no sound in it from {recording.start_seconds:g} s on: remove it")
 
@@ -150,81 +146,51 @@ class Sound:
         """All of it in blocks of (channels, samples).
 
         Raises:
-            SoundError: behind the last block, if the checksum of a FLAC that is read as a whole is of other samples.
+            SoundError: where it cannot be decoded, and behind the last block of a file that is read to its end, if
+                that is not as long as it told, or its checksum is of other samples.
         """
-        at_once = max(1, round(seconds * self.sample_rate))
-        digest = FlacDigest(self._recording.path) if self._digested else None
-        self._file.seek(self._first)
         left = self.samples
-        while left > 0:
-            block = self._file.read(min(left, at_once))
-            if block.shape[1] == 0:
-                break  # the header promised more than there is, as those of some MP3 files do
-            if digest:
-                digest.add(block)
-            yield block
-            left -= block.shape[1]
-        if digest:
-            with _named():
-                digest.require_equal()
+        with _named(self._recording.path):
+            for block in self._file.blocks(max(1, round(seconds * self.sample_rate)), self._first):
+                if left > 0:
+                    yield block[:, :left]
+                left -= block.shape[1]
+                if left < 0:
+                    return
 
     def cuts(self, spans: Iterable[tuple[int, int]]) -> Iterator[NDArray[np.float32]]:
         """The samples of each span (first, end), in the order of their first samples; (channels, up to end - first)."""
         blocks = self.blocks()
-        held = next(blocks, np.zeros((self._file.num_channels, 0), np.float32))
+        held = next(blocks, np.zeros((self._file.channels, 0), np.float32))
         first = 0
         for start, end in spans:
             while first + held.shape[1] < end and (block := next(blocks, None)) is not None:
                 behind = min(max(0, start - first), held.shape[1])
                 held, first = np.concatenate([held[:, behind:], block], axis=1), first + behind
             yield held[:, max(0, start - first) : max(0, end - first)]
-        for _ in blocks if self._digested else ():
-            pass  # what follows the last span is of the checksum too
+        for _ in blocks:
+            pass  # what follows the last span is checked too
 
 
 @contextmanager
 def opened(recording: Recording) -> Iterator[Sound]:
     """The `Sound` of a recording; any failure to open or to decode is an `SoundError` that names the file."""
-    path = recording.path
-    if "\\udc" in ascii(str(path)):
-        raise SoundError(f"{path}: a name that is not UTF-8: rename it")
-    there = samples_there(path)
-    try:
-        with AudioFile(str(path)) as file:
-            yield Sound(file, recording, there)
-    except RuntimeError as error:
-        raise _unreadable(path, error) from None
-    except ValueError as error:
-        raise (_unreadable(path, error) if "Failed to open" in str(error) else error) from None
-
-
-def samples_there(path: Path) -> int | None:
-    """Samples in a WAV file whose header does not know how many, as after a pipe; None of any other.
-
-    Raises:
-        SoundError: if the file says that bytes of it are missing: decoders give silence in their place.
-    """
-    try:
-        with _named():
-            return require_complete(path)
-    except OSError as error:
-        raise _unreadable(path, error) from None
+    with ExitStack() as stack:
+        with _named(recording.path):
+            file = stack.enter_context(open_sound(recording.path))
+        yield Sound(file, recording)
 
 
 @contextmanager
-def _named() -> Iterator[None]:
-    """What is found missing of a file, with what to do."""
+def _named(path: Path) -> Iterator[None]:
+    """What is wrong with a file, with what to do."""
     try:
         yield
+    except OSError as error:
+        raise SoundError(f"{path}: {error.strerror}: expected a sound that can be read, or remove it") from None
     except ValueError as error:
-        raise SoundError(f"{error}: fetch it again, or remove it") from None
-
-
-def _unreadable(path: Path, error: Exception) -> SoundError:
-    if not path.exists():
-        return SoundError(f"{path}: no such file: expected a sound")
-    reason = " ".join(str(error).removeprefix("Failed to open audio file: ").replace(f'file "{path}" ', "").split())
-    return SoundError(f"{path}: cannot be read as sound ({reason[:160]}): convert it to WAV or FLAC, or remove it")
+        advice = ": convert it, or remove it" if "expected one of" in str(error) else ": fetch it again, or remove it"
+        raise SoundError(f"{error}{'' if 'rename it' in str(error) else advice}") from None
 
 
 def _from_folders(root: Path) -> LabelledSet:

@@ -27,7 +27,7 @@ from .arrays import filling, rows_in
 from .changes import Recipe
 from .clips import Clips
 from .encoding import FORMAT, Encoding, encoded, seconds_of
-from .recordings import LabelledSet, Recording, SoundError, samples_there
+from .recordings import LabelledSet, Recording, SoundError
 from .segments import Segmenting, even_hops
 
 NAMED = 5
@@ -183,8 +183,6 @@ def _key(one: Recording, chosen: Encoding, hop: float) -> str:
         "copies": chosen.copies, "recipe": chosen.recipe and chosen.recipe.model_dump(mode="json"),
         "seed": chosen.seed if chosen.copies else 0,
     }  # fmt: skip
-    if (samples := samples_there(one.path)) is not None:
-        told["samples"] = samples
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 

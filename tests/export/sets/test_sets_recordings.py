@@ -39,7 +39,10 @@ def test_recordings_of_any_format_rate_and_channels_are_read(little_set):
         audio, rate = little_set.read(place)
         with AudioFile(str(one.path)) as file:
             whole, own_rate = file.read(file.frames), file.samplerate
-        assert audio.dtype == np.float32 and rate == own_rate and (audio == whole).all()
+        assert audio.dtype == np.float32 and rate == own_rate
+        if one.path.suffix != ".mp3":  # pedalboard leaves the encoder's silence before and behind
+            assert audio.shape == whole.shape
+            assert np.abs(audio - whole).max() <= (1e-6 if one.path.suffix == ".ogg" else 0)
         assert 0.65 < audio.shape[1] / rate < 0.8 and np.abs(audio).max() > 0.001
 
 

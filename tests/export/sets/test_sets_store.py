@@ -147,8 +147,8 @@ def test_every_bad_file_is_named_with_what_to_do_and_the_good_ones_are_kept(bad_
         encode(bad_set, Mel(), QUARTER, cache=tmp_path / "cache")
     lines = str(error.value).splitlines()
     for name, reason in (
-        ("text.wav", "cannot be read as sound"), ("nothing.ogg", "cannot be read as sound"),
-        ("silent.flac", "silent (digital silence)"), ("no_samples.wav", "no sound in it"), ("nan.wav", "NaN"),
+        ("text.wav", "is no sound that can be read"), ("nothing.ogg", "is empty"),
+        ("silent.flac", "silent (digital silence)"), ("no_samples.wav", "holds no samples"), ("nan.wav", "NaN"),
     ):  # fmt: skip
         assert any(name in line and reason in line for line in lines), (name, lines)
     for one in bad_set.recordings:

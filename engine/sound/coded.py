@@ -1,0 +1,162 @@
+"""What FFmpeg decodes, through PyAV: compressed sound as samples."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import IO, Any
+
+import av
+import numpy as np
+from av.audio.frame import AudioFrame
+from av.audio.stream import AudioStream
+from numpy.typing import NDArray
+
+from .flac import stream_info
+from .layout import Coded, Spliced, UnreadableError
+from .pcm import scaled
+
+av.logging.set_level(None)  # what its decoders write to stderr is told by exceptions
+
+_STRICT = {"err_detect": "crccheck+bitstream+buffer+explode"}
+"""An error in what is lossless is one, and nothing to be covered with silence. Of lossy sound that was cut, the first
+frames may lack what they lean on, and decoders begin softly there."""
+_LOSSLESS = "flac", "alac"
+
+
+@dataclass
+class Decoder:
+    """An open part: what it is, and its samples."""
+
+    part: Coded
+    container: Any
+    stream: AudioStream
+    rate: float
+    channels: int
+    bits: int | None
+    """Of a lossless format; None of a lossy one."""
+    samples: int | None
+    """How many there are, as the part tells or, where it does not, the container; None where only decoding tells."""
+    seen: int = field(default=0, init=False)
+    """Samples that came out of the decoder so far."""
+
+    def blocks(self) -> Iterator[NDArray[np.float32]]:
+        """All samples, (channels, samples) as they come out of the decoder.
+
+        Raises:
+            UnreadableError: for what cannot be decoded, and at the end for a length or a checksum that is not as told.
+        """
+        digest = hashlib.md5(usedforsecurity=False) if self.part.md5 else None
+        given, wanted = 0, self.samples
+        for numbers in self._numbers():
+            if digest is not None:
+                digest.update(self._bytes(numbers))
+            start = max(0, self.part.skip - self.seen)
+            self.seen += numbers.shape[1]
+            kept = numbers[:, start:]
+            if wanted is not None:
+                kept = kept[:, : max(0, wanted - given)]
+            given += kept.shape[1]
+            if kept.shape[1]:
+                yield self._samples(kept)
+        if wanted is not None and given < wanted:
+            raise UnreadableError(f"is truncated or damaged: {given} of {wanted} samples could be decoded")
+        if wanted is not None and self.seen > self.part.skip + wanted + self.part.spare:
+            raise UnreadableError(
+                f"is damaged: it tells of {wanted} samples, and {self.seen - self.part.skip} are there"
+            )
+        if digest is not None and digest.digest() != self.part.md5:
+            raise UnreadableError("is truncated or damaged: its samples do not match its checksum")
+
+    def _numbers(self) -> Iterator[NDArray[Any]]:
+        """What the decoder gives: whole numbers of a lossless format, or samples; (channels, samples)."""
+        try:
+            for packet in self.container.demux(self.stream):
+                if packet.is_corrupt:
+                    raise UnreadableError(f"is truncated or damaged beyond {self._place()}")
+                for frame in packet.decode():
+                    yield self._checked(frame)
+        except (av.error.FFmpegError, ValueError, EOFError) as error:
+            if isinstance(error, UnreadableError):
+                raise
+            reason = getattr(error, "strerror", None) or error
+            raise UnreadableError(
+                f"is truncated or damaged: it cannot be decoded beyond {self._place()} ({reason})"
+            ) from error
+
+    def _checked(self, frame: AudioFrame) -> NDArray[Any]:
+        if (frame.sample_rate, frame.layout.nb_channels) != (self.rate, self.channels):
+            raise UnreadableError(
+                f"changes at {self._place()} from {self.rate:g} Hz and {self.channels} channels to "
+                f"{frame.sample_rate} Hz and {frame.layout.nb_channels}: expected one sound"
+            )
+        numbers = frame.to_ndarray()
+        return numbers if frame.format.is_planar else numbers.reshape(-1, self.channels).T
+
+    def _place(self) -> str:
+        return f"{max(0, self.seen - self.part.skip) / self.rate:.2f} s"
+
+    def _samples(self, numbers: NDArray[Any]) -> NDArray[np.float32]:
+        if numbers.dtype.kind == "f":
+            return numbers.astype(np.float32, copy=False)
+        held = 8 * numbers.dtype.itemsize
+        if self.bits is None:  # a lossy format whose decoder gives whole numbers
+            offset = 128 if numbers.dtype.kind == "u" else 0
+            return (numbers.astype(np.float32) - offset) * np.float32(2.0 ** (1 - held))
+        return scaled(numbers >> (held - self.bits), self.bits)
+
+    def _bytes(self, numbers: NDArray[Any]) -> bytes:
+        """Whole numbers as FLAC's checksum takes them in (RFC 9639, 8.2)."""
+        bits = self.bits or 16
+        width = -(-bits // 8)
+        whole = np.ascontiguousarray(
+            (numbers >> (8 * numbers.dtype.itemsize - bits)).T, "<i4" if width > 2 else f"<i{width}"
+        )
+        return whole[..., None].view(np.uint8)[..., :3].tobytes() if width == 3 else whole.tobytes()
+
+
+@contextmanager
+def decoding(file: IO[bytes], part: Coded) -> Iterator[Decoder]:
+    """Open a part; `UnreadableError` for what FFmpeg does not know."""
+    try:
+        container = av.open(Spliced(file, part.pieces), format=part.demuxer, options={}, buffer_size=1 << 16)
+    except (av.error.FFmpegError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UnreadableError(f"is truncated or damaged: it cannot be opened ({reason})") from error
+    with container:
+        sounds = container.streams.audio
+        if len(sounds) != 1:
+            raise UnreadableError(f"holds {len(sounds)} sounds side by side: expected one")
+        stream = sounds[0]
+        codec = stream.codec_context
+        if codec is None:
+            raise UnreadableError("holds sound of a kind that no decoder knows")
+        if codec.name in _LOSSLESS:
+            codec.options = _STRICT
+        codec.thread_count = 1
+        if not codec.sample_rate or not codec.layout.nb_channels:
+            raise UnreadableError("is damaged: nothing in it tells a rate and channels")
+        bits = _bits(part, codec)
+        if bits is not None and not 4 <= bits <= 32:
+            raise UnreadableError(f"is damaged: its header tells {bits} bits a sample")
+        rate, channels = float(codec.sample_rate), codec.layout.nb_channels
+        yield Decoder(part, container, stream, rate, channels, bits, _told(part, stream))
+
+
+def _bits(part: Coded, codec: Any) -> int | None:
+    """Bits of a sample of a lossless format, as its own header says."""
+    header = bytes(codec.extradata or b"")
+    if codec.name == "alac":
+        return header[17] if len(header) > 17 else 16  # "sample size" of the ALACSpecificConfig
+    if codec.name == "flac":
+        return part.bits or stream_info(header)[1]
+    return None
+
+
+def _told(part: Coded, stream: AudioStream) -> int | None:
+    """How many samples there are, if anything tells before all is decoded."""
+    if part.samples is not None or part.demuxer != "mov" or not stream.duration or stream.time_base is None:
+        return part.samples
+    return round(stream.duration * stream.time_base * stream.codec_context.sample_rate)

@@ -1,0 +1,88 @@
+"""What a file is, by its first bytes, whatever its name says."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import IO
+
+from . import aiff, flac, mp4, mpeg, ogg, riff
+from .layout import Part, UnreadableError, behind_id3, bytes_at
+
+Finder = Callable[[IO[bytes], int, int], tuple[Part, ...]]
+"""Finds the sound of a file, from the file, the place behind its ID3 tags, and its size."""
+
+READ = ("wav", "flac", "aiff", "ogg", "opus", "mp3", "mp2", "m4a")
+"""Formats that are read, for messages."""
+
+ENDINGS = frozenset({
+    ".wav", ".wave", ".bwf", ".rf64", ".bw64", ".flac", ".aiff", ".aif", ".aifc",
+    ".ogg", ".oga", ".opus", ".mp3", ".mp2", ".m4a", ".m4b", ".mp4",
+})  # fmt: skip
+"""Endings of their names, for whoever looks for sounds in a folder."""
+
+_OTHERS = (
+    (rb"riff\x2e\x91\xcf\x11", "Wave64 sound"),
+    (rb"caff", "Core Audio (CAF) sound"),
+    (rb"\.snd|dns\.", "AU sound"),
+    (rb"wvpk", "WavPack sound"),
+    (rb"MAC ", "Monkey's Audio"),
+    (rb"TTA[12]", "True Audio"),
+    (rb"MPCK|MP\+", "Musepack sound"),
+    (rb"DSD |FRM8", "DSD sound"),
+    (rb"\x1a\x45\xdf\xa3", "a Matroska or WebM file"),
+    (rb"\x30\x26\xb2\x75\x8e\x66\xcf\x11", "Windows Media (WMA) sound"),
+    (rb"#!AMR", "AMR sound"),
+    (rb"MThd", "MIDI, which is notes and no sound"),
+    (rb"RIFF....(?!WAVE)", "a RIFF file of another kind than WAVE"),
+    (rb"\xff[\xf0\xf1\xf8\xf9]", "AAC with no container"),
+)
+"""What can be told by name, and is not read."""
+
+
+def parts_of(file: IO[bytes], size: int) -> tuple[Part, ...]:
+    """Where the sound of a file lies.
+
+    Raises:
+        UnreadableError: for what is no sound that is read here, and for one that is not whole.
+    """
+    at = behind_id3(file, 0, size)
+    return _family(file, at)(file, at, size)
+
+
+def require_known(file: IO[bytes]) -> None:
+    """`UnreadableError`, if a file begins as none does that is read here; 64 KiB of it are enough to tell."""
+    if bytes_at(file, 0, 3) != b"ID3":
+        _family(file, 0)
+
+
+def _family(file: IO[bytes], at: int) -> Finder:
+    """What reads a file whose first bytes, behind tags, are at a place."""
+    head = bytes_at(file, at, 16)
+    if head[:4] in (b"RIFF", b"RF64", b"BW64", b"RIFX") and head[8:12] == b"WAVE":
+        return riff.sound_of
+    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
+        return aiff.sound_of
+    if head[:4] == b"fLaC":
+        return flac.sound_of
+    if head[:4] == b"OggS":
+        return ogg.sound_of
+    if head[4:8] == b"ftyp":
+        return mp4.sound_of
+    for magic, kind in _OTHERS:
+        if re.match(magic, head, re.DOTALL):
+            raise UnreadableError(f"is {kind}, which is not read: expected one of {', '.join(READ)}")
+    if at or _begins_mpeg(file):
+        return mpeg.sound_of
+    raise UnreadableError(f"is no sound that can be read: expected one of {', '.join(READ)}")
+
+
+def _begins_mpeg(file: IO[bytes]) -> bool:
+    """Whether MPEG frames stand at the start, or behind zeros: one, and another behind it if the file goes on."""
+    head = bytes_at(file, 0, 1 << 16)
+    at = len(head) - len(head.lstrip(b"\0"))
+    found = mpeg.frame(head[at : at + 4])
+    if found is None:
+        return False
+    following = bytes_at(file, at + found.bytes, 4)
+    return len(following) < 4 or mpeg.frame(following) is not None or following[:3] in (b"TAG", b"APE", b"ID3")
