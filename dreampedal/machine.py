@@ -19,13 +19,14 @@ def machine() -> dict[str, Any]:
     import onnxruntime
 
     from dreampedal.engine.device import why_no_cuda
+    from dreampedal.engine.processor import model
 
     missing = why_no_cuda()
     return {
         "dreampedal": metadata.version("dreampedal"),
         "python": platform.python_version(),
         "system": platform.platform(terse=True),
-        "processor": processor(),
+        "processor": model(),
         "cores": os.cpu_count(),
         "packages": versions(),
         "providers": onnxruntime.get_available_providers(),
@@ -48,16 +49,6 @@ def versions() -> dict[str, str]:
         except metadata.PackageNotFoundError:
             continue
     return found
-
-
-def processor() -> str:
-    """What the processor calls itself."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.machine()
 
 
 def governor() -> str | None:

@@ -16,6 +16,7 @@ from dreampedal.engine.effect import Effect
 from dreampedal.engine.live.rendering import Rendering, boards_of
 from dreampedal.engine.live.take import installed, models_of
 from dreampedal.engine.live.take_reading import Take, read_take
+from dreampedal.engine.processor import in_words, processor
 from dreampedal.presets.boards import parse
 
 from .console import plain, print_json, say
@@ -56,6 +57,14 @@ class TakeRendered:
     """Models that are other files now than they were then."""
     other_libraries: list[str]
     """Libraries of another version than they had then."""
+    other_processor: str | None
+    """On what it was played and on what it was rendered, if that is not the same; None if the take does not say."""
+    compared_samples: int
+    """Samples that the take kept of what was heard, and that were compared; 0 for a master."""
+    differing_samples: int
+    largest_difference_db: float | None
+    """Among those, in dBFS; None if none differs."""
+    rms_difference_db: float | None
     peak_db: float | None
     elapsed_seconds: float
     times_real_time: float
@@ -163,6 +172,11 @@ def render(
         cut=take.cut,
         other_models=[name for name, known in header.models.items() if now.get(name, known) != known],
         other_libraries=[name for name, known in header.libraries.items() if there.get(name) != known],
+        other_processor=_other_processor(header.processor),
+        compared_samples=rendering.distance.samples,
+        differing_samples=rendering.distance.other,
+        largest_difference_db=rendering.distance.largest_db,
+        rms_difference_db=rendering.distance.rms_db,
         peak_db=round(20 * float(np.log10(peak)), 2) if peak else None,
         elapsed_seconds=round(elapsed, 3),
         times_real_time=round(take.seconds / elapsed, 1),
@@ -175,10 +189,50 @@ def _warnings(result: TakeRendered) -> list[str]:
     for name in result.other_models:
         found.append(f"model {name!r} is another file now than when {result.take} was played: it may sound otherwise")
     if result.as_heard is False:
-        reasons = [f"model {name!r}" for name in result.other_models] + result.other_libraries
-        why = f"what is other than it was: {', '.join(reasons)}" if reasons else "was it played on another machine?"
-        found.append(f"{result.target} is not as it was heard, from {result.differs_at_seconds:.1f} s on; {why}")
+        found.append(
+            f"{result.target} is not as it was heard, from {result.differs_at_seconds:.1f} s on{_why(result)}"
+            f"{_how_far(result)}"
+        )
     return found
+
+
+def _why(result: TakeRendered) -> str:
+    """Why samples are others than those that were heard."""
+    reasons = [f"model {name!r}" for name in result.other_models] + result.other_libraries
+    if result.other_processor and not reasons:
+        return f", because another processor rounds differently: {result.other_processor}"
+    if result.other_processor:
+        reasons.append(f"the processor, {result.other_processor}")
+    if reasons:
+        return f"; what is other than it was: {', '.join(reasons)}"
+    if result.other_processor is None:
+        return "; was it played on another machine? The take does not say"
+    return "; processor and libraries are those that it was played with: did a plugin or the take itself change?"
+
+
+def _how_far(result: TakeRendered) -> str:
+    """How far apart they are, as far as the take kept any."""
+    if not result.compared_samples:
+        return "; how far apart they are is not known, as the take kept no samples of what was heard"
+    if not result.differing_samples:
+        return f"; the {result.compared_samples:,} samples that the take kept of it are the same"
+    return (
+        f"; {result.differing_samples:,} of the {result.compared_samples:,} samples that the take kept of it differ, "
+        f"by {result.largest_difference_db:.1f} dBFS at most, {result.rms_difference_db:.1f} dBFS RMS"
+    )
+
+
+def _other_processor(then: dict[str, str]) -> str | None:
+    """What it was played on and what renders it, if that is not the same; None for a take that does not say."""
+    now = processor()
+    if not then:
+        return None
+    if now == then:
+        return ""
+    played, here = in_words(then), in_words(now)
+    if played == here:
+        played, here = (f"{words}, features {each.get('features')}" for words, each in ((played, then), (here, now)))
+    return f"played on {played}, rendered on {here}"
 
 
 def _line(result: TakeRendered) -> str:

@@ -19,8 +19,10 @@ from pathlib import Path
 
 from ..effect import Block
 from ..files import written_whole
+from ..processor import processor
 from .take import FORMAT, HEADER, LOG, VERSION, Begun, Entry, Header, Stretch, closing_line, installed, line_of
 from .take_files import FILE_BYTES, GrowingWav, frames_for, frames_of
+from .take_samples import kept_of, written
 
 POLL_SECONDS = 0.05
 STRETCH_SECONDS = 0.5
@@ -52,9 +54,12 @@ class Recorder:
         self.trouble = ""
         """Why recording stopped early, in one line; empty while all is well."""
         began = header.began or datetime.now().astimezone().isoformat(timespec="seconds")
-        self.header = replace(header, libraries=header.libraries or installed(), began=began)
+        self.header = replace(
+            header, libraries=header.libraries or installed(), processor=header.processor or processor(), began=began
+        )
         self._samples_each = frames_for(file_bytes, header.channels)
         self._stretch = Stretch(0, 0, 0, 0)
+        self._kept = b""
         self._lines = ""
         self._files = 0
         self._wav: GrowingWav | None = None
@@ -126,6 +131,7 @@ class Recorder:
             self._lines += line_of(entry) + "\n"
         sound, heard = frames_of(captured.input), frames_of(captured.output)
         self._append(sound, captured.input.shape[1])
+        self._kept += kept_of(captured.output, self._stretch.end)
         self._stretch = replace(
             self._stretch,
             end=self._stretch.end + captured.input.shape[1],
@@ -166,12 +172,12 @@ class Recorder:
             return
         assert self._wav is not None
         self._wav.settle()
-        stretch = replace(self._stretch, last=last)
+        stretch = replace(self._stretch, last=last, samples=written(self._kept))
         content = f"{self._lines}{closing_line(stretch, self._lines)}\n".encode()
         while content:
             content = content[self._log.write(content) :]
         os.fsync(self._log.fileno())
-        self._lines, self._stretch = "", Stretch(stretch.end, stretch.end, 0, 0)
+        self._lines, self._kept, self._stretch = "", b"", Stretch(stretch.end, stretch.end, 0, 0)
 
 
 def new_folder(parent: Path) -> Path:

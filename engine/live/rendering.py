@@ -23,9 +23,10 @@ from ..effect import Block
 from .changes import Change, Panic, Resume, Set, Swap, item_at
 from .exchange import Exchange
 from .player import Player
-from .take import Changed, Held, Late, Restarted, Skipped
+from .take import LOG, Changed, Held, Late, Restarted, Skipped, Stretch
 from .take_files import frames_of
 from .take_reading import Take
+from .take_samples import Distance, kept_of
 
 Build = Callable[[str], Rack]
 """A board of its TOML."""
@@ -70,6 +71,8 @@ class Rendering:
         self.differs_at: float | None = None
         """Seconds at which what was rendered begins to differ from what was heard, by half a second; None if it is the
         same as far as it was rendered."""
+        self.distance = Distance()
+        """How far it is from what was heard, as far as the take tells."""
         self.counts = count(take)
         self._build, self._overridden = build, overridden
         self._held = {entry for entry in take.entries if isinstance(entry, Held)} if not master else set()
@@ -106,16 +109,25 @@ class Rendering:
     def _again(self) -> Iterator[Block]:
         """As heard: as many samples out as in, from the first that the device was given."""
         heard = iter(self.take.stretches)
-        stretch, crc, done = next(heard), 0, 0
+        stretch, crc, kept, done = next(heard), 0, b"", 0
         for block in self._played(self._input()):
             yield block
             while block.shape[1]:
                 part = block[:, : stretch.end - done]
-                crc, done, block = zlib.crc32(frames_of(part), crc), done + part.shape[1], block[:, part.shape[1] :]
+                crc, kept = zlib.crc32(frames_of(part), crc), kept + kept_of(part, done)
+                done, block = done + part.shape[1], block[:, part.shape[1] :]
                 if done == stretch.end:
-                    if crc != stretch.heard and self.differs_at is None:
-                        self.differs_at = stretch.first / self.take.header.sample_rate
-                    stretch, crc = next(heard, stretch), 0
+                    self._compare(stretch, crc, kept)
+                    stretch, crc, kept = next(heard, stretch), 0, b""
+
+    def _compare(self, stretch: Stretch, crc: int, kept: bytes) -> None:
+        """What was rendered of a stretch with what the take says of it."""
+        if crc != stretch.heard and self.differs_at is None:
+            self.differs_at = stretch.first / self.take.header.sample_rate
+        try:
+            self.distance.add(kept, stretch.samples)
+        except ValueError as error:
+            raise ValueError(f"{self.take.folder / LOG}: {error}") from error
 
     def _mastered(self) -> Iterator[Block]:
         """Compensated: as many samples out as in, from the first that came in."""

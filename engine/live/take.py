@@ -8,7 +8,8 @@ A folder with three kinds of files:
 
 Every half second a line of the kind `whole` closes what came before it: how many samples there are by now, and
 checksums of the input, of what was heard, and of the lines themselves. A take that was cut off at any moment is whole
-up to the last such line; whatever comes after is left out. Damage before it is told, never played.
+up to the last such line; whatever comes after is left out. Damage before it is told, never played. The checksums are
+those of one kind of processor; a few samples beside them tell how far another one is from what was heard.
 """
 
 from __future__ import annotations
@@ -99,6 +100,8 @@ class Stretch:
     """CRC-32 of the output."""
     last: bool = False
     """Whether the take ended here, as it should."""
+    samples: str = ""
+    """A few samples of the output (see `take_samples`); empty in takes that were recorded without."""
 
 
 CHANGES: dict[str, type[Any]] = {"set": Set, "swap": Swap, "bypass": Bypass, "panic": Panic, "resume": Resume}
@@ -128,6 +131,8 @@ class Header:
     models: dict[str, str] = field(default_factory=dict)
     """Content hash of each model, by the name that the board gives it."""
     libraries: dict[str, str] = field(default_factory=dict)
+    processor: dict[str, str] = field(default_factory=dict)
+    """What it was played on (see `processor`); empty in takes that do not say."""
     began: str = ""
     """Date and time, ISO 8601."""
     format: str = FORMAT

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import zlib
 
 import numpy as np
 import pedalboard
@@ -10,7 +11,9 @@ import pytest
 from dreampedal import Board, Dream
 from dreampedal.engine.live.changes import Set
 
+from ..elsewhere import compiled_for
 from ..engine.live.performance import Performance
+from ..stress import STRESSED
 from .conftest import read
 
 
@@ -44,7 +47,9 @@ def test_writes_what_was_heard(dreampedal, played, take, tmp_path):
     assert said["late_blocks"] > 5 and said["held_hops"] > 5
     assert said["seconds"] == pytest.approx(played[1].shape[1] / rate, abs=1e-3)
     assert said["latency_samples"] == 2048 + 128
-    assert said["other_models"] == said["other_libraries"] == []
+    assert said["other_models"] == said["other_libraries"] == [] and said["other_processor"] == ""
+    assert said["compared_samples"] == 2 * -(-written.shape[1] // 997) and said["differing_samples"] == 0
+    assert said["largest_difference_db"] is said["rms_difference_db"] is None
 
 
 def test_says_so_in_one_line(dreampedal, take):
@@ -112,6 +117,63 @@ def test_what_is_not_as_heard_is_told(dreampedal, take):
     run = dreampedal("process", "--take", take, "-o", "a.wav")
     assert run.status == 0 and "a.wav: not as heard" in run.out
     assert "warning: a.wav is not as it was heard, from 0.0 s on; what is other than it was: numpy" in run.err
+    assert "samples that the take kept of it differ, by -" in run.err and "dBFS at most" in run.err
+
+
+def test_another_processor_is_the_reason(dreampedal, take):
+    facts = json.loads((take / "header.json").read_text())
+    assert facts["processor"]["kernels"] and facts["processor"]["features"]
+    facts["board"] = facts["board"].replace("room_size = 0.3", "room_size = 0.31")  # stands for what rounding does
+    facts["processor"]["kernels"] = "skylake"
+    (take / "header.json").write_text(json.dumps(facts))
+    run = dreampedal("process", "--take", take, "-o", "a.wav")
+    assert run.status == 0 and run.err.count("\n") == 1
+    assert "on, because another processor rounds differently: played on " in run.err and "for skylake)" in run.err
+
+
+@pytest.mark.stress
+@pytest.mark.skipif(not STRESSED, reason="make stress compiles all that plays live for another processor")
+def test_another_processor_is_the_reason_and_the_distance_is_told(dreampedal, played, take, tmp_path, monkeypatch):
+    for name, value in compiled_for("generic").items():
+        monkeypatch.setenv(name, value)
+    run = dreampedal("process", "--take", take, "-o", "a.wav", "--json")
+    [said] = run.json
+    written, _ = read(tmp_path / "a.wav")
+    apart = np.abs(written - played[1])[:, ::997]
+    assert run.status == 0 and said["as_heard"] is False and "kernels for generic" in said["other_processor"]
+    assert said["largest_difference_db"] == pytest.approx(20 * np.log10(apart.max()), abs=0.1)
+    assert said["differing_samples"] == np.count_nonzero(apart) > 0
+    assert run.err.count("\n") == 1 and "because another processor rounds differently: played on " in run.err
+    assert f"{said['largest_difference_db']:.1f} dBFS at most, {said['rms_difference_db']:.1f} dBFS RMS" in run.err
+
+
+def as_one_of_before(folder):
+    """The take as it was written before takes kept their processor and samples."""
+    facts = json.loads((folder / "header.json").read_text())
+    del facts["processor"]
+    (folder / "header.json").write_text(json.dumps(facts))
+    text, lines = "", ""
+    for line in (folder / "changes.jsonl").read_text().splitlines():
+        table = json.loads(line)
+        if table["kind"] == "whole":
+            said = json.dumps({name: value for name, value in table.items() if name not in ("samples", "lines")})
+            line = f'{said[:-1]}, "lines": {zlib.crc32((lines + said).encode())}}}'
+            text, lines = text + lines + line + "\n", ""
+        else:
+            lines += line + "\n"
+    (folder / "changes.jsonl").write_text(text)
+
+
+def test_a_take_of_before_still_renders(dreampedal, played, take, tmp_path):
+    as_one_of_before(take)
+    [said] = dreampedal("process", "--take", take, "-o", "a.wav", "--json").json
+    assert said["as_heard"] is True and said["other_processor"] is None and said["compared_samples"] == 0
+    np.testing.assert_array_equal(read(tmp_path / "a.wav")[0], played[1])
+    facts = json.loads((take / "header.json").read_text())
+    facts["board"] = facts["board"].replace("room_size = 0.3", "room_size = 0.4")
+    (take / "header.json").write_text(json.dumps(facts))
+    run = dreampedal("process", "--take", take, "-o", "a.wav")
+    assert "was it played on another machine? The take does not say; how far apart they are is not known" in run.err
 
 
 def test_a_take_that_was_cut_off(dreampedal, played, take, tmp_path):

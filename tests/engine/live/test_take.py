@@ -16,6 +16,7 @@ from dreampedal.engine.live.changes import Set
 from dreampedal.engine.live.recorder import new_folder
 from dreampedal.engine.live.take import Changed, Stretch, closing_line, installed
 from dreampedal.engine.live.take_reading import read_take
+from dreampedal.engine.processor import processor
 
 from .takes import BOARD, ENTRIES, RATE, header, recorded, whole_input
 
@@ -55,7 +56,7 @@ def test_comes_back_as_it_was(clip, tmp_path, name):
     take = read_take(recorded(tmp_path / "new" / "takes", audio, entries=ENTRIES, facts=facts, sizes=(1, 777, 4096)))
     np.testing.assert_array_equal(whole_input(take), audio)
     assert sorted(take.entries, key=str) == sorted(ENTRIES, key=str)
-    assert take.header == replace(facts, libraries=installed(), began=take.header.began)
+    assert take.header == replace(facts, libraries=installed(), processor=processor(), began=take.header.began)
     assert (take.cut, take.samples) == ("", audio.shape[1])
 
 
