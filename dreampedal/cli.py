@@ -166,8 +166,10 @@ def live(
     ] = None,
     rate: Annotated[float | None, typer.Option(metavar="HZ", help="Sample rate; else the device's own.")] = None,
     channels: Annotated[int | None, typer.Option(metavar="N", help="1 to 8; else 2, or 1 where there is one.")] = None,
-    block: Annotated[int, typer.Option(metavar="SAMPLES", help="At least 32: smaller is sooner and costs more.")] = 128,
-    buffers: Annotated[int, typer.Option(metavar="BLOCKS", help="Blocks of reserve; each adds latency.")] = 1,
+    block: Annotated[
+        int | None, typer.Option(metavar="SAMPLES", help="At least 32; else the JACK server's period, 128 elsewhere.")
+    ] = None,
+    buffers: Annotated[int, typer.Option(metavar="BLOCKS", help="Least blocks of reserve; each adds latency.")] = 1,
     mode: Annotated[
         str | None, typer.Option(metavar="MODE", help="studio, live or instant; else as presets say, or live.")
     ] = None,
@@ -218,7 +220,7 @@ def doctor(
     input_device: Annotated[str | None, typer.Option("--input", metavar="DEV", help="As for live.")] = None,
     output_device: Annotated[str | None, typer.Option("--output", metavar="DEV", help="As for live.")] = None,
     rate: Annotated[float | None, typer.Option(metavar="HZ", help="Sample rate; else the device's own.")] = None,
-    block: Annotated[int, typer.Option(metavar="SAMPLES", help="For the loopback.")] = 128,
+    block: Annotated[int | None, typer.Option(metavar="SAMPLES", help="For the loopback; else as for live.")] = None,
     mode: Annotated[str | None, typer.Option(metavar="MODE", help="As for live.")] = None,
     seconds: Annotated[float, typer.Option(metavar="S", help="How long each block size is played.")] = 3.0,
     loopback: Annotated[

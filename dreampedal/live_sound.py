@@ -64,7 +64,8 @@ def serve(pipe: Connection, opening: Opening) -> None:
     # A stream fades out by its own panic; what is told is whether a user had called for it.
     last = session.snapshot(whole=True)
     last.report["panicked"] = silent
-    pipe.send(Ended(last, session.take))
+    *earlier, take = map(str, session.live.takes) if session.live.takes else [""]
+    pipe.send(Ended(last, take, tuple(earlier)))
 
 
 def _answer(pipe: Connection, session: Session) -> None:
@@ -117,7 +118,6 @@ class Session:
         except BaseException:
             self.live.midi.close()
             raise
-        self.take = str(self.live.take or "")
         self._wanted = 0
         self._trouble = ""
         self._ledger_of: tuple[Any, int] | None = None
@@ -147,7 +147,7 @@ class Session:
     def opened(self) -> Opened:
         """What was opened."""
         live = self.live
-        return Opened(live.input.name, live.output.name, self.setlist.names, live.midi.name, self.take)
+        return Opened(live.input.name, live.output.name, self.setlist.names, live.midi.name, str(live.take or ""))
 
     def snapshot(self, whole: bool = False) -> Snapshot:
         """How it goes; `whole` with every event."""

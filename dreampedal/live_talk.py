@@ -23,7 +23,8 @@ class Opening:
     output: str | None = None
     sample_rate: float | None = None
     channels: int | None = None
-    block_size: int = 128
+    block_size: int | None = None
+    """Samples; None for the server's period, or what is usual elsewhere."""
     buffer_blocks: int = 1
     ceiling_db: float = -1.0
     midi: str | None = None
@@ -105,7 +106,8 @@ class Ended:
 
     last: Snapshot
     take: str = ""
-    """The folder of the take, where one was recorded."""
+    """The folder of the take, where one was recorded; of the last, where the device came back with other blocks."""
+    earlier_takes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from .live_bars import clock, level_text
+from .live_late import late_text, why_late
 from .live_meters import Memory
 from .live_talk import Command, Ended, LedgerRow, Opened, Snapshot
 
@@ -21,17 +22,23 @@ class Lines:
 
     def begin(self) -> None:
         """What plays through what, and how late."""
-        opened, report = self._opened, self._first.report
+        self._tell(self._first)
+
+    def _tell(self, snapshot: Snapshot) -> None:
+        opened, report = self._opened, snapshot.report
         channels = "1 channel" if report["channels"] == 1 else f"{report['channels']} channels"
         midi = f", MIDI from {opened.midi}" if opened.midi else ""
         print(
             f"playing {report['preset']}: {opened.input} -> {opened.output}, {report['sample_rate']:g} Hz, {channels}, "
-            f"blocks of {report['block_size']} samples{midi}"
+            f"{blocks_text(report)}{midi}"
         )
-        print(f"latency {ledger_text(self._first.ledger)}", flush=True)
+        print(f"latency {ledger_text(snapshot.ledger)}", flush=True)
 
     def show(self, snapshot: Snapshot, memory: Memory) -> None:
-        """A line, when it is time for one."""
+        """A line, when it is time for one, and what plays again where the device came back with other blocks."""
+        if way_of(snapshot) != way_of(self._first):
+            self._first = snapshot
+            self._tell(snapshot)
         if snapshot.report["seconds"] >= self._next:
             self._next += EVERY_SECONDS
             print(progress_text(snapshot, memory), flush=True)
@@ -73,6 +80,7 @@ def document(opened: Opened, ended: Ended) -> dict[str, Any]:
         "midi": opened.midi,
         "presets": list(opened.presets),
         "take": ended.take or None,
+        "earlier_takes": list(ended.earlier_takes),
         "latency": {
             "samples": sum(row.samples for row in rows),
             "seconds": sum(row.seconds for row in rows),
@@ -94,6 +102,21 @@ def ledger_text(rows: tuple[LedgerRow, ...]) -> str:
     return f"{total}: {parts}" if parts else total
 
 
+def blocks_text(report: dict[str, Any]) -> str:
+    """The blocks, and how many come at once.
+
+    >>> blocks_text({"block_size": 128, "together": 1024}), blocks_text({"block_size": 128, "together": 128})
+    ('blocks of 128 samples, 8 at a time', 'blocks of 128 samples')
+    """
+    at_once = -(-report["together"] // report["block_size"])
+    return f"blocks of {report['block_size']} samples{f', {at_once} at a time' if at_once > 1 else ''}"
+
+
+def way_of(snapshot: Snapshot) -> tuple[Any, ...]:
+    """What changes only when the device comes back as another."""
+    return tuple(snapshot.report[name] for name in ("sample_rate", "block_size", "buffer_blocks"))
+
+
 def progress_text(snapshot: Snapshot, memory: Memory) -> str:
     """How it goes, in one line."""
     report = snapshot.report
@@ -110,11 +133,12 @@ def progress_text(snapshot: Snapshot, memory: Memory) -> str:
 def summary_text(ended: Ended) -> str:
     """How it was, in one line."""
     report = ended.last.report
-    take = f"; take in {ended.take}" if ended.take else ""
+    take = f"; take in {', '.join([*ended.earlier_takes, ended.take])}" if ended.take else ""
     message = f"; {report['message']}" if report["message"] else ""
+    why = f"; {why_late(report)}" if why_late(report) else ""
     return (
         f"played {clock(report['seconds'])}: load median {100 * report['load_median']:.0f} %, "
-        f"p99.9 {100 * report['load_p999']:.0f} %; {counters_text(report)}{take}{message}"
+        f"p99.9 {100 * report['load_p999']:.0f} %; {counters_text(report)}{why}{take}{message}"
     )
 
 
@@ -122,11 +146,11 @@ def counters_text(report: dict[str, Any]) -> str:
     """All counters.
 
     >>> counters_text({"late_blocks": 1, "held_hops": 0, "input_xruns": 0, "output_xruns": 2, "guard_hits": 0,
-    ...                "muted_samples": 0, "restarts": 0})
-    'late 1, held 0, xruns 0 in 2 out, ceiling 0, muted 0, restarts 0'
+    ...                "muted_samples": 0, "restarts": 0, "late_system": 1})
+    'late 1 (system or device 1), held 0, xruns 0 in 2 out, ceiling 0, muted 0, restarts 0'
     """
     return (
-        f"late {report['late_blocks']}, held {report['held_hops']}, xruns {report['input_xruns']} in "
+        f"{late_text(report)}, held {report['held_hops']}, xruns {report['input_xruns']} in "
         f"{report['output_xruns']} out, ceiling {report['guard_hits']}, muted {report['muted_samples']}, "
         f"restarts {report['restarts']}"
     )

@@ -17,6 +17,7 @@ from rich.text import Text
 
 from .live_bars import Bar, clock, level_bar, level_text, load_style, load_text, shortened, since
 from .live_events import happened
+from .live_late import why_late
 from .live_meters import COUNTERS, Level, Memory
 from .live_talk import Knob, Opened, Snapshot
 
@@ -229,7 +230,7 @@ def _standing(scene: Scene) -> str:
         return "silent: r brings the sound back"
     late = report["seconds"] - memory.moved_at.get("late_blocks", -math.inf)
     if late < LATELY_SECONDS:
-        return "late blocks were played dry: close other programs, or take a larger --block"
+        return why_late(report)
     if scene.opened.take:
         return f"recording to {scene.opened.take}"
     return "all is well" if not memory.counts.get("late_blocks") else ""

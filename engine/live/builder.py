@@ -13,6 +13,9 @@ from ..effect import Effect
 from .changes import Set, item_at
 from .player import Player, Program
 
+Make = Callable[[], tuple[Rack, list[Any] | None]]
+"""Gives a board and, perhaps, mappings of MIDI."""
+
 
 class Wish(NamedTuple):
     """What somebody wants."""
@@ -36,6 +39,8 @@ class Builder:
         self._boards: deque[str] = deque()
         """Names of the boards that were asked for and not dealt with."""
         self._newest = 0
+        self._pending: tuple[str, Make] | None = None
+        """The newest of these boards, with its name."""
         self._thread = threading.Thread(target=self._run, name="builder", daemon=True)
 
     @property
@@ -46,11 +51,16 @@ class Builder:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
-        """End after what is being made ready now."""
+    def stop(self) -> tuple[str, Make] | None:
+        """End after what is being made ready now; returns the board that is still wanted, for `go_on` of another."""
         self._newest += 1
         self._wishes.put(None)
         self._thread.join()
+        return self._pending
+
+    def go_on(self, pending: tuple[str, Make]) -> None:
+        """Want what another builder was asked for."""
+        self._wish(*pending)
 
     def want_board(self, board: Rack | Effect, name: str) -> None:
         """Play this board as soon as it is ready."""
@@ -78,23 +88,35 @@ class Builder:
 
         self._wishes.put(Wish(change.name, turned, is_board=False))
 
-    def _wish(self, name: str, make: Callable[[], tuple[Rack, list[Any] | None]]) -> None:
+    def _wish(self, name: str, make: Make) -> None:
         self._newest += 1
         ticket = self._newest
+        self._pending = (name, make)
 
         def fulfil() -> None:
             if ticket != self._newest:
                 return  # something newer is wanted
-            board, midi = make()
-            program = self._player.prepare(board, name)
-            program.midi = midi
-            if ticket == self._newest:
+            try:
+                board, midi = make()
+                program = self._player.prepare(board, name)
+                program.midi = midi
+            except Exception:
+                self._settle(ticket)
+                raise
+            if self._settle(ticket):
                 self.trouble = ""
                 self._ready(program)
 
         wish = Wish(name or "board", fulfil)
         self._boards.append(wish.name)
         self._wishes.put(wish)
+
+    def _settle(self, ticket: int) -> bool:
+        """A board came, or cannot come; whether it is still the newest that is wanted."""
+        if ticket != self._newest:
+            return False
+        self._pending = None
+        return True
 
     def _run(self) -> None:
         while (wish := self._wishes.get()) is not None:

@@ -9,9 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import portaudio
-from .devices import Device, server_block_size
-from .exchange import INPUT_LOST, OUTPUT_LOST, Exchange
+from .devices import Device
+from .exchange import Exchange
 from .silence import silence
+from .swap import INPUT_LOST, OUTPUT_LOST
 
 SILENT_SECONDS = 1.0
 """A device that asks for no block for so long is gone."""
@@ -25,29 +26,23 @@ UNBELIEVABLE_SECONDS = 10.0
 class Connection:
     """Opened on an input and an output device.
 
-    With `adapted`, PortAudio makes blocks of the size that we want of those that the device has, at one block more.
+    A JACK server is asked for its own callbacks, of which the exchange makes blocks: PortAudio would do it too, with a
+    buffer of one block that is there even where none is needed, and a call of Python for each block.
     """
 
-    def __init__(
-        self,
-        exchange: Exchange,
-        devices: tuple[Device, Device],
-        columns: tuple[int, int],
-        adapted: bool = False,
-    ) -> None:
+    def __init__(self, exchange: Exchange, devices: tuple[Device, Device], columns: tuple[int, int]) -> None:
         sounddevice = portaudio.portaudio()
         exchange.warm()
+        exchange.begin_anew()
         self._exchange = exchange
         self._ended = False
-        self.resized = False
-        """Whether it ended because blocks of another size came: then it has to be opened as `adapted`."""
         self._seen, self._looked, self._silent = -1, time.monotonic(), 0.0
-        self._stop = sounddevice.CallbackStop
+        self._together = 0
         self._devices = devices
         with silence():
             self._stream = sounddevice.Stream(
                 samplerate=exchange.sample_rate,
-                blocksize=exchange.block_size if adapted else blocks_asked(devices, exchange),
+                blocksize=0 if exchange.pacing.callbacks else exchange.block_size,
                 device=(devices[0].number, devices[1].number),
                 channels=columns,
                 dtype="float32",
@@ -77,6 +72,11 @@ class Connection:
         patience = SILENT_SECONDS + 8 * self._exchange.block_size / self._exchange.sample_rate
         return self._ended or not self._stream.active or self._silent > patience
 
+    def together(self) -> int:
+        """Samples that come at a time where the exchange is not made for so many, at two looks in a row; else 0."""
+        before, self._together = self._together, self._exchange.together
+        return before if before == self._together and not self._exchange.pacing.fits(before) else 0
+
     def close(self) -> None:
         """Let go of the device, even if it is gone."""
         portaudio.close(self._stream)
@@ -84,9 +84,6 @@ class Connection:
     def _callback(
         self, indata: NDArray[np.float32], outdata: NDArray[np.float32], frames: int, times: Any, status: Any
     ) -> None:
-        if frames != self._exchange.block_size:
-            self.resized = True
-            raise self._stop  # the server's blocks are not what they were: the monitor opens the device anew
         self._exchange.swap(indata, outdata, time.perf_counter())
         if status:
             self._xrun(status)
@@ -99,11 +96,3 @@ class Connection:
 
     def _finished(self) -> None:
         self._ended = True
-
-
-def blocks_asked(devices: tuple[Device, Device], exchange: Exchange) -> int:
-    """The block size that PortAudio is asked for: 0, the server's own, where JACK's is the one that we want.
-
-    If it is asked for the same size, PortAudio puts a buffer of one block between the server and the callback.
-    """
-    return 0 if server_block_size(devices[1]) == exchange.block_size else exchange.block_size

@@ -12,7 +12,7 @@ from typing import Literal
 from .portaudio import JACK, portaudio, refresh
 from .silence import silence
 
-__all__ = ["Device", "audio_devices", "check", "choose", "find", "refresh", "server_block_size"]
+__all__ = ["Device", "audio_devices", "check", "choose", "find", "refresh"]
 
 Direction = Literal["input", "output"]
 
@@ -165,17 +165,6 @@ def check(input: Device, output: Device, sample_rate: float, channels: tuple[int
                 f"{device.name} refuses {sample_rate:g} Hz with {columns} {direction} channels "
                 f"({_reason(error)}): it prefers {device.default_rate:g} Hz and has {has}"
             ) from error
-
-
-def server_block_size(device: Device) -> int | None:
-    """Samples of a JACK server's block, as its sound card's latency tells it; None for other devices, or if it cannot.
-
-    A program that is a device has no latency of its own, and its server's block size all the same.
-    """
-    if device.host_api != JACK:
-        return None
-    cards = [other for other in audio_devices() if other.host_api == JACK and other.inputs and other.low_in > 0]
-    return round(cards[0].low_in * cards[0].default_rate) if cards else None
 
 
 def _usual(able: list[Device], direction: Direction) -> Device:

@@ -1,8 +1,8 @@
-"""Where the audio callback meets the worker: rings of blocks, and the one kernel that a callback calls.
+"""Where the audio callback meets the worker: rings of blocks that a kernel moves (swap.py).
 
-Callback k hands over input block k and takes the wet block k - `buffer_blocks`. Blocks are numbered from 0 and lie in
-slot `k % slots` of the rings. Nothing waits: the callback publishes a block by counting `captured` up, the worker one
-by writing its number into `ready`.
+With input block k, the wet block k - `buffer_blocks` is played. Blocks are numbered from 0 and lie in slot `k % slots`
+of the rings. Nothing waits: the callback publishes a block by counting `captured` up, the worker one by writing its
+number into `ready`. A callback may bring one block, several, or pieces of blocks: then all is later by `adaption`.
 
 If the wet block is not there in time, the callback plays the dry sound from its own delay line, the input ring, at the
 same latency. The step between the two is not played: it is added to what follows and fades over `JOIN_SECONDS`, so the
@@ -20,29 +20,33 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, cast
 
 import numpy as np
-from numba import njit, types
-from numba.core import cgutils
-from numba.extending import intrinsic
-from numba.np.numpy_support import carray
 from numpy.typing import NDArray
 
 from ..ceiling import RELEASE_SECONDS
 from ..effect import Block
+from .pacing import Pacing
+from .swap import (
+    CAPTURED,
+    EVENTS,
+    FILLED,
+    GATHERED,
+    INPUT_LOST,
+    INPUT_XRUNS,
+    NOTED,
+    OUTPUT_XRUNS,
+    TURNS,
+    TURNS_KEPT,
+    UNIT,
+    note,
+    swap,
+)
 
 JOIN_SECONDS = 0.01
 PANIC_SECONDS = 0.005
 RING_SECONDS = 10.0
 """How far the worker and a recorder may fall behind before samples are lost to them."""
-
-EVENTS = 4096
-LATE, PANICKED, RESUMED, HELD_BACK, INPUT_LOST, OUTPUT_LOST = range(6)
-"""What is noted, each with its block: a late block, panic, its end, the ceiling, xruns of the device on each side."""
-
-MUTED, LATE_BLOCKS, CEILING_BLOCKS, INPUT_XRUNS, OUTPUT_XRUNS, NOTED, CAPTURED = range(7)
-"""Places in `counts`."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class Exchange:
         latency: of the board, in samples.
         buffer_blocks: blocks between a callback and the one that plays its result, at least 1.
         ceiling_db: most that a sample reaches, in dBFS.
+        callbacks: samples of each callback in a server's period; empty for callbacks of one block each.
     """
 
     def __init__(
@@ -73,6 +78,7 @@ class Exchange:
         latency: int,
         buffer_blocks: int = 1,
         ceiling_db: float = -1.0,
+        callbacks: tuple[int, ...] = (),
     ) -> None:
         if not -60 <= ceiling_db <= 0:
             raise ValueError(f"ceiling_db = {ceiling_db} dBFS: expected -60 to 0")
@@ -80,8 +86,9 @@ class Exchange:
             raise ValueError(f"buffer_blocks = {buffer_blocks}: expected at least 1 block")
         self.sample_rate, self.channels, self.block_size = sample_rate, channels, block_size
         self.buffer_blocks = buffer_blocks
+        self.pacing = Pacing(block_size, buffer_blocks, callbacks)
         self.latency = latency + buffer_blocks * block_size
-        """Samples from input to output, the device's own apart."""
+        """Samples from an input block to the output block of the same sound."""
         backlog = max(RING_SECONDS * sample_rate, 8 * block_size)
         self.slots = math.ceil((self.latency + backlog) / block_size) + 2
         self.inputs = np.zeros((channels, self.slots * block_size), np.float32)
@@ -92,6 +99,10 @@ class Exchange:
         self.ready = np.full(self.slots, -1, np.int64)
         self.arrivals = np.zeros(self.slots)
         """When each block came, as the caller of `swap` tells, in seconds."""
+        self.ends = np.zeros(self.slots)
+        """When the last sample of each block was captured, as far as that can be told from when its callback came."""
+        self.missed = np.full(self.slots, -1, np.int64)
+        """Numbers of blocks that were late, each in its slot."""
         self.counts = np.zeros(7, np.int64)
         self.events = np.zeros((EVENTS, 2), np.int64)
         self.peaks = np.zeros((2, channels), np.float32)
@@ -104,12 +115,17 @@ class Exchange:
         self._gains = np.array([1.0, 1.0])
         self._join = join_curve(sample_rate)
         release = math.exp(-1 / (RELEASE_SECONDS * sample_rate))
-        self._limits = np.array([10 ** (ceiling_db / 20), release, 1 / (PANIC_SECONDS * sample_rate)])
+        self._limits = np.array([10 ** (ceiling_db / 20), release, 1 / (PANIC_SECONDS * sample_rate), 1 / sample_rate])
+        self._flow = np.zeros(5, np.int64)
+        self._flow[UNIT] = self.pacing.unit
+        self._turns = np.zeros(TURNS_KEPT, np.int64)
+        self._clock = np.zeros(1)
         arrays = (
             self.inputs, self.outputs, self.heard, self.ready, self.counts, self.events, self.peaks, self.panic,
-            self._memory, self._place, self._gains, self._join, self._limits, self.arrivals,
+            self._memory, self._place, self._gains, self._join, self._limits, self.arrivals, self.ends, self.missed,
+            self._flow, self._turns, self._clock,
         )  # fmt: skip
-        sizes = [channels, self.inputs.shape[1], self.slots, self._join.size, buffer_blocks, self.latency]
+        sizes = [channels, self.inputs.shape[1], self.slots, self._join.size, buffer_blocks, self.latency, block_size]
         self._table = np.array([*sizes, *(array.ctypes.data for array in arrays)], np.int64)
         """Sizes, and where each array is: the callback hands one array over, not one each."""
 
@@ -117,6 +133,33 @@ class Exchange:
     def captured(self) -> int:
         """Blocks that came in."""
         return int(self.counts[CAPTURED])
+
+    @property
+    def adaption(self) -> int:
+        """Samples that everything is later because callbacks are no whole blocks; 0 as long as they are."""
+        return self.block_size - int(self._flow[UNIT])
+
+    @property
+    def together(self) -> int:
+        """Samples that came at a time lately, in one callback or in several at once; 0 where that varied."""
+        turns = self._turns.copy()
+        return int(turns[0]) if self._flow[TURNS] >= TURNS_KEPT and (turns == turns[0]).all() else 0
+
+    @property
+    def gathered(self) -> int:
+        """Samples that came at this time, by now: more may follow at once."""
+        return int(self._flow[GATHERED])
+
+    @property
+    def usually_together(self) -> int:
+        """The same, and the usual figure where it varied; 0 before anything is known."""
+        turns = self._turns[: self._flow[TURNS]]
+        return int(np.median(turns)) if turns.size else 0
+
+    def begin_anew(self) -> None:
+        """The device was opened again: what it brought before says nothing of how its callbacks come now."""
+        self._flow[[FILLED, GATHERED, TURNS]] = 0
+        self._flow[UNIT] = self.pacing.unit
 
     @staticmethod
     def warm() -> None:
@@ -126,7 +169,7 @@ class Exchange:
         small.xrun(INPUT_LOST)
 
     def swap(self, indata: NDArray[np.float32], outdata: NDArray[np.float32], now: float = 0.0) -> None:
-        """One callback: take a block in and give one out, both (samples, channels of the device), C-contiguous."""
+        """One callback: take samples in and give as many out, both (samples, channels of the device), C-contiguous."""
         swap(indata, outdata, now, self._table)
 
     def xrun(self, kind: int) -> None:
@@ -167,136 +210,3 @@ def join_curve(sample_rate: float) -> NDArray[np.float32]:
     """What is left of a step, sample by sample: half a cosine from 1 to 0, level at both ends."""
     size = join_samples(sample_rate)
     return np.asarray(0.5 + 0.5 * np.cos(np.pi * np.arange(1, size + 1) / size), np.float32)
-
-
-@cast(Any, intrinsic)
-def pointer(typing_context, address):  # type: ignore[no-untyped-def]
-    """The pointer that an integer is."""
-
-    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]
-        return builder.inttoptr(arguments[0], cgutils.voidptr_t)
-
-    return types.voidptr(types.int64), generate
-
-
-# It keeps the interpreter's lock: to give it up and to wait for it again would cost more than these few microseconds.
-@njit(cache=True)
-def swap(indata, outdata, now, table):  # type: ignore[no-untyped-def]
-    """`exchange` on the arrays of a table: to unpack so many arguments takes longer than to play a block."""
-    counts = carray(pointer(table[10]), (7,), np.int64)
-    block = counts[CAPTURED]
-    carray(pointer(table[19]), (table[2],), np.float64)[block % table[2]] = now
-    channels, ring, slots, fade, buffer_blocks, latency = table[0], table[1], table[2], table[3], table[4], table[5]
-    exchange(
-        indata, outdata, block, buffer_blocks, latency,
-        carray(pointer(table[6]), (channels, ring), np.float32),
-        carray(pointer(table[7]), (channels, ring), np.float32),
-        carray(pointer(table[8]), (channels, ring), np.float32),
-        carray(pointer(table[9]), (slots,), np.int64),
-        counts,
-        carray(pointer(table[11]), (EVENTS, 2), np.int64),
-        carray(pointer(table[12]), (2, channels), np.float32),
-        carray(pointer(table[13]), (1,), np.int64),
-        carray(pointer(table[14]), (2, channels), np.float32),
-        carray(pointer(table[15]), (5,), np.int64),
-        carray(pointer(table[16]), (2,), np.float64),
-        carray(pointer(table[17]), (fade,), np.float32),
-        carray(pointer(table[18]), (3,), np.float64),
-    )  # fmt: skip
-    counts[CAPTURED] = block + 1
-
-
-@njit(cache=True, forceinline=True)
-def exchange(  # type: ignore[no-untyped-def]
-    indata, outdata, block, buffer_blocks, latency, inputs, outputs, heard, ready, counts, events, peaks, panic,
-    memory, place, gains, join, limits,
-):  # fmt: skip
-    """A block in, a block out.
-
-    `memory` holds the last sample that was played before the guard and the step that is fading, (2, channels).
-    `place` holds how far the step has faded, whether the last block was late, whether panic was on, the last block
-    that the ceiling held back, and the blocks of a second, in which it is noted once. `gains` are those of the ceiling
-    and of panic; `limits` the ceiling's peak, how its gain recovers, and panic's slope.
-    """
-    size, ring, channels = indata.shape[0], inputs.shape[1], inputs.shape[0]
-    start = block * size % ring
-    for channel in range(channels):
-        source = min(channel, indata.shape[1] - 1)
-        peak = peaks[0, channel]
-        for n in range(size):
-            x = indata[n, source]
-            if not np.isfinite(x):
-                x = np.float32(0)
-                counts[MUTED] += 1
-            inputs[channel, start + n] = x
-            peak = max(peak, abs(x))
-        peaks[0, channel] = peak
-    wanted = block - buffer_blocks
-    late = wanted >= 0 and ready[wanted % ready.size] != wanted
-    wet_at = wanted * size % ring
-    dry_at = (block * size - latency) % ring
-    if late:
-        counts[LATE_BLOCKS] += 1
-        note(counts, events, LATE, block)
-    if late != (place[1] == 1):
-        for channel in range(channels):
-            before = dry_before(inputs, channel, block * size - latency) if late else outputs[channel, wet_at]
-            if not late and ready[(wanted - 1) % ready.size] == wanted - 1:
-                before = outputs[channel, (wet_at - 1) % ring]
-            step = memory[0, channel] - before
-            memory[1, channel] = step if np.isfinite(step) else np.float32(0)
-        place[0], place[1] = 0, late
-    if panic[0] != place[2]:
-        place[2] = panic[0]
-        note(counts, events, PANICKED if panic[0] else RESUMED, block)
-    aim, touched = 0.0 if panic[0] else 1.0, False
-    for n in range(size):
-        left = join[place[0]] if place[0] < join.size else np.float32(0)
-        place[0] = min(place[0] + 1, join.size)
-        gains[1] += min(max(aim - gains[1], -limits[2]), limits[2])
-        loudest = np.float32(0)
-        for channel in range(channels):
-            y = np.float32(0)
-            if late:
-                if block * size + n >= latency:
-                    y = inputs[channel, (dry_at + n) % ring]
-            elif wanted >= 0:
-                y = outputs[channel, wet_at + n]
-            y += memory[1, channel] * left
-            if not np.isfinite(y):
-                y = np.float32(0)
-            memory[0, channel] = y
-            y *= np.float32(gains[1])
-            heard[channel, start + n] = y
-            loudest = max(loudest, abs(y))
-        gains[0] = 1.0 - (1.0 - gains[0]) * limits[1]
-        if loudest * gains[0] > limits[0]:
-            gains[0] = limits[0] / loudest
-            touched = True
-        for channel in range(channels):
-            y = np.float32(heard[channel, start + n] * gains[0])
-            y = min(max(y, np.float32(-limits[0])), np.float32(limits[0]))
-            heard[channel, start + n] = y
-            peaks[1, channel] = max(peaks[1, channel], abs(y))
-        for column in range(outdata.shape[1]):
-            outdata[n, column] = heard[min(column, channels - 1), start + n]
-    if touched:
-        if counts[CEILING_BLOCKS] == 0 or block - place[3] > place[4]:
-            note(counts, events, HELD_BACK, block)
-        place[3] = block
-        counts[CEILING_BLOCKS] += 1
-
-
-@njit(cache=True, forceinline=True)
-def dry_before(inputs, channel, position):  # type: ignore[no-untyped-def]
-    """The dry sample before `position` of the input, 0 before its start."""
-    return inputs[channel, (position - 1) % inputs.shape[1]] if position >= 1 else np.float32(0)
-
-
-@njit(cache=True, forceinline=True)
-def note(counts, events, kind, block):  # type: ignore[no-untyped-def]
-    """Write one event into its ring."""
-    at = counts[NOTED] % events.shape[0]
-    events[at, 0] = kind
-    events[at, 1] = block
-    counts[NOTED] += 1

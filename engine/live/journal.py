@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .changes import Bypass, Panic, Resume, Set, Swap
-from .exchange import HELD_BACK, INPUT_LOST, LATE, OUTPUT_LOST, PANICKED, RESUMED, Exchange, Noted
+from .exchange import Exchange, Noted
+from .swap import HELD_BACK, INPUT_LOST, LATE, OUTPUT_LOST, PANICKED, RESUMED
 from .take import Changed, Entry, Held, Late, Restarted, Skipped
 
 MOST_EVENTS = 200
@@ -23,9 +25,9 @@ class Event:
     kind: str
     """`late`, `held`, `skipped`, `input_xrun`, `output_xrun`, `ceiling`, `restart`, `preset`, `panic`, `resume`."""
     sample: int
-    """Of the input, counted from the start of the stream."""
+    """Of the input, counted from the start of the stream, or from where the device came back with other blocks."""
     seconds: float
-    """The same as time."""
+    """From the start of the stream."""
     text: str = ""
 
 
@@ -42,15 +44,17 @@ _NOTED = {
 class Journal:
     """Collects what an exchange noted and what the worker tells.
 
-    `keeps_entries` is set while a take is recorded; else entries are dropped as soon as they became events.
+    `keeps_entries` is set while a take is recorded; else entries are dropped as soon as they became events. `earlier`
+    are the events of the `seconds` before this exchange.
     """
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, earlier: Sequence[Event] = (), seconds: float = 0.0) -> None:
         self._exchange = exchange
+        self._seconds = seconds
         self._told: deque[tuple[int, Entry]] = deque()
         self._entries: list[Entry] = []
-        self._events: deque[Event] = deque()
-        self._kinds: Counter[str] = Counter()
+        self._events: deque[Event] = deque(earlier)
+        self._kinds: Counter[str] = Counter(event.kind for event in earlier)
         """How many of them there are of each kind."""
         self._lock = threading.Lock()
         self.keeps_entries = False
@@ -70,6 +74,11 @@ class Journal:
                     self._entries.append(entry)
                 if told := _event_of(entry):
                     self._happened(told[0], sample, told[1])
+
+    def restarted(self, text: str) -> None:
+        """The device came back with other blocks or at another rate: with this, a new account begins."""
+        with self._lock:
+            self._happened("restart", 0, text)
 
     def entries(self) -> list[Entry]:
         """What a take has to keep, since the last call."""
@@ -101,7 +110,8 @@ class Journal:
             del self._events[next(at for at, event in enumerate(self._events) if event.kind == most)]
             self._kinds[most] -= 1
         self._kinds[kind] += 1
-        self._events.append(Event(kind, sample, round(sample / self._exchange.sample_rate, 3), text))
+        seconds = self._seconds + sample / self._exchange.sample_rate
+        self._events.append(Event(kind, sample, round(seconds, 3), text))
 
 
 def _event_of(entry: Entry) -> tuple[str, str] | None:

@@ -39,6 +39,7 @@ def ledger(
     block_size: int,
     buffer_blocks: int,
     device_seconds: tuple[float, float],
+    adaption: int = 0,
 ) -> Ledger:
     """The ledger of a board that plays live.
 
@@ -49,6 +50,7 @@ def ledger(
         block_size: samples of a block.
         buffer_blocks: blocks between a callback and the one that plays its result.
         device_seconds: what the device says of its input and its output.
+        adaption: samples that it takes to make blocks of callbacks that are none.
 
     >>> from dreampedal.engine.board import Board
     >>> found = ledger(Board(), 0, 48_000, 128, 1, (0.001, 0.002))
@@ -66,8 +68,9 @@ def ledger(
     spare = latency - board.latency_at(sample_rate)
     reserved = [row("reserve", spare, "for presets that need more")] if spare else []
     buffering = row("buffering", block_size * buffer_blocks, f"{buffer_blocks} of {block_size} samples")
+    joined = [row("adaption", adaption, "callbacks are no whole blocks")] if adaption else []
     first, last = device_seconds
-    return Ledger((device("device in", first), buffering, *own, *reserved, device("device out", last)))
+    return Ledger((device("device in", first), buffering, *joined, *own, *reserved, device("device out", last)))
 
 
 def _parts(items: Iterable[Any], sample_rate: float) -> Iterator[tuple[str, int, str]]:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .exchange import CEILING_BLOCKS, INPUT_XRUNS, LATE_BLOCKS, MUTED, OUTPUT_XRUNS
 from .journal import Event
+from .swap import CEILING_BLOCKS, INPUT_XRUNS, LATE_BLOCKS, MUTED, OUTPUT_XRUNS
 
 if TYPE_CHECKING:
     from .stream import LiveStream
+
+
+COUNTED = (
+    "late_blocks", "late_slow", "late_bursts", "late_system", "held_hops", "skipped_blocks", "input_xruns",
+    "output_xruns", "guard_hits", "muted_samples",
+)  # fmt: skip
+"""What an exchange and its worker count, which begins anew with each of them."""
 
 
 @dataclass(frozen=True)
@@ -23,6 +30,10 @@ class Report:
     sample_rate: float
     channels: int
     block_size: int
+    buffer_blocks: int
+    """Blocks between a block and its result."""
+    together: int
+    """Samples that the device usually brings at a time, in one callback or in several."""
     seconds: float
     """Played by now."""
     preset: str
@@ -41,6 +52,13 @@ class Report:
     """From a block's arrival to its result, as a share of the time that is allowed; 1 is late."""
     latency_samples: int
     late_blocks: int
+    """Blocks that were played dry: the sum of the next three."""
+    late_slow: int
+    """Late since the worker needed more time than it had."""
+    late_bursts: int
+    """Late since the device brings more at a time than there are blocks of buffering, and wants them back at once."""
+    late_system: int
+    """Late since the system kept the worker from its work, or the device's callback came too soon after the last."""
     held_hops: int
     skipped_blocks: int
     input_xruns: int
@@ -64,16 +82,19 @@ def snapshot(live: LiveStream) -> Report:
     """How a stream goes; its levels begin anew."""
     exchange, worker = live.exchange, live.worker
     period = exchange.block_size / exchange.sample_rate
+    allowed = exchange.pacing.allowed / exchange.sample_rate
     loads, responses = worker.last(worker.loads), worker.last(worker.responses)
-    counts = exchange.counts
+    counts, late = exchange.counts, worker.late_by_bursts + worker.late_by_system
     peaks = exchange.peaks.copy()
     exchange.peaks[:] = 0
     first, last = (tuple(in_db(float(peak)) for peak in side) for side in peaks)
-    return Report(
+    now = Report(
         running=live.running,
         sample_rate=exchange.sample_rate,
         channels=exchange.channels,
         block_size=exchange.block_size,
+        buffer_blocks=exchange.buffer_blocks,
+        together=exchange.usually_together or exchange.pacing.period,
         seconds=round(exchange.captured * period, 3),
         preset=live.name,
         bypass=live.bypass,
@@ -84,9 +105,12 @@ def snapshot(live: LiveStream) -> Report:
         load_now=float(loads[-1]) / period if loads.size else 0.0,
         load_median=float(np.median(loads)) / period if loads.size else 0.0,
         load_p999=float(np.quantile(loads, 0.999)) / period if loads.size else 0.0,
-        response_p999=float(np.quantile(responses, 0.999)) / period / exchange.buffer_blocks if loads.size else 0.0,
-        latency_samples=exchange.latency,
+        response_p999=float(np.quantile(responses, 0.999)) / allowed if loads.size else 0.0,
+        latency_samples=live.latency,
         late_blocks=int(counts[LATE_BLOCKS]),
+        late_slow=max(0, int(counts[LATE_BLOCKS]) - late),
+        late_bursts=worker.late_by_bursts,
+        late_system=worker.late_by_system,
         held_hops=worker.held_hops,
         skipped_blocks=worker.skipped_blocks,
         input_xruns=int(counts[INPUT_XRUNS]),
@@ -99,6 +123,18 @@ def snapshot(live: LiveStream) -> Report:
         recorded_seconds=live.recorded_seconds,
         message=live.message,
         events=live.journal.events(),
+    )
+    return now if live.earlier is None else _after(live.earlier, now)
+
+
+def _after(earlier: Report, now: Report) -> Report:
+    """A report whose account goes on from an earlier one."""
+    recorded = now.recorded_seconds
+    return replace(
+        now,
+        seconds=round(earlier.seconds + now.seconds, 3),
+        recorded_seconds=None if recorded is None else (earlier.recorded_seconds or 0.0) + recorded,
+        **{name: getattr(earlier, name) + getattr(now, name) for name in COUNTED},
     )
 
 

@@ -49,6 +49,8 @@ class RoundTrip:
     """From the board's output through the device back to its input, buffering included."""
     gain_db: float
     """Level of what came back over that of what went out."""
+    block_size: int
+    """That it was played in."""
     ledger: Ledger
     """What the stream said meanwhile; nothing but the device and buffering is in it."""
 
@@ -121,7 +123,7 @@ def round_trip(**device: Any) -> RoundTrip:
             time.sleep(EVERY_SECONDS / 4)
             last = probe.delays()[-WANTED:]
             if agrees(last):
-                return RoundTrip(last[-1][0], 20 * float(np.log10(last[-1][1])), live.ledger)
+                return RoundTrip(last[-1][0], 20 * float(np.log10(last[-1][1])), live.block_size, live.ledger)
     if not any(gain for _, gain in probe.delays()):
         raise ValueError(f"nothing came back in {LISTEN_SECONDS:g} seconds: {to_connect(live.output, live.input)}")
     raise ValueError("what came back was never twice as late as before: the device loses samples, try larger blocks")

@@ -2,8 +2,8 @@
 
     device -> callback -> rings -> worker -> board -> rings -> callback -> device
 
-The callback moves one block each way. Everything slow happens elsewhere: a worker plays, boards are made ready on
-a thread of their own, a take is written by another, and a monitor opens the device again when it comes back.
+The callback moves what the device brings each way. Everything slow happens elsewhere: a worker plays, boards are made
+ready on a thread of their own, a take is written by another, and a monitor opens the device again when it comes back.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Sequence
+from math import ceil
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -19,27 +20,26 @@ from typing import Any, Self
 from ..board import Board, Rack
 from ..effect import MAX_CHANNELS, Effect
 from . import devices
+from .arrivals import server_callbacks
 from .builder import Builder
 from .changes import Bypass, Set
 from .connection import Connection
 from .exchange import Exchange
-from .interpreter import ask_for_real_time, be_live, be_usual
+from .interpreter import be_live, be_usual
 from .journal import Journal
 from .ledger import Ledger, ledger
 from .midi import Midi
-from .player import Player, Program
-from .recorder import Recorder
+from .pacing import SMALLEST_BLOCK, Pacing, paced
+from .player import Player
 from .report import Report, snapshot
-from .take import Header, Restarted, models_of
-from .tape import Tape
+from .run import Asks, Run
+from .take import Restarted
 from .worker import Worker
 
 MONITOR_SECONDS = 0.25
 MIDI_SECONDS = 1.0
 RETRY_SECONDS = 1.0
 """Between two attempts to find a device that went away."""
-
-SMALLEST_BLOCK = 32
 
 
 class LiveStream:
@@ -50,10 +50,12 @@ class LiveStream:
             are heard.
         input: the device that is heard, by number, name or part of a name; None for the system's own choice.
         output: the device that plays, likewise.
-        sample_rate: in Hz; None for what the output device prefers.
+        sample_rate: in Hz; None for what the output device prefers, also when it comes back at another.
         channels: 1 to 8; None for 2, or 1 on a device that has no more. A device with one input feeds all channels.
-        block_size: samples in a block, at least 32. Smaller is sooner, and leaves less time for each block.
-        buffer_blocks: blocks of reserve between a block and its result, at least 1.
+        block_size: samples in a block, at least 32; None for the period of a JACK server, and 128 elsewhere. Smaller is
+            sooner on a sound card, and leaves less time for each block. Blocks of less than a period come in bursts.
+        buffer_blocks: least blocks of reserve between a block and its result, at least 1. There are as many as come in
+            a burst, so that all of them have a period's time.
         latency: samples to reserve for boards to come; a board that needs more is refused. None for the first board's.
         ceiling_db: most that a sample reaches at the output, in dBFS.
         record: a folder; a take is kept in a new folder inside.
@@ -77,7 +79,7 @@ class LiveStream:
         output: int | str | None = None,
         sample_rate: float | None = None,
         channels: int | None = None,
-        block_size: int = 128,
+        block_size: int | None = None,
         buffer_blocks: int = 1,
         latency: int | None = None,
         ceiling_db: float = -1.0,
@@ -87,8 +89,10 @@ class LiveStream:
         presets: Sequence[str] = (),
         name: str = "",
     ) -> None:
-        if block_size < SMALLEST_BLOCK:
+        if block_size is not None and block_size < SMALLEST_BLOCK:
             raise ValueError(f"block_size = {block_size}: expected at least {SMALLEST_BLOCK} samples")
+        if buffer_blocks < 1:
+            raise ValueError(f"buffer_blocks = {buffer_blocks}: expected at least 1 block")
         if channels is not None and not 1 <= channels <= MAX_CHANNELS:
             raise ValueError(f"channels = {channels}: expected 1 to {MAX_CHANNELS}")
         self.input = devices.find(input, "input")
@@ -97,17 +101,18 @@ class LiveStream:
         self.channels = channels or min(2, self.output.outputs)
         self._columns = self._columns_of(self.channels)
         devices.check(self.input, self.output, self.sample_rate, self._columns)
-        self.block_size, self.buffer_blocks, self.ceiling_db = block_size, buffer_blocks, ceiling_db
-        self.presets = tuple(presets)
+        self.ceiling_db, self.presets = ceiling_db, tuple(presets)
         self.midi = Midi(lambda: self.board)
+        self.takes: list[Path] = []
+        """Folders of the takes, oldest first: there is another when the device comes back with other blocks."""
+        self._asked_block, self._asked_buffers, self._burst = block_size, buffer_blocks, 1
+        self._asked_rate, self._asked_latency = sample_rate, latency
         self._record, self._load, self._describe = record, load, describe
-        first = board if isinstance(board, Board) else Board([board])
-        self._player = Player(first, self.sample_rate, self.channels, block_size, latency, describe, name)
         self._connection: Connection | None = None
-        self._recorder: Recorder | None = None
         self._trouble, self._restarts, self._used, self._resuming = "", 0, False, False
-        self._adapted = False
-        self._make()
+        self._stopping, self._monitor = threading.Event(), threading.Thread()
+        first = board if isinstance(board, Board) else Board([board])
+        self._run = self._made(first, name, self.sample_rate, self._paced(self.sample_rate))
 
     def _columns_of(self, channels: int) -> tuple[int, int]:
         """Channels that are asked of each device. One input feeds all; one channel plays on two outputs, if it can."""
@@ -118,25 +123,25 @@ class LiveStream:
             raise ValueError(f"{self.output.name} has {outputs} output channels: {channels} were asked for")
         return min(channels, inputs), min(max(channels, 2), outputs)
 
-    def _make(self) -> None:
+    def _paced(self, rate: float) -> Pacing:
+        """How blocks fit what the device brings."""
+        callbacks = server_callbacks(self.output, rate)
+        return paced(self._asked_block, self._asked_buffers, callbacks, self._burst)
+
+    def _made(self, board: Rack, name: str, rate: float, pacing: Pacing, earlier: Report | None = None) -> Run:
         """All that a run needs, none of it running."""
-        player = self._player
-        self.exchange = Exchange(
-            self.sample_rate, self.channels, self.block_size, player.latency, self.buffer_blocks, self.ceiling_db
+        latency = self._asked_latency
+        if latency is not None and rate != self.sample_rate:
+            # Windows have more samples an octave up; what is reserved for boards to come has to grow with them.
+            latency = max(latency, ceil(latency * rate / self.sample_rate), board.latency_at(rate))
+        player = Player(board, rate, self.channels, pacing.block_size, latency, self._describe, name)
+        asks = Asks(
+            program=self.program,
+            turn=lambda change: self._builder.turn(self.board, change),
+            edited=lambda: self._builder.want_board(self.board, self.name),
+            load=self._load,
         )
-        self.journal = Journal(self.exchange)
-        self._builder = Builder(player, lambda program: self.worker.requests.append(program), self._load)
-        self.worker = Worker(
-            player, self.exchange, self.midi, self.journal,
-            ask_program=self.program,
-            ask_set=lambda change: self._builder.turn(self.board, change),
-            ask_board=lambda: self._builder.want_board(self.board, self.name),
-        )  # fmt: skip
-        self._stopping = threading.Event()
-        self._threads = [
-            threading.Thread(target=self._work, name="worker", daemon=True),
-            threading.Thread(target=self._watch, name="monitor", daemon=True),
-        ]
+        return Run(player, pacing, self.ceiling_db, self.midi, asks, earlier)
 
     def __enter__(self) -> Self:
         self.start()
@@ -152,28 +157,32 @@ class LiveStream:
         if self.running:
             return
         if self._used:
-            self._player = Player(
-                self.board, self.sample_rate, self.channels, self.block_size, self._player.latency, self._describe,
-                self.name,
-            )  # fmt: skip
-            self._make()
+            self._run = self._made(self.board, self.name, self.sample_rate, self._paced(self.sample_rate))
         self._used = True
-        if self._record is not None:
-            self._recorder = Recorder(Path(self._record), self._header())
-            self.journal.keeps_entries = True
         be_live()
         try:
-            self._connection = self._connected()
+            self._begin(self._run)
         except BaseException:
             be_usual()
-            if self._recorder:
-                self._recorder.stop()
             raise
-        for thread in self._threads:
-            thread.start()
-        self._builder.start()
-        if self._recorder:
-            self._recorder.start(Tape(self.exchange, self.journal).read)
+        self._stopping.clear()
+        self._monitor = threading.Thread(target=self._watch, name="monitor", daemon=True)
+        self._monitor.start()
+
+    def _begin(self, run: Run) -> None:
+        """Open the devices for a run that is new, and its take."""
+        if self._record is not None:
+            run.record(Path(self._record))
+        try:
+            self._connection = Connection(run.exchange, (self.input, self.output), self._columns)
+        except BaseException:
+            if run.recorder:
+                run.recorder.stop()
+            raise
+        if run.recorder:
+            self.takes.append(run.recorder.folder)
+        self._run = run
+        run.start()
 
     def stop(self) -> None:
         """Fade out, close the devices, and end the take."""
@@ -185,22 +194,56 @@ class LiveStream:
         while self.exchange.captured < wanted and time.monotonic() < waits_until:
             time.sleep(0.002)
         self._stopping.set()
-        self._threads[1].join()
+        self._monitor.join()
         if self._connection:
             self._connection.close()
             self._connection = None
-        self.worker.stopping = True
-        self._threads[0].join()
-        self._builder.stop()
-        if self._recorder:
-            self._recorder.stop()
+        self._run.stop()
         self.midi.close()
         be_usual()
 
     @property
     def running(self) -> bool:
         """Whether it plays, or waits for a device that went away."""
-        return self._threads[0].is_alive()
+        return self._monitor.is_alive()
+
+    @property
+    def exchange(self) -> Exchange:
+        """The rings; others when the device has come back with other blocks or at another rate."""
+        return self._run.exchange
+
+    @property
+    def worker(self) -> Worker:
+        """What plays."""
+        return self._run.worker
+
+    @property
+    def journal(self) -> Journal:
+        """What happened."""
+        return self._run.journal
+
+    @property
+    def earlier(self) -> Report | None:
+        """How it went before the device came back with other blocks or at another rate."""
+        return self._run.earlier
+
+    @property
+    def block_size(self) -> int:
+        """Samples in a block."""
+        return self._run.pacing.block_size
+
+    @property
+    def buffer_blocks(self) -> int:
+        """Blocks between a block and its result."""
+        return self._run.pacing.buffer_blocks
+
+    @property
+    def _player(self) -> Player:
+        return self._run.player
+
+    @property
+    def _builder(self) -> Builder:
+        return self._run.builder
 
     @property
     def board(self) -> Rack:
@@ -214,24 +257,27 @@ class LiveStream:
 
     @property
     def latency(self) -> int:
-        """Samples from input to output, the devices' own apart; constant."""
-        return self.exchange.latency
+        """Samples from input to output, the devices' own apart; constant as long as the device is as it was."""
+        return self.exchange.latency + self.exchange.adaption
 
     @property
     def ledger(self) -> Ledger:
         """What the latency is made of."""
         seconds = self._connection.seconds if self._connection else (self.input.low_in, self.output.low_out)
-        return ledger(self.board, self._player.latency, self.sample_rate, self.block_size, self.buffer_blocks, seconds)
+        return ledger(
+            self.board, self._player.latency, self.sample_rate, self.block_size, self.buffer_blocks, seconds,
+            self.exchange.adaption,
+        )  # fmt: skip
 
     @property
     def take(self) -> Path | None:
         """The folder of the take that is being recorded."""
-        return self._recorder.folder if self._recorder else None
+        return self.takes[-1] if self.takes else None
 
     @property
     def recorded_seconds(self) -> float | None:
         """What of the take is written; None where none is recorded."""
-        return self._recorder.seconds if self._recorder else None
+        return self._run.recorder.seconds if self._run.recorder else None
 
     @property
     def bypass(self) -> bool:
@@ -288,7 +334,7 @@ class LiveStream:
         return (
             (f"the worker stopped, only the dry sound plays: {type(stopped).__name__}: {stopped}" if stopped else "")
             or self._trouble
-            or (self._recorder.trouble if self._recorder else "")
+            or (self._run.recorder.trouble if self._run.recorder else "")
             or self._builder.trouble
         )
 
@@ -302,10 +348,6 @@ class LiveStream:
         """The board that is being made ready, empty if none is."""
         return self._builder.loading
 
-    def _work(self) -> None:
-        ask_for_real_time()
-        self.worker.run()
-
     def _watch(self) -> None:
         """Look after the device, MIDI ports and the journal, a few times a second."""
         midi_at = 0.0
@@ -318,44 +360,68 @@ class LiveStream:
             if self._resuming and not (self._builder.loading or self.worker.wanted() or self._player.coming):
                 self.exchange.panic[0], self._resuming = 0, False
             if self._connection is None or self._connection.is_lost():
-                self._reconnect()
+                self._reconnect(f"{self.output.name} is gone: waiting until it comes back")
+            elif together := self._connection.together():
+                if not self._run.pacing.callbacks:
+                    self._burst = ceil(together / self.block_size)
+                self._reconnect(f"{self.output.name} brings {together} samples at a time now: opening it anew")
 
-    def _reconnect(self) -> None:
+    def _reconnect(self, why: str) -> None:
         """One attempt to open the devices again, by their names, since numbers change."""
         if self._connection:
-            self._trouble = f"{self.output.name} is gone: waiting until it comes back"
-            self._adapted = self._adapted or self._connection.resized
+            self._trouble = why
             self._connection.close()
             self._connection = None
         try:
             devices.refresh()
             self.input = devices.find(self.input.full_name, "input")
             self.output = devices.find(self.output.full_name, "output")
-            sample = self.exchange.captured * self.block_size
-            self._connection = self._connected()
-        except (ValueError, OSError, RuntimeError):
+        except Exception:  # whatever it is, the device is not there yet
+            self._stopping.wait(RETRY_SECONDS)
+            return
+        try:
+            self._open_again()
+        except Exception as error:  # whatever it is, the player is told, and it is tried again
+            self._trouble = " ".join(f"{self.output.name} is back, and cannot be played: {error}".split())
             self._stopping.wait(RETRY_SECONDS)
             return
         self.midi.reopen()
-        self.journal.tell(sample, Restarted(sample))
         self._trouble = ""
         self._restarts += 1  # last: who sees it finds all else done
 
-    def _connected(self) -> Connection:
-        devices_used = (self.input, self.output)
-        return Connection(self.exchange, devices_used, self._columns, self._adapted)
+    def _open_again(self) -> None:
+        """Open devices that are back: the run goes on, or another takes its place where it does not fit them."""
+        rate = self._rate_there()
+        pacing = self._paced(rate)
+        if rate == self.sample_rate and pacing == self._run.pacing:
+            sample = self.exchange.captured * self.block_size
+            self._connection = Connection(self.exchange, (self.input, self.output), self._columns)
+            self.journal.tell(sample, Restarted(sample))
+            return
+        earlier = self.report()
+        rest = self._run.stop()
+        board = rest.program
+        if board.midi is not None:
+            self.midi.mappings = board.midi
+        run = self._made(board.mirror.source, board.name, rate, pacing, earlier)
+        run.go_on(rest)
+        run.journal.restarted(f"at {rate:g} Hz, blocks of {pacing.block_size} samples")
+        before, self.sample_rate = self.sample_rate, rate
+        try:
+            self._begin(run)
+        except BaseException:
+            self.sample_rate = before
+            raise
 
-    def _header(self) -> Header:
-        """What the take is played through."""
-        program: Program = self._player.current
-        return Header(
-            sample_rate=round(self.sample_rate),
-            channels=self.channels,
-            block_size=self.block_size,
-            buffer_blocks=self.buffer_blocks,
-            latency=self._player.latency,
-            ceiling_db=self.ceiling_db,
-            board=program.text,
-            preset=program.name,
-            models=models_of(program.mirror.board),
-        )
+    def _rate_there(self) -> float:
+        """The rate at which devices that are back play: ours, or their own if none was asked for."""
+        try:
+            devices.check(self.input, self.output, self.sample_rate, self._columns)
+        except ValueError as error:
+            if self._asked_rate is not None:
+                raise ValueError(
+                    f"{error}; {self.sample_rate:g} Hz were asked for: without that, the device's own rate is taken"
+                ) from error
+            devices.check(self.input, self.output, self.output.default_rate, self._columns)
+            return self.output.default_rate
+        return self.sample_rate

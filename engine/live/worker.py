@@ -7,6 +7,7 @@ remembers goes on unbroken. Only a worker that is behind by most of the ring lea
 
 from __future__ import annotations
 
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
@@ -39,6 +40,15 @@ REPORTED = 1 << 14
 
 Cut = tuple[int, Change | Prepared]
 
+EARLY = 0.5
+"""A callback that wants a block after less than this share of its time has not left time enough."""
+
+BUSY = 0.5
+"""A worker that computed for this share of the time since it was last idle is slow itself; else it was kept waiting."""
+
+# Windows counts the time of a thread in steps of 16 ms, which are longer than blocks.
+computed = time.perf_counter if sys.platform == "win32" else time.thread_time
+
 
 class Worker:
     """Plays what an exchange captured, from the thread that calls `run`.
@@ -65,6 +75,8 @@ class Worker:
         """What of it changes within the block that is being played."""
         self.done = 0
         self.held_hops = self.skipped_blocks = 0
+        self.late_by_bursts = self.late_by_system = 0
+        """Late blocks that were not the worker's fault: the callback came too soon, or the system kept us from it."""
         self.loads = np.zeros(LOADS)
         """Seconds that a block took, the last `LOADS` of them in a ring."""
         self.responses = np.zeros(LOADS)
@@ -72,7 +84,12 @@ class Worker:
         self.stopping = False
         self.trouble: BaseException | None = None
         """What stopped the worker, if something did."""
-        self._allowed = exchange.buffer_blocks * exchange.block_size / exchange.sample_rate
+        self._allowed = exchange.pacing.allowed / exchange.sample_rate
+        self._pause = exchange.pacing.pause / exchange.sample_rate
+        self._ended = 0.0
+        """When the last block was done."""
+        self._busy_since = (0.0, 0.0)
+        """When the first block came that the worker was not idle after, and what its thread had computed by then."""
         self._block = 0
         self._samples = np.zeros((exchange.channels, exchange.block_size), np.float32)
         self._edited = False
@@ -105,10 +122,12 @@ class Worker:
         longer than everything else that the callback does.
         """
         exchange = self.exchange
-        period = exchange.block_size / exchange.sample_rate
+        period = self._pause
         due = exchange.arrivals[(exchange.captured - 1) % exchange.slots] + period - now
         if due < -IDLE_SECONDS:
             return float(period / 4)  # no longer: the first block must not be late
+        if exchange.gathered < exchange.pacing.period:
+            due = 0.0  # a server's period comes in pieces, and the rest of this one is on its way
         return float(max(due, min(STEP_SECONDS, period / 8)))
 
     def catch_up(self) -> None:
@@ -123,6 +142,9 @@ class Worker:
         exchange, player = self.exchange, self.player
         begin = time.perf_counter()
         self._block = block
+        arrival = exchange.arrivals[block % exchange.slots]
+        if self._ended <= arrival:
+            self._busy_since = (arrival, computed())
         start = block * exchange.block_size
         # A copy: a worker that is stopped for longer than the ring would find other samples there.
         samples = self._samples
@@ -132,9 +154,23 @@ class Worker:
         wet = player.process_cut(samples, changes)
         self._taken = []
         exchange.publish(block, wet)
-        end = time.perf_counter()
+        self._ended = end = time.perf_counter()
         self.loads[block % LOADS] = end - begin
-        self.responses[block % LOADS] = end - exchange.arrivals[block % exchange.slots]
+        self.responses[block % LOADS] = end - arrival
+        self._blame(block)
+
+    def _blame(self, block: int) -> None:
+        """If the result of a block was not there in time: why. What is told apart here is counted; the rest is slow."""
+        exchange = self.exchange
+        late = block + exchange.buffer_blocks
+        if exchange.missed[late % exchange.slots] != late:
+            return
+        given = exchange.arrivals[late % exchange.slots] - exchange.arrivals[block % exchange.slots]
+        since, before = self._busy_since
+        if given < EARLY * self._allowed and not exchange.pacing.fits(exchange.usually_together):
+            self.late_by_bursts += 1
+        elif given < EARLY * self._allowed or computed() - before < BUSY * (time.perf_counter() - since):
+            self.late_by_system += 1
 
     def _cuts(self, block: int, start: int) -> list[Cut]:
         """What is to change within a block, and at which sample."""
@@ -157,10 +193,9 @@ class Worker:
             cuts.append((start, boards[-1]))
             mirror = boards[-1].mirror
         size, rate = self.exchange.block_size, self.exchange.sample_rate
-        arrival = self.exchange.arrivals[block % self.exchange.slots]
-        for seconds, message in self.midi.take(arrival):
-            # The block was captured in the period before it arrived.
-            place = start + min(max(round((seconds - arrival) * rate) + size, 0), size - 1)
+        end = self.exchange.ends[block % self.exchange.slots]
+        for seconds, message in self.midi.take(end):
+            place = start + min(max(round((seconds - end) * rate) + size, 0), size - 1)
             for change in self.midi.handle(message, mirror.source):
                 if isinstance(change, Bypass):
                     cuts.append((place, change))
@@ -210,4 +245,6 @@ class Worker:
             return
         first, self.done = self.done, exchange.captured - 1
         self.skipped_blocks += self.done - first
+        for block in range(first, self.done):
+            self._blame(block)
         self.journal.tell(first * exchange.block_size, Skipped(first, self.done - 1))

@@ -7,12 +7,14 @@ from dreampedal.live_talk import Knob, LedgerRow, Opened, Snapshot
 from dreampedal.live_view import Scene
 
 REPORT = {
-    "running": True, "sample_rate": 48000.0, "channels": 2, "block_size": 128, "seconds": 12.048,
+    "running": True, "sample_rate": 48000.0, "channels": 2, "block_size": 128, "buffer_blocks": 1,
+    "together": 128, "seconds": 12.048,
     "preset": "hall_of_flutes", "bypass": False, "panicked": False, "loading": "",
     "input_db": (-23.099895754862576, -21.82449956152397), "output_db": (-28.200030016732548, -17.614858120853953),
     "load_now": 0.02570737547102908, "load_median": 0.037078874925100536, "load_p999": 0.4076489662456884,
-    "response_p999": 0.4418056616193559, "latency_samples": 2176, "late_blocks": 2, "held_hops": 0,
-    "skipped_blocks": 0, "input_xruns": 17, "output_xruns": 17, "guard_hits": 5, "muted_samples": 0, "restarts": 0,
+    "response_p999": 0.4418056616193559, "latency_samples": 2176, "late_blocks": 2, "late_slow": 0, "late_bursts": 0,
+    "late_system": 2, "held_hops": 0, "skipped_blocks": 0,
+    "input_xruns": 17, "output_xruns": 17, "guard_hits": 5, "muted_samples": 0, "restarts": 0,
     "midi_messages": 0, "midi_malformed": 0, "recorded_seconds": None, "message": "",
     "events": [
         {"kind": "input_xrun", "sample": 126464, "seconds": 2.635, "text": ""},

@@ -11,6 +11,7 @@ from pedalboard import Gain
 from dreampedal.effects.dream import Dream
 from dreampedal.engine.board import Board
 from dreampedal.engine.effect import Effect
+from dreampedal.engine.live import worker
 from dreampedal.engine.live.changes import Bypass, Set, Swap
 from dreampedal.engine.live.take import Changed, Held, Late, Skipped
 
@@ -175,6 +176,125 @@ def test_an_ascent_that_would_be_late_is_not_begun(audio):
     desk.worker._ascent_seconds = -math.inf
     desk.play(audio[:, : SIZE * 80])
     assert desk.worker.held_hops == 20
+
+
+class Machine:
+    """Time that passes only while somebody says so, and what a thread computed of it."""
+
+    def __init__(self, monkeypatch):
+        self.now, self.computed = 1000.0, 0.0
+        monkeypatch.setattr(worker, "time", self)
+        monkeypatch.setattr(worker, "computed", lambda: self.computed)
+
+    def perf_counter(self):
+        return self.now
+
+    def pass_by(self, seconds, share=0.0):
+        """So many seconds, in a share of which the worker's thread computes."""
+        self.now += seconds
+        self.computed += share * seconds
+
+
+class Busy(Effect, family=True):
+    """Plays what it hears; what is to happen meanwhile is in `meanwhile`, an entry a block."""
+
+    latency = 0
+    meanwhile = ()
+
+    def latency_at(self, sample_rate):
+        return 0
+
+    def stream(self, sample_rate, channels, max_block=8192):
+        return self
+
+    def process(self, block):
+        if self.meanwhile:
+            Busy.meanwhile.pop(0)()
+        return block
+
+
+PERIOD = SIZE / 48_000
+
+
+def causes(desk):
+    """Late blocks, and how many of them are told to be the worker's, the bursts' and the system's."""
+    late = int(desk.exchange.counts[1])
+    bursts, system = desk.worker.late_by_bursts, desk.worker.late_by_system
+    return late, late - bursts - system, bursts, system
+
+
+def steadily(desk, audio, machine, blocks):
+    """Blocks that come in time, and a worker that is done at once; returns when the next is due."""
+    begin = machine.now
+    for number in range(blocks):
+        machine.now = begin + number * PERIOD
+        desk.give(audio[:, :SIZE], now=machine.now)
+        desk.worker.catch_up()
+    return begin + blocks * PERIOD
+
+
+@pytest.mark.parametrize("share, cause", [(1.0, (1, 0, 0)), (0.6, (1, 0, 0)), (0.4, (0, 0, 1)), (0.0, (0, 0, 1))])
+def test_a_worker_that_computes_is_slow_and_one_that_does_not_was_kept_from_it(audio, monkeypatch, share, cause):
+    machine, desk = Machine(monkeypatch), Desk(Board([Busy()]))
+    due = steadily(desk, audio, machine, 20)
+
+    def long_block():
+        machine.pass_by(1.5 * PERIOD, share)
+        desk.give(audio[:, :SIZE], now=due + PERIOD)  # the callback that wants this block, and does not get it
+
+    machine.now = due
+    desk.give(audio[:, :SIZE], now=due)
+    monkeypatch.setattr(Busy, "meanwhile", [long_block])
+    desk.worker.catch_up()
+    assert causes(desk) == (1, *cause)
+    # The block that came meanwhile is not late, and neither are those after it.
+    machine.now = due + 2 * PERIOD
+    steadily(desk, audio, machine, 20)
+    assert causes(desk) == (1, *cause)
+
+
+def test_a_worker_that_is_woken_late_was_kept_from_its_work(audio, monkeypatch):
+    machine, desk = Machine(monkeypatch), Desk(Board())
+    due = steadily(desk, audio, machine, 20)
+    for late in range(3):
+        desk.give(audio[:, :SIZE], now=due + late * PERIOD)
+    machine.now = due + 2.2 * PERIOD
+    desk.worker.catch_up()
+    assert causes(desk) == (2, 0, 0, 2)
+
+
+@pytest.mark.parametrize("burst", [2, 8])
+def test_callbacks_in_bursts_are_told_as_such(audio, monkeypatch, burst):
+    machine, desk = Machine(monkeypatch), Desk(Board())
+    for turn in range(20):
+        machine.now = 1000.0 + turn * burst * PERIOD
+        for number in range(burst):
+            desk.give(audio[:, :SIZE], now=machine.now + number * 1e-5)
+        desk.worker.catch_up()
+    late, slow, _, system = causes(desk)
+    assert late == 20 * (burst - 1) and slow == 0
+    assert system == burst - 1, "a first burst might be anything; there is no second without it being one"
+    assert desk.exchange.together == burst * SIZE
+
+
+def test_one_callback_that_comes_too_soon_is_the_systems(audio, monkeypatch):
+    machine, desk = Machine(monkeypatch), Desk(Board())
+    due = steadily(desk, audio, machine, 20)
+    desk.give(audio[:, :SIZE], now=due + 0.9 * PERIOD)  # late itself, and the next in time
+    desk.give(audio[:, :SIZE], now=due + PERIOD)
+    machine.now = due + 1.1 * PERIOD
+    desk.worker.catch_up()
+    assert causes(desk) == (1, 0, 0, 1)
+
+
+def test_late_blocks_that_were_left_out_have_a_cause_too(audio, monkeypatch):
+    machine, desk = Machine(monkeypatch), Desk(Board(), block_size=512)
+    for number in range(desk.exchange.slots + 50):
+        desk.give(np.zeros((1, 512), np.float32), now=1000.0 + number * 512 / 48_000)
+    machine.now = 1000.0 + number * 512 / 48_000
+    desk.worker.catch_up()
+    late, slow, bursts, system = causes(desk)
+    assert late == desk.exchange.slots + 49 and bursts == 0 and slow + system == late and system > late / 2
 
 
 def test_more_than_the_ring_holds_is_left_out_and_told(audio):

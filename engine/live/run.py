@@ -1,0 +1,120 @@
+"""All that plays through one exchange: from when a device is opened until it comes back with other blocks."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .builder import Builder, Make
+from .changes import Bypass, Set
+from .exchange import Exchange
+from .interpreter import ask_for_real_time
+from .journal import Journal
+from .midi import Midi
+from .pacing import Pacing
+from .player import Player, Program
+from .recorder import Recorder
+from .report import Report
+from .take import Header, models_of
+from .tape import Tape
+from .worker import Worker
+
+
+@dataclass(frozen=True)
+class Asks:
+    """Whom a run asks for what takes longer than a block."""
+
+    program: Callable[[int], None]
+    turn: Callable[[Set], None]
+    edited: Callable[[], None]
+    load: Callable[[str], Any] | None
+
+
+@dataclass(frozen=True)
+class Rest:
+    """What was wanted of a run that ended, and is wanted of the next."""
+
+    program: Program
+    """The newest board that was ready."""
+    bypass: bool
+    panicked: bool
+    pending: tuple[str, Make] | None
+    """A board that was being made ready."""
+
+
+class Run:
+    """An exchange with its worker, its builder, its journal and, perhaps, a take.
+
+    `earlier` is the last report of the runs before it, whose account goes on here.
+    """
+
+    def __init__(
+        self, player: Player, pacing: Pacing, ceiling_db: float, midi: Midi, asks: Asks, earlier: Report | None = None
+    ) -> None:
+        self.player, self.pacing, self.ceiling_db, self.earlier = player, pacing, ceiling_db, earlier
+        self.exchange = Exchange(
+            player.sample_rate, player.channels, pacing.block_size, player.latency, pacing.buffer_blocks, ceiling_db,
+            pacing.callbacks,
+        )  # fmt: skip
+        self.journal = Journal(self.exchange, *((earlier.events, earlier.seconds) if earlier else ()))
+        self.worker = Worker(player, self.exchange, midi, self.journal, asks.program, asks.turn, asks.edited)
+        self.builder = Builder(player, self.worker.requests.append, asks.load)
+        self.recorder: Recorder | None = None
+        self._thread = threading.Thread(target=self._work, name="worker", daemon=True)
+
+    def record(self, folder: Path) -> None:
+        """Keep a take, in a new folder inside of this one."""
+        program = self.player.current
+        header = Header(
+            sample_rate=round(self.player.sample_rate),
+            channels=self.player.channels,
+            block_size=self.pacing.block_size,
+            buffer_blocks=self.pacing.buffer_blocks,
+            latency=self.player.latency,
+            ceiling_db=self.ceiling_db,
+            board=program.text,
+            preset=program.name,
+            models=models_of(program.mirror.board),
+        )
+        self.recorder = Recorder(folder, header)
+        self.journal.keeps_entries = True
+
+    def start(self) -> None:
+        """Play what comes into the exchange."""
+        self._thread.start()
+        self.builder.start()
+        if self.recorder:
+            self.recorder.start(Tape(self.exchange, self.journal).read)
+
+    def stop(self) -> Rest:
+        """End; nothing comes into the exchange any more."""
+        self.worker.stopping = True
+        if self._thread.ident is not None:
+            self._thread.join()
+        pending = self.builder.stop() if self._thread.ident is not None else None
+        if self.recorder:
+            self.recorder.stop()
+        wanted = self.worker.wanted()
+        boards = [request for request in wanted if isinstance(request, Program)]
+        switches = [request.on for request in wanted if isinstance(request, Bypass)]
+        return Rest(
+            program=boards[-1] if boards else self.player.newest,
+            bypass=switches[-1] if switches else self.player.bypass,
+            panicked=bool(self.exchange.panic[0]),
+            pending=pending,
+        )
+
+    def go_on(self, rest: Rest) -> None:
+        """Want what was wanted of the run before."""
+        if rest.bypass:
+            self.worker.requests.append(Bypass(True))
+        self.exchange.panic[0] = rest.panicked
+        if rest.pending:
+            self.builder.go_on(rest.pending)
+
+    def _work(self) -> None:
+        ask_for_real_time()
+        self.worker.run()
