@@ -12,11 +12,12 @@ from rich.table import Table
 from rich.text import Text
 
 from dreampedal.engine.board import Board
-from dreampedal.engine.live.blocktimes import SHARE, BlockTimes, block_times, recommended
+from dreampedal.engine.live.blocktimes import BLOCK_SIZES, SHARE, BlockTimes, block_times, recommended
 from dreampedal.presets.recording import demo_recording
 
 from .console import print_json
 from .devices import Listing, audio_line, listing
+from .doctor_device import Heard, heard
 from .live_presets import Setlist
 from .live_text import finite
 from .machine import advice, machine
@@ -51,7 +52,7 @@ def run(
     input_device: str | None,
     output_device: str | None,
     rate: float | None,
-    block: int,
+    block: int | None,
     mode: str | None,
     seconds: float,
     loopback: bool,
@@ -64,14 +65,16 @@ def run(
     if not as_json:
         _print_machine(console, facts, devices)
     rate = rate or _rate(devices, output_device)
-    times = _measure(board, rate, seconds, quiet=as_json)
-    best = recommended(times)
+    device = heard(devices, input_device, output_device, rate, seconds)
+    times = _measure(board, rate, seconds, sorted({*BLOCK_SIZES, *device.sizes}), quiet=as_json)
+    best = recommended(times, device.least, device.jitter)
     if not as_json:
+        print(f"\n{device.sentence}")
         console.print(_table(times, preset, rate))
-        print(sentence(best, times, preset, rate))
+        print(sentence(best, times, preset, rate, device))
     rows = _loopback(board, input_device, output_device, rate, block) if loopback else []
     if as_json:
-        print_json(finite(_document(facts, devices, preset, rate, times, best, rows)))
+        print_json(finite(_document(facts, devices, preset, rate, times, best, rows, device)))
         return 0
     for row in rows:
         print(f"{row.name}: {row.sentence}")
@@ -80,17 +83,31 @@ def run(
     return 0
 
 
-def sentence(best: BlockTimes | None, times: Sequence[BlockTimes], preset: str, rate: float) -> str:
+def sentence(
+    best: BlockTimes | None, times: Sequence[BlockTimes], preset: str, rate: float, device: Heard | None = None
+) -> str:
     """What to choose, and why."""
+    device = device or Heard()
     if best is None:
         largest = max(times, key=lambda each: each.block_size)
+        if largest.is_safe:
+            return (
+                f"The device is too uneven for {preset} with one block of reserve: 1 in 20 callbacks comes more than "
+                f"{1000 * device.jitter:.2f} ms too soon. Close other programs, or take --buffers 2."
+            )
         return (
             f"{preset} is too much for this machine at {rate:g} Hz: even at {largest.block_size} samples, p99.9 is "
             f"{100 * largest.p999 / largest.period:.0f} % of the period. Close other programs, or take fewer steps."
         )
+    limit = f"({1000 * best.p999:.2f} ms) stays under half of its period ({1000 * SHARE * best.period:.2f} ms)"
+    if best.block_size != device.least:
+        why = " and leaves time for the device's jitter" if device.jitter else ""
+        return f"Recommended: --block {best.block_size}. It is the smallest block whose p99.9 {limit}{why}."
+    smaller = recommended(times, jitter=device.jitter) or best
+    sooner = f": {smaller.block_size} would do" if smaller.block_size < best.block_size else ""
     return (
-        f"Recommended: --block {best.block_size}. It is the smallest block whose p99.9 "
-        f"({1000 * best.p999:.2f} ms) stays under half of its period ({1000 * SHARE * best.period:.2f} ms)."
+        f"Recommended: --block {best.block_size}{device.usual}. Its p99.9 {limit}. "
+        f"Smaller blocks are no sooner, since they come in bursts; {device.shorter}{sooner}."
     )
 
 
@@ -103,22 +120,22 @@ def _rate(devices: Listing, wanted: str | None) -> float:
     return find(wanted, "output").default_rate
 
 
-def _measure(board: Board, rate: float, seconds: float, quiet: bool) -> list[BlockTimes]:
+def _measure(board: Board, rate: float, seconds: float, sizes: Sequence[int], quiet: bool) -> list[BlockTimes]:
     """The times at each block size, with a word on what is going on."""
     audio, _ = demo_recording()
     console = Console(stderr=True)
     shown = console.is_terminal and not quiet
     found = []
     with console.status("playing blocks of 32 samples") if shown else nullcontext() as status:
-        for each in block_times(board, audio, rate, seconds=seconds):
+        for each in block_times(board, audio, rate, sizes, seconds):
             found.append(each)
-            if status:
-                status.update(f"playing blocks of {2 * each.block_size} samples")
+            if status and len(found) < len(sizes):
+                status.update(f"playing blocks of {sizes[len(found)]} samples")
     return found
 
 
 def _loopback(
-    board: Board, input_device: str | None, output_device: str | None, rate: float, block: int
+    board: Board, input_device: str | None, output_device: str | None, rate: float, block: int | None
 ) -> list[Compared]:
     """The round trip through the device, and through the board."""
     from dreampedal.engine.live.roundtrip import board_delay, round_trip
@@ -126,7 +143,7 @@ def _loopback(
     trip = round_trip(input=input_device, output=output_device, sample_rate=rate, block_size=block)
     outside = trip.ledger.total.samples
     inside = board.latency_at(rate)
-    delay = board_delay(board, rate, block)
+    delay = board_delay(board, rate, trip.block_size)
     through = "device out, cable, device in, buffering"
     return [
         Compared(through, outside, trip.samples),
@@ -177,6 +194,7 @@ def _document(
     times: Sequence[BlockTimes],
     best: BlockTimes | None,
     rows: Sequence[Compared],
+    device: Heard,
 ) -> dict[str, Any]:
     """All of it as plain values."""
     return {
@@ -185,6 +203,8 @@ def _document(
         "devices": devices.document(),
         "preset": preset,
         "sample_rate": rate,
+        "arrivals": asdict(device.arrivals) if device.arrivals else None,
+        "arrivals_trouble": device.trouble or None,
         "block_times": [asdict(each) | {"is_safe": each.is_safe} for each in times],
         "recommended_block": best.block_size if best else None,
         "round_trip": [asdict(row) for row in rows],

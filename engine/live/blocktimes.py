@@ -44,6 +44,10 @@ class BlockTimes:
         """Whether p99.9 is under half of the period."""
         return self.p999 < SHARE * self.period
 
+    def is_in_time(self, jitter: float) -> bool:
+        """Whether it is safe and in time even for a callback that comes so many seconds too soon."""
+        return self.is_safe and self.p999 + jitter < self.period
+
 
 def block_times(
     board: Rack,
@@ -78,8 +82,13 @@ def block_times(
         yield summary(times, size, size / sample_rate)
 
 
-def recommended(times: Iterable[BlockTimes]) -> BlockTimes | None:
+def recommended(times: Iterable[BlockTimes], least: int = 1, jitter: float = 0.0) -> BlockTimes | None:
     """The smallest block size from which on all are safe; None if even the largest is not.
+
+    Args:
+        times: of blocks of each size.
+        least: samples under which a block is no sooner: those that a device brings at a time.
+        jitter: seconds by which a callback may come too soon.
 
     >>> short, long = BlockTimes(32, 1.0, 9, 0.2, 0.6, 0.7, 0.9), BlockTimes(64, 2.0, 9, 0.2, 0.6, 0.7, 0.9)
     >>> recommended([short, long]).block_size
@@ -87,7 +96,7 @@ def recommended(times: Iterable[BlockTimes]) -> BlockTimes | None:
     """
     found = None
     for each in sorted(times, key=lambda each: -each.block_size):
-        if not each.is_safe:
+        if each.block_size < least or not each.is_in_time(jitter):
             break
         found = each
     return found
