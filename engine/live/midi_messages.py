@@ -14,7 +14,7 @@ machine of appendix 2.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 
@@ -66,15 +66,32 @@ class NoteOff:
     note: int
 
 
-Message = ControlChange | PitchBend | ProgramChange | NoteOn | NoteOff
+@dataclass(frozen=True)
+class KeyPressure:
+    """A key that is down is pressed harder: aftertouch of each key."""
+
+    channel: int
+    note: int
+    value: int
+    """From 0 to 127."""
+
+
+@dataclass(frozen=True)
+class ChannelPressure:
+    """The keys that are down are pressed harder: aftertouch of a keyboard that does not tell them apart."""
+
+    channel: int
+    value: int
+    """From 0 to 127."""
+
+
+Message = ControlChange | PitchBend | ProgramChange | NoteOn | NoteOff | KeyPressure | ChannelPressure
 
 REAL_TIME = 0xF8
 """Clock, active sensing and reset: this byte and those above may stand between any two others."""
 SYSEX, END_OF_SYSEX = 0xF0, 0xF7
 _COMMON = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 """Data bytes of system common messages, none for the rest."""
-_SHORT = (0xC0, 0xD0)
-"""Program change and channel pressure have one data byte; all other channel messages have two."""
 
 
 class Parser:
@@ -143,23 +160,26 @@ class Parser:
             return None
         self._is_bare = False
         self._data.append(byte)
-        if len(self._data) < (1 if self._status & 0xF0 in _SHORT else 2):
+        size, made = _CHANNEL[self._status & 0xF0]
+        if len(self._data) < size:
             return None
-        first, last = self._data[0], self._data[-1]
+        message = made((self._status & 0x0F) + 1, *self._data)
         self._data.clear()
-        return _message(self._status & 0xF0, (self._status & 0x0F) + 1, first, last)
+        return message
 
 
-def _message(kind: int, channel: int, first: int, last: int) -> Message | None:
-    """A channel message from its data; None for pressure, which nothing here listens to."""
-    if kind == 0x80 or (kind == 0x90 and last == 0):
-        return NoteOff(channel, first)
-    if kind == 0x90:
-        return NoteOn(channel, first, last)
-    if kind == 0xB0:
-        return ControlChange(channel, first, last)
-    if kind == 0xC0:
-        return ProgramChange(channel, first)
-    if kind == 0xE0:
-        return PitchBend(channel, (last << 7 | first) - 8192)
-    return None
+def _key(channel: int, note: int, velocity: int) -> Message:
+    """A note on, which is one off where its velocity is 0."""
+    return NoteOn(channel, note, velocity) if velocity else NoteOff(channel, note)
+
+
+_CHANNEL: dict[int, tuple[int, Callable[..., Message]]] = {
+    0x80: (2, lambda channel, note, velocity: NoteOff(channel, note)),
+    0x90: (2, _key),
+    0xA0: (2, KeyPressure),
+    0xB0: (2, ControlChange),
+    0xC0: (1, ProgramChange),
+    0xD0: (1, ChannelPressure),
+    0xE0: (2, lambda channel, lower, upper: PitchBend(channel, (upper << 7 | lower) - 8192)),
+}
+"""Messages of a channel: the kind, its data bytes, and what they make."""

@@ -5,7 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dreampedal.engine.live.midi_messages import (
+    ChannelPressure,
     ControlChange,
+    KeyPressure,
     NoteOff,
     NoteOn,
     Parser,
@@ -43,6 +45,10 @@ def plainly(message):
         return [NoteOff(channel, message[1])]
     if kind == 0x90:
         return [NoteOn(channel, message[1], message[2])]
+    if kind == 0xA0:
+        return [KeyPressure(channel, message[1], message[2])]
+    if kind == 0xD0:
+        return [ChannelPressure(channel, message[1])]
     if kind == 0xB0:
         return [ControlChange(channel, message[1], message[2])]
     if kind == 0xC0:
