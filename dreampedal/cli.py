@@ -181,7 +181,10 @@ def live(
     ] = None,
     midi_virtual: Annotated[bool, typer.Option("--midi-virtual", help="Make a MIDI input for others.")] = False,
     learn: Annotated[
-        str | None, typer.Option(metavar="PARAMETER", help="The next knob that moves is for it: amount, 1.mix.")
+        str | None,
+        typer.Option(
+            metavar="PARAMETER", help="The next knob that moves (endless: both ways) is for it: amount, 1.mix."
+        ),
     ] = None,
     record: Annotated[Path | None, typer.Option(metavar="DIR", help="Keep a take in a new folder inside.")] = None,
     seconds: Annotated[float | None, typer.Option(metavar="S", help="End after so long; else q or Ctrl-C.")] = None,

@@ -133,10 +133,16 @@ def source_text(source: str) -> str:
 
     >>> source_text("cc:74"), source_text("cc14:1@2"), source_text("bend"), source_text("note:60")
     ('CC 74', 'CC 1+33 ch 2', 'bend', 'note 60')
+    >>> source_text("nrpn:148@1"), source_text("rel:74:twos"), source_text("pressure"), source_text("key_pressure:60")
+    ('NRPN 148 ch 1', 'CC 74 endless', 'pressure', 'pressure 60')
     """
     name, _, channel = source.partition("@")
-    kind, _, number = name.partition(":")
-    text = {"cc": f"CC {number}", "note": f"note {number}"}.get(kind, kind)
+    kind, *parts = name.split(":")
+    number = parts[0] if parts else ""
+    text = {
+        "cc": f"CC {number}", "nrpn": f"NRPN {number}", "rel": f"CC {number} endless",
+        "note": f"note {number}", "key_pressure": f"pressure {number}",
+    }.get(kind, kind)  # fmt: skip
     if kind == "cc14":
         text = f"CC {number}+{int(number) + 32}"
     return f"{text} ch {channel}" if channel else text

@@ -34,7 +34,7 @@ HELP = (
     ("1 to 9", "a preset by its number in the list"),
     ("tab  shift-tab  down  up", "choose a parameter"),
     ("+  -", "turn it; a switch flips, a choice moves on"),
-    ("l", "learn: the next knob that moves is for this parameter; again to let go"),
+    ("l", "learn: the next knob that moves, an endless one both ways, is for this parameter; again to let go"),
     ("?", "this page, and back"),
     ("q  ctrl-c", "fade out and quit"),
 )

@@ -22,15 +22,14 @@ from typing import Any
 from ..board import Rack
 from .changes import Change, paths
 from .changes import Program as ProgramAsked
+from .midi_data_entry import DataEntry
 from .midi_input import Input, Packet
 from .midi_knob import Knob
+from .midi_learning import Learner
 from .midi_map import Mapping
-from .midi_messages import ControlChange, Message, NoteOn, Parser, PitchBend, ProgramChange
+from .midi_messages import ControlChange, Message, Parser, ProgramChange
 from .midi_ports import QUEUE, input_names
 from .midi_travel import require_mapping
-
-CHANNEL_MODES = 120
-"""Control changes from here on are no knobs: all notes off, local control, omni."""
 
 Target = Any
 """An effect on the board, or its place there: `1`, `"2.0"`."""
@@ -55,11 +54,12 @@ class Midi:
         self._input = Input()
         self._queue: deque[Packet] = deque(maxlen=QUEUE)
         self._heard = self._checked = 0
-        self._parser = Parser()
+        self._parser, self._data_entry, self._learner = Parser(), DataEntry(), Learner()
         self._knobs: tuple[Knob, ...] = ()
         self._writing = Lock()
         self._to_learn: Mapping | None = None
-        self._half: tuple[Knob, ControlChange] | None = None
+        # What was learned last, and what it took the place of.
+        self._learned: tuple[Knob, tuple[Knob, ...]] | None = None
 
     # The input.
 
@@ -75,6 +75,7 @@ class Midi:
         Raises:
             ValueError: if no input, or more than one, is meant; the message lists them.
         """
+        self._data_entry = DataEntry()  # what another device has selected is none of this one's
         return self._input.open(port, virtual, api)
 
     def close(self) -> None:
@@ -117,7 +118,7 @@ class Midi:
         with self._writing:
             for knob in knobs:
                 knob.stands_as(self._knobs)
-            self._knobs, self._half = knobs, None
+            self._knobs, self._learned = knobs, None
 
     @property
     def knobs(self) -> tuple[Knob, ...]:
@@ -157,11 +158,13 @@ class Midi:
     ) -> None:
         """Map the next knob that moves, on its channel, in place of what moves this parameter now.
 
-        A second message of the same pair right after the first tells a controller of 14 bits. Actions learn keys, too.
+        It answers from its first message on. That it is one of 14 bits, or an endless one, which has to be turned both
+        ways, is seen from those that follow (see `dreampedal.engine.live.midi_learning`). Actions learn keys, too.
         Errors as for `map`.
         """
         mapping = Mapping("cc:0", self._place(effect), parameter, low, high, curve, pickup, action)
         require_mapping(mapping, self._playing())
+        self._learner.begin()
         self._to_learn = mapping
 
     @property
@@ -211,33 +214,47 @@ class Midi:
         later: a value that is none of the knob's is another hand's.
         """
         if isinstance(message, ProgramChange):
-            return [ProgramAsked(message.number)]
-        if self._to_learn is not None or self._half is not None:
-            self._learn_from(message)
-        return [change for knob in self._knobs for change in knob.turn(message, board)]
+            return [*self._unlearned(message, board), ProgramAsked(message.number)]
+        heard = self._data_entry.read(message)
+        to_learn = self._to_learn
+        if source := self._learner.hear(heard, to_learn is not None, bool(to_learn and to_learn.action)):
+            assert to_learn is not None
+            self._bind(replace(to_learn, source=source))
+        if revised := self._learner.revised(heard):
+            self._rebind(*revised, board)
+        return [change for knob in self._knobs for change in knob.turn(heard, board)]
 
-    def _learn_from(self, message: Message) -> None:
-        """Bind what is to be learned to what has moved."""
-        if self._half is not None and isinstance(message, ControlChange):
-            self._join(message)
-        if self._to_learn is None or (source := _source_of(message, bool(self._to_learn.action))) is None:
-            return
-        mapping, self._to_learn = replace(self._to_learn, source=source), None
-        knob = Knob(mapping)
-        self._put(knob, lambda old: old.mapping.target == mapping.target)
-        if isinstance(message, ControlChange) and message.number < 64:
-            self._half = knob, message
+    def _bind(self, mapping: Mapping) -> None:
+        """What was to be learned is learned."""
+        knob, self._to_learn = Knob(mapping), None
+        replaced = tuple(old for old in self._knobs if old.mapping.target == mapping.target)
+        self._put(knob, lambda old: old in replaced)
+        self._learned = knob, replaced
 
-    def _join(self, message: ControlChange) -> None:
-        """Make one knob of 14 bits of the one just learned, if the next control change is its other half."""
-        assert self._half is not None
-        (knob, first), self._half = self._half, None
-        if message.channel != first.channel or abs(message.number - first.number) != 32 or message.number >= 64:
+    def _rebind(self, source: str, earlier: Iterable[ControlChange], board: Rack) -> None:
+        """What was learned last is another kind of control than it seemed."""
+        if self._learned is None or self._learned[0] not in self._knobs:
             return
-        pair = Knob(replace(knob.mapping, source=f"cc14:{first.number % 32}@{first.channel}"))
-        pair.seen(first)
-        pair.position = knob.position
-        self._put(pair, lambda old: old is knob)
+        (taken_for, _), self._learned = self._learned, None
+        if taken_for.mapping.action and source.startswith("rel:"):
+            return
+        knob = Knob(replace(taken_for.mapping, source=source))
+        for message in earlier:
+            knob.position = (knob.seen(message) or (knob.position, 0))[0]
+        knob.goes_on_for(taken_for, board)
+        self._put(knob, lambda old: old is taken_for)
+
+    def _unlearned(self, message: ProgramChange, board: Rack) -> list[Change]:
+        """Take back what was learned last, if a program change shows that it was a bank select."""
+        if not self._learner.was_bank_select(message) or self._learned is None:
+            return []
+        (knob, replaced), self._learned = self._learned, None
+        if knob not in self._knobs or self._to_learn is not None:
+            return []
+        with self._writing:
+            self._knobs = (*(old for old in self._knobs if old is not knob), *replaced)
+        self._to_learn = knob.mapping
+        return knob.undone(board)
 
     def _put(self, knob: Knob, replaces: Callable[[Knob], bool]) -> None:
         """Add a knob in place of those that it replaces."""
@@ -257,14 +274,3 @@ class Midi:
             if item is effect:
                 return place
         raise ValueError(f"{effect!r} is not on the board that plays")
-
-
-def _source_of(message: Message, keys: bool) -> str | None:
-    """The source that a message comes from, if one can be learned from it; keys for actions only."""
-    if isinstance(message, ControlChange) and message.number < CHANNEL_MODES:
-        return f"cc:{message.number}@{message.channel}"
-    if isinstance(message, PitchBend) and not keys:
-        return f"bend@{message.channel}"
-    if isinstance(message, NoteOn) and keys:
-        return f"note:{message.note}@{message.channel}"
-    return None

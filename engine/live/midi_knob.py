@@ -2,7 +2,7 @@
 
 A parameter has a value before anyone touches the knob, and other hands change it: a preset, a key, a script. So that
 nothing jumps, the knob does nothing until it reaches or passes the present value (soft takeover); from then on it leads
-until another hand sets the parameter.
+until another hand sets the parameter. An endless knob has no place of its own: it goes on from the present value.
 """
 
 from __future__ import annotations
@@ -15,8 +15,11 @@ from typing import Any
 from ..board import Rack
 from ..parameters import parameters_of
 from .changes import Bypass, Change, Set, Value, item_at, paths
+from .midi_data_entry import UPPER, Entry
 from .midi_map import Mapping, parse_source
-from .midi_messages import ControlChange, Message, NoteOff, NoteOn, PitchBend
+from .midi_messages import ChannelPressure, ControlChange, KeyPressure, Message, NoteOff, NoteOn, PitchBend
+from .midi_pair import FOURTEEN_BITS, SEVEN_BITS, Pair, Place
+from .midi_relative import clicks
 from .midi_travel import Travel, travel_of
 
 IN_FLIGHT = 256
@@ -29,7 +32,7 @@ class Knob:
     def __init__(self, mapping: Mapping) -> None:
         self.mapping, self.source = mapping, parse_source(mapping.source)
         self.position: float | None = None
-        """Where it was seen last, from 0 to 1."""
+        """Where it was seen last, from 0 to 1; an endless knob stands where its parameter does."""
         self.picked_up = False
         """Whether the last movement was heard."""
         self._pairs: dict[int, Pair] = {}
@@ -39,15 +42,33 @@ class Knob:
         # of those before, down to the value that it was picked up at.
         self._is_slow = False
         self._sent: list[Value] = []
+        self._found: Value = 0.0
 
     def stands_as(self, others: Iterable[Knob]) -> None:
         """Take over where the same source was seen by another."""
         for other in others:
-            if other.source == self.source:
+            if other.source == self.source and self.source.kind != "rel":
                 self.position, self._pairs = other.position, other._pairs
 
-    def turn(self, message: Message, board: Rack) -> list[Change]:
+    def goes_on_for(self, other: Knob, board: Rack) -> None:
+        """Lead where another leads that heard the same control as something else; an endless knob from before that."""
+        if other.undone(board):
+            self._item, self._travel, self._is_slow = other._item, other._travel, other._is_slow
+            self._sent, self._found, self.picked_up = [*other._sent], other._found, True
+            if self.source.kind == "rel" and self._travel is not None:
+                self.position = self._travel.position(self._found)
+
+    def undone(self, board: Rack) -> list[Change]:
+        """What gives a parameter the value back that the knob found, if it still has one of the knob's."""
+        place = self._find(board)
+        if place is None or not self.picked_up or not self._leads(getattr(self._item, self.mapping.parameter)):
+            return []
+        return [Set(place, self.mapping.parameter, self._found)]
+
+    def turn(self, message: Message | Entry, board: Rack) -> list[Change]:
         """What a message does: at most one change. A place or parameter that the board does not have takes none."""
+        if steps := self._clicks(message):
+            return self._step(steps, board)
         seen = self.seen(message)
         if seen is None:
             return []
@@ -62,27 +83,64 @@ class Knob:
         at_once = self.source.kind == "note" or not self.mapping.pickup
         if not self._leads(present):
             self.picked_up = at_once or value == present or self._reaches(self._travel.position(present), before, step)
-            self._sent = [present]
-        if not self.picked_up or value == self._sent[-1]:
+            self._sent, self._found = [present], present
+        return self._moved(place, value) if self.picked_up else []
+
+    def seen(self, message: Message | Entry) -> Place | None:
+        """The position that a message tells and the step to the next one, both of 1; None for another source."""
+        kind, number = self.source.kind, self.source.number
+        if self.source.channel not in (None, message.channel):
+            return None
+        match message:
+            case ControlChange(value=value) if kind == "cc" and message.number == number:
+                return value / 127, SEVEN_BITS
+            case ControlChange(value=value) if kind == "cc14" and message.number in (number, number + 32):
+                return self._pair(message.channel).seen(message.number == number, value)
+            case Entry(registered=False, steps=0) if kind == "nrpn" and message.number == number:
+                return self._pair(message.channel).seen(message.controller == UPPER, message.value)
+            case PitchBend(value=value) if kind == "bend":
+                return (value + 8192) / 16383, FOURTEEN_BITS
+            case ChannelPressure(value=value) if kind == "pressure":
+                return value / 127, SEVEN_BITS
+            case KeyPressure(value=value) if kind == "key_pressure" and message.note == number:
+                return value / 127, SEVEN_BITS
+            case NoteOn() | NoteOff() if kind == "note" and message.note == number:
+                return (1.0 if isinstance(message, NoteOn) else 0.0), 1.0
+        return None
+
+    def _pair(self, channel: int) -> Pair:
+        return self._pairs.setdefault(channel, Pair())
+
+    def _clicks(self, message: Message | Entry) -> int:
+        """How far a message turns the knob, if it tells that and not where it stands."""
+        if self.source.channel not in (None, message.channel):
+            return 0
+        match message:
+            case ControlChange(number=self.source.number, value=value) if self.source.kind == "rel":
+                return clicks(self.source.encoding, value)
+            case Entry(registered=False, number=self.source.number, steps=steps) if self.source.kind == "nrpn":
+                return steps
+        return 0
+
+    def _step(self, steps: int, board: Rack) -> list[Change]:
+        """Go on from the present value."""
+        place = self._find(board)
+        if place is None or self._travel is None or self.mapping.action:
+            return []
+        present = getattr(self._item, self.mapping.parameter)
+        if self.position is None or not self._leads(present):
+            self.position = self._travel.position(present)
+            self._sent, self._found = [present], present
+        self.picked_up = True
+        self.position = min(max(self.position + steps * self._travel.click, 0.0), 1.0)
+        return self._moved(place, self._travel.value(self.position))
+
+    def _moved(self, place: str, value: Value) -> list[Change]:
+        """The change to a value, if it is another one than the last."""
+        if value == self._sent[-1]:
             return []
         self._sent = [*self._sent[-IN_FLIGHT:], value] if self._is_slow else [value]
         return [Set(place, self.mapping.parameter, value)]
-
-    def seen(self, message: Message) -> tuple[float, float] | None:
-        """The position that a message tells and the step to the next one, both of 1; None for another source."""
-        source = self.source
-        if source.channel is not None and message.channel != source.channel:
-            return None
-        if isinstance(message, ControlChange) and source.kind == "cc" and message.number == source.number:
-            return message.value / 127, 1 / 127
-        if isinstance(message, ControlChange) and source.kind == "cc14" and message.number % 32 == source.number:
-            pair = self._pairs.setdefault(message.channel, Pair())
-            return pair.seen(message.number < 32, message.value) if message.number < 64 else None
-        if isinstance(message, PitchBend) and source.kind == "bend":
-            return (message.value + 8192) / 16383, 1 / 16383
-        if isinstance(message, NoteOn | NoteOff) and source.kind == "note" and message.note == source.number:
-            return (1.0 if isinstance(message, NoteOn) else 0.0), 1.0
-        return None
 
     def _switch(self, before: float | None) -> list[Change]:
         """Bypass for as long as a key is down, or a pedal at least half."""
@@ -122,35 +180,6 @@ class Knob:
         assert self.position is not None
         near = abs(self.position - aim) <= step / 2 + 1e-9
         return near or (before is not None and (before - aim) * (self.position - aim) <= 0)
-
-
-class Pair:
-    """Two controllers that are one of 14 bits: n has the upper 7, n + 32 the lower 7.
-
-    They come as two messages, and reading each as it comes would jump: from 64·128 + 127 up to 65·128 + 0 by way of
-    65·128 + 127. So when the upper 7 bits move, the lower ones are taken as the nearest that they can be, 0 on the way
-    up and 127 on the way down, until they come: no position lies outside the way from the last to the next, and none
-    waits. A controller that never sends the lower bits has 7 bits, over the whole travel.
-    """
-
-    def __init__(self) -> None:
-        self._upper: int | None = None
-        self._lower: int | None = None
-
-    def seen(self, is_upper: bool, value: int) -> tuple[float, float] | None:
-        """The position after one of the two, and its step; None while only the lower bits are known."""
-        if not is_upper:
-            self._lower = value
-        elif self._lower is None:
-            self._upper = value
-            return value / 127, 1 / 127
-        else:
-            if self._upper is not None and value != self._upper:
-                self._lower = 0 if value > self._upper else 127
-            self._upper = value
-        if self._upper is None or self._lower is None:
-            return None
-        return (self._upper << 7 | self._lower) / 16383, 1 / 16383
 
 
 def _same(one: Value, other: Value) -> bool:

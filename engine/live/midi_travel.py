@@ -24,9 +24,20 @@ from ..parameters import Choice, Count, Number, Parameter, Switch, parameters_of
 from .changes import Value, item_at
 from .midi_map import ACTIONS, CURVES, Mapping, Source, parse_source
 
+CLICKS = 128
+"""Clicks of an endless knob from one end of a travel to the other."""
+
+CLICKS_A_PART = 4
+"""Clicks from one of a few values to the next, so that two words are not half a travel apart."""
+
 
 class Travel(Protocol):
     """From one end of a knob, 0, to the other, 1, and back."""
+
+    @property
+    def click(self) -> float:
+        """How far one click of an endless knob goes."""
+        ...
 
     def value(self, position: float) -> Value:
         """The value of the parameter at a position from 0 to 1."""
@@ -44,6 +55,10 @@ class Span:
     low: float
     high: float
     exponential: bool = False
+
+    @property
+    def click(self) -> float:
+        return 1 / CLICKS
 
     def value(self, position: float) -> float:
         if position <= 0 or position >= 1:
@@ -73,6 +88,10 @@ class Parts:
     """
 
     values: tuple[Value, ...]
+
+    @property
+    def click(self) -> float:
+        return max(1 / CLICKS, 1 / (CLICKS_A_PART * len(self.values)))
 
     def value(self, position: float) -> Value:
         return self.values[min(max(int(position * len(self.values)), 0), len(self.values) - 1)]
@@ -121,7 +140,7 @@ def _require_action(mapping: Mapping, source: Source) -> None:
         raise ValueError(f"action = {mapping.action!r}: expected no effect and no parameter beside it")
     if mapping.low is not None or mapping.high is not None:
         raise ValueError(f"action = {mapping.action!r}: expected no low and no high beside it")
-    if source.kind == "bend":
+    if source.kind in ("bend", "rel"):
         raise ValueError(f"source = {mapping.source!r}: expected a note or a controller for {mapping.action}")
 
 

@@ -90,3 +90,24 @@ def test_turning_sets_on_the_live_stream_alone(board):
 def test_places_and_sources_in_words():
     assert place_of("2.0.mix") == ("2.0", "mix") and place_of("mix") == ("0", "mix")
     assert source_text("note:60@10") == "note 60 ch 10"
+
+
+@pytest.mark.parametrize("source, shown", [
+    ("nrpn:148@1", "NRPN 148 ch 1"), ("rel:74:offset", "CC 74 endless"), ("pressure", "pressure"),
+    ("key_pressure:60@2", "pressure 60 ch 2"), ("cc14:1@3", "CC 1+33 ch 3"),
+])  # fmt: skip
+def test_every_kind_of_control_is_shown(board, midi, source, shown):
+    midi.map(source, "0", "amount")
+    assert knob_of(knobs_of(board, midi.knobs), "0", "amount").source == shown
+
+
+def test_an_endless_knob_never_waits(board, midi):
+    midi.map("rel:74:offset", "0", "amount")
+    for value in (66, 63):
+        (change,) = midi.handle(ControlChange(1, 74, value), board)
+        board[0].amount = change.value
+        found = knob_of(knobs_of(board, midi.knobs), "0", "amount")
+        assert found.waits_at is None and found.share == change.value
+    board[0].amount = 0.9
+    midi.mappings = midi.mappings
+    assert knob_of(knobs_of(board, midi.knobs), "0", "amount").waits_at is None

@@ -33,7 +33,10 @@ SOURCES = st.one_of(
     st.integers(0, 119).map("cc:{}".format),
     st.integers(0, 31).map("cc14:{}".format),
     st.integers(0, 127).map("note:{}".format),
-    st.just("bend"),
+    st.sampled_from(["bend", "pressure"]),
+    st.integers(0, 127).map("key_pressure:{}".format),
+    st.integers(0, 16382).map("nrpn:{}".format),
+    st.builds("rel:{}:{}".format, st.integers(0, 119), st.sampled_from(["twos", "offset", "sign"])),
 )
 CHANNELS = st.one_of(st.just(""), st.integers(1, 16).map("@{}".format))
 PLACED = st.builds(str.__add__, SOURCES, CHANNELS)
@@ -51,7 +54,7 @@ MAPPINGS = st.one_of(
     st.builds(Mapping, PLACED, st.just("1.0"), st.just("room_size"), low=st.just(0.01), high=st.just(1.0),
               curve=st.sampled_from(["linear", "exponential"])),
     st.builds(Mapping, PLACED, st.just("0"), st.sampled_from(["voices", "bright", "shape"])),
-    st.builds(Mapping, PLACED.filter(lambda source: "bend" not in source), action=st.just("bypass")),
+    st.builds(Mapping, PLACED.filter(lambda source: not source.startswith(("bend", "rel"))), action=st.just("bypass")),
 )  # fmt: skip
 
 

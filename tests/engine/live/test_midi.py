@@ -107,17 +107,21 @@ def test_learning_again_takes_the_place_of_what_was_learned(midi, board):
 
 
 @pytest.mark.parametrize("first, second", [(1, 33), (33, 1)])
-def test_a_pair_right_after_one_another_is_learned_as_14_bits(midi, board, first, second):
+def test_three_pairs_are_learned_as_14_bits(midi, board, first, second):
     midi.learn("0", "level_db", pickup=False)
-    values = {1: 64, 33: 3}
-    moved(midi, board, ControlChange(1, first, values[first]), ControlChange(1, second, values[second]))
+    for lower in (3, 9, 20):
+        values = {1: 64, 33: lower}
+        assert [each.source for each in midi.mappings] in ([], [f"cc:{first}@1"])
+        moved(midi, board, ControlChange(1, first, values[first]), ControlChange(1, second, values[second]))
     assert [each.source for each in midi.mappings] == ["cc14:1@1"]
-    assert board[0].level_db == pytest.approx(-24 + 48 * (64 * 128 + 3) / 16383)
+    assert board[0].level_db == pytest.approx(-24 + 48 * (64 * 128 + 20) / 16383)
 
 
 @pytest.mark.parametrize("then", [
+    [ControlChange(1, 33, 5)],
     [ControlChange(1, 1, 5), ControlChange(1, 33, 5)],
     [ControlChange(2, 33, 5), ControlChange(1, 33, 5)],
+    [ControlChange(1, 33, 127), ControlChange(1, 1, 5), ControlChange(1, 33, 0), ControlChange(1, 1, 6)],
     [ControlChange(1, 34, 5), ControlChange(1, 33, 5)],
 ])  # fmt: skip
 def test_what_comes_later_is_another_knob(midi, board, then):

@@ -27,15 +27,22 @@ def travel(effect, parameter, **more):
     st.builds(Source, st.just("cc"), st.integers(0, 119), st.none() | st.integers(1, 16)),
     st.builds(Source, st.just("cc14"), st.integers(0, 31), st.none() | st.integers(1, 16)),
     st.builds(Source, st.just("note"), st.integers(0, 127), st.none() | st.integers(1, 16)),
-    st.builds(Source, st.just("bend"), st.just(0), st.none() | st.integers(1, 16)),
+    st.builds(Source, st.sampled_from(["bend", "pressure"]), st.just(0), st.none() | st.integers(1, 16)),
+    st.builds(Source, st.just("key_pressure"), st.integers(0, 127), st.none() | st.integers(1, 16)),
+    st.builds(Source, st.just("nrpn"), st.integers(0, 16382), st.none() | st.integers(1, 16)),
+    st.builds(
+        Source, st.just("rel"), st.integers(0, 119), st.none() | st.integers(1, 16),
+        st.sampled_from(["twos", "offset", "sign"]),
+    ),
 ))  # fmt: skip
 def test_a_source_reads_back_as_it_is_written(source):
     assert parse_source(str(source)) == source
 
 
 @pytest.mark.parametrize("text", [
-    "", "cc", "cc:", "cc:-1", "cc:120", "cc:999", "cc14:32", "note:128", "bend:1", "cc:1@0", "cc:1@17", "cc:1@", "CC:1",
-    "cc:1 ", "cc:١", "cc:1\n", 74, None,
+    "", "cc", "cc:", "cc:-1", "cc:120", "cc:999", "cc14:32", "note:128", "bend:1", "nrpn:16383", "nrpn", "pressure:1",
+    "key_pressure", "key_pressure:128", "rel:1", "rel:1:two", "rel:120:twos", "cc:1:twos",
+    "cc:1@0", "cc:1@17", "cc:1@", "CC:1", "cc:1 ", "cc:١", "cc:1\n", 74, None,
 ])  # fmt: skip
 def test_what_is_no_source(text):
     with pytest.raises(ValueError, match=r"^source = .*: expected ") as caught:
@@ -132,6 +139,10 @@ ACTIONS = {
     ),
     "with a range": (Mapping("note:60", action="bypass", low=1), "action = 'bypass': expected no low and no high"),
     "on the wheel": (Mapping("bend", action="bypass"), "source = 'bend': expected a note or a controller for bypass"),
+    "on an endless knob": (
+        Mapping("rel:1:twos", action="bypass"),
+        "source = 'rel:1:twos': expected a note or a controller for bypass",
+    ),
 }
 
 
