@@ -10,6 +10,8 @@ from hypothesis import strategies as st
 
 from dreampedal import phase
 
+pytestmark = pytest.mark.any_recording
+
 
 def spectrogram(audio, size=1024, hop=256):
     """Magnitudes of (channels, samples), centred: (channels, bins, frames)."""

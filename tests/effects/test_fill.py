@@ -94,6 +94,7 @@ def test_what_is_filled_in_is_no_train_of_clicks(mode, name, clip):
 
 
 @each_mode
+@pytest.mark.any_recording
 def test_more_fill_adds_more(mode, clip):
     audio, rate = clip("mix_house")
     audio = np.ascontiguousarray(audio[:, : 3 * rate])
@@ -103,6 +104,7 @@ def test_more_fill_adds_more(mode, clip):
 
 @each_mode
 @asked
+@pytest.mark.any_recording
 def test_loudness_stays_within_the_guard(mode, how, clip, clips):
     for name in clips:
         audio, rate = clip(name)
@@ -159,6 +161,7 @@ def test_reported_latency_is_measured_latency(mode, rate, lookahead_frames, phas
 
 @each_mode
 @asked
+@pytest.mark.any_recording
 def test_a_recording_lies_where_its_latency_says(mode, how, clip):
     audio, rate = clip("drums_break")
     audio = np.ascontiguousarray(audio[:1, :70_000])

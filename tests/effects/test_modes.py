@@ -45,6 +45,7 @@ def test_reported_latency_is_measured_latency(mode, rate, amount, lookahead_fram
 
 
 @pytest.mark.parametrize("mode, samples", [("live", 256), ("instant", 0)])
+@pytest.mark.any_recording
 def test_a_dream_on_a_recording_lies_where_its_latency_says(mode, samples, clip):
     """The dry part of it: what is added is correlated with it, and its own delay would move the maximum."""
     audio, rate = clip("drums_break")
@@ -225,6 +226,7 @@ def test_most_of_what_studio_gains_is_gained(mode, clip):
 
 
 @every_mode
+@pytest.mark.any_recording
 def test_loudness_stays_within_the_guard_on_every_recording(mode, clip, clips):
     for name in clips:
         audio, rate = clip(name)

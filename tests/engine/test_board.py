@@ -14,6 +14,8 @@ from dreampedal.engine.mix import Mix
 
 from ..signals import Wait
 
+pytestmark = pytest.mark.any_recording
+
 recordings = settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 

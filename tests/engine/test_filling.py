@@ -19,6 +19,8 @@ from dreampedal.engine.filling import (
 from dreampedal.engine.guard import k_gain
 from dreampedal.engine.stft import Frames, FrameState
 
+pytestmark = pytest.mark.any_recording
+
 BINS = 1025
 
 

@@ -11,6 +11,8 @@ from dreampedal.engine.bands import BandLayout, log_band_features
 from dreampedal.engine.inputs import BandImage, Envelope, Input, LogBands, Mel, Waveform, features, frames_of, shape_of
 from dreampedal.engine.manifest import Bands
 
+pytestmark = pytest.mark.any_recording
+
 EVERY = (Waveform(), Waveform(sample_rate=8000), Envelope(), Mel(), Mel.musicnn(), LogBands(), BandImage())
 NAMES = ("solo_egtr_em9", "drums_break", "mix_rock")
 MELS = {

@@ -13,6 +13,8 @@ from dreampedal.engine.mix import Mix
 
 from ..signals import Wait
 
+pytestmark = pytest.mark.any_recording
+
 
 def impulse_response(effect, block, channels=2):
     """Where the samples that are not zero lie in a stream's answer to one full-scale sample, and its latency."""

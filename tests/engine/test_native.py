@@ -13,6 +13,8 @@ from dreampedal.engine.native import NotStreamable, native_parameters, twin
 
 from ..signals import in_blocks
 
+pytestmark = pytest.mark.any_recording
+
 RATE = 44100
 ROOM = np.random.default_rng(1).normal(size=(2, 3000)) * np.exp(-np.arange(3000) / 600)
 

@@ -22,6 +22,8 @@ from dreampedal.engine.windows import asymmetric_pair
 
 from ..conftest import read
 
+pytestmark = pytest.mark.any_recording
+
 LAYOUT = BandLayout()
 RATE = 48_000
 

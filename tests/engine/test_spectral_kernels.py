@@ -203,6 +203,7 @@ def test_no_layout_of_memory_compiles_a_kernel_anew(clip):
 
 
 @pytest.mark.parametrize("freeze", [False, True])
+@pytest.mark.any_recording
 def test_a_narrower_range_leaves_the_rest_untouched_at_once(freeze, clip):
     audio, rate = clip("mix_rock")
     audio = audio[:, : 3 * rate]

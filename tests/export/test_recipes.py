@@ -27,6 +27,8 @@ from dreampedal.export.zoo.costs import multiply_adds
 from dreampedal.export.zoo.table import NETWORKS, build
 from tests.conftest import ROOT
 
+pytestmark = pytest.mark.any_recording
+
 NOTES = Path(presets.__file__).parent / "models" / "notes.onnx"
 
 

@@ -19,6 +19,7 @@ def dream_of(board):
 
 
 @pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.any_recording
 def test_the_network_hears_more_of_the_target_in_every_recording(name, clip, clips):
     board = load_preset(name)
     effect = dream_of(board)

@@ -12,6 +12,8 @@ from dreampedal.engine.effect import Effect
 from dreampedal.engine.live import blocktimes
 from dreampedal.engine.live.blocktimes import BlockTimes, block_times, recommended, summary
 
+pytestmark = pytest.mark.any_recording
+
 
 class Slow(Effect, family=True):
     """Takes a known time for each block, by a clock, and a longer one for each tenth."""

@@ -100,6 +100,7 @@ def test_nothing_comes_out_above_the_ceiling_nor_without_being_a_number(seed, le
     assert exchange.counts[0] == np.count_nonzero(~np.isfinite(audio))
 
 
+@pytest.mark.any_recording
 def test_what_stays_under_the_ceiling_is_left_as_it_is(clip):
     audio, rate = clip("mix_rock")
     audio = np.ascontiguousarray(audio[:, :32_000] * np.float32(0.8 / np.abs(audio).max()))

@@ -15,6 +15,7 @@ RATE = 48_000
 
 @pytest.mark.parametrize("rate", [8_000, 44_100, 48_000, 96_000])
 @pytest.mark.parametrize("delay", [0, 1, 127, 4321])
+@pytest.mark.any_recording
 def test_a_delay_is_found_at_its_sample(rate, delay, clip):
     """Quiet, upside down, and under a recording as loud as itself."""
     wanted = sweep(rate)

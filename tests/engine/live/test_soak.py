@@ -7,6 +7,7 @@ import os
 import sys
 
 import numpy as np
+import pytest
 from pedalboard import Distortion, Gain, Reverb
 
 from dreampedal import Board, Dream
@@ -17,6 +18,8 @@ from dreampedal.engine.live.exchange import Exchange
 from dreampedal.engine.live.player import Player
 
 from .heap import allocated_bytes
+
+pytestmark = pytest.mark.any_recording
 
 RATE, BLOCK, CHANNELS = 48_000, 128, 2
 HOURS = float(os.environ.get("SOAK_HOURS", 1 / 15))
@@ -55,7 +58,7 @@ class Bursting:
 def weather(clip):
     """Kinds of input in turn: music, silence, noise, clipping, numbers that are none, denormals, a constant."""
     chance = np.random.default_rng(0)
-    music = np.resize(clip("mix_orchestra")[0], (CHANNELS, 2 * RATE)).T
+    music = np.resize(clip("mix_orchestra_peer_gynt")[0], (CHANNELS, 2 * RATE)).T
     kinds = [music, music * 0, chance.uniform(-1, 1, music.shape), np.clip(music * 100, -1, 1), music * 8]
     broken = music.copy()
     broken[chance.integers(0, len(broken), 500), 0] = chance.choice([np.nan, np.inf, -np.inf, 1e30], 500)

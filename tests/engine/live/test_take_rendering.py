@@ -75,6 +75,7 @@ def test_everything_at_once(clip, tmp_path, block_size, ahead, seed):
 
 
 @pytest.mark.parametrize("mode", ["studio", "live", "instant"])
+@pytest.mark.any_recording
 def test_every_mode_and_swaps_between_them(clip, tmp_path, mode):
     audio, rate = excerpt(clip, "speech_female_en", 4)
     modes = ["instant", "live", "studio"]
@@ -87,6 +88,7 @@ def test_every_mode_and_swaps_between_them(clip, tmp_path, mode):
     assert counts.swaps == 3 and counts.held_hops > 20 and counts.late_blocks > 20
 
 
+@pytest.mark.any_recording
 def test_a_studio_master_of_what_was_played_in_an_instant(clip, tmp_path):
     """The other mode has another latency; the master lies on the input all the same."""
     audio, rate = excerpt(clip, "solo_flute", 4)
@@ -100,6 +102,7 @@ def test_a_studio_master_of_what_was_played_in_an_instant(clip, tmp_path):
     np.testing.assert_allclose(found, Ceiling(-1.0, rate).process(played), atol=1e-6)
 
 
+@pytest.mark.any_recording
 def test_natives_whose_rounding_follows_the_blocks(clip, tmp_path):
     audio, rate = excerpt(clip, "drums_break", 4)
     mode = pedalboard.LadderFilter.Mode.HPF24
@@ -127,6 +130,7 @@ def test_natives_whose_rounding_follows_the_blocks(clip, tmp_path):
     late=st.floats(0, 0.3),
     seed=st.integers(0, 99),
 )
+@pytest.mark.any_recording
 def test_any_changes_at_any_samples(clip, tmp_path, changes, block_size, ahead, latency, late, seed):
     audio, rate = excerpt(clip, "solo_piano", 1)
     swaps = [at for at, change in changes.items() if isinstance(change, tuple)]
@@ -189,6 +193,7 @@ def test_a_master_is_the_performance_without_what_was_late(clip, tmp_path):
     assert found.shape[1] == read_take(late).samples
 
 
+@pytest.mark.any_recording
 def test_a_master_without_changes_is_the_board_under_the_ceiling(clip, tmp_path):
     audio, rate = excerpt(clip, "mix_rock", 4)
     audio = audio[:, : audio.shape[1] // 128 * 128]

@@ -99,6 +99,7 @@ def test_pghi_integrates_as_the_twin_does(guitar):
     assert np.allclose(np.hypot(*found), magnitude, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.any_recording
 def test_on_every_recording_each_step_is_better_than_the_last(clip, clips):
     """C with Hann 2,048, hop 512: random phases, Griffin-Lim, its fast form, and the fast form begun with PGHI."""
     frames, rows = Frames(2048, 512), []

@@ -114,6 +114,7 @@ def test_denormal_and_huge_magnitudes_stay_finite(method, value):
 
 
 @EVERY
+@pytest.mark.any_recording
 def test_an_onset_after_silence_is_an_onset(clip, method):
     frames, ahead = Frames(512, 128), LOOKAHEAD[method]
     audio = clip("drums_break")[0][0, 22_050:44_100]

@@ -55,7 +55,7 @@ class Small(nn.Module):
 
 def clips(name="solo_egtr_em9", count=48):
     """Clips of a recording, as they are and with their highs turned up; the classes say which."""
-    audio, rate = read(name)
+    audio, rate = read(name, any_recording=True)
     mono = audio.mean(0)
     starts = np.linspace(0, mono.size - round(SECONDS * rate), count // 2).astype(int)
     x, labels = [], []

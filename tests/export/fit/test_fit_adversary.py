@@ -13,6 +13,8 @@ from dreampedal.export.fit.fitting import fit
 from dreampedal.export.fit.plan import Plan
 from tests.export.fit.fit_scene import MEL, PLAN, Small, clips
 
+pytestmark = pytest.mark.any_recording
+
 LEVELS = [LogBands(), Envelope(), Mel(), Mel.musicnn()]
 
 

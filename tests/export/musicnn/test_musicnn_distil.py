@@ -62,6 +62,7 @@ def test_what_an_offset_does_is_known_without_rendering_it(recording, clip):
     assert missed < 0.3 * changed
 
 
+@pytest.mark.any_recording
 def test_an_offset_at_one_loudness_adds_none(clip):
     from dreampedal.engine.bands import log_band_features
 

@@ -19,6 +19,7 @@ GENRES = CLIPS.parent / "genres"
 
 
 @pytest.mark.parametrize("name", ["mtt_musicnn", "msd_vgg"])
+@pytest.mark.any_recording
 def test_a_published_network_is_the_same_in_its_file(wheel, name, tmp_path, clip):
     path = tmp_path / f"{name}.onnx"
     manifest = export_published(wheel, name, path)

@@ -6,6 +6,8 @@ from pydantic import ValidationError
 
 from dreampedal.export.sets.changes import EQUALISER_HZ, Recipe, changed, equalised, fitted, noise, stretched
 
+pytestmark = pytest.mark.any_recording
+
 NOTHING = dict.fromkeys(Recipe.model_fields)
 
 

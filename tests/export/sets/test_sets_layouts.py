@@ -8,6 +8,8 @@ from pedalboard.io import AudioFile
 
 from dreampedal.export.sets.layouts import gtzan, million_song, nsynth, philharmonia
 
+pytestmark = pytest.mark.any_recording
+
 
 @pytest.fixture
 def cut(clip):

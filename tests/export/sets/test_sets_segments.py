@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 
 from dreampedal.export.sets.segments import LEAST_SHARE, Segmenting, even_hops, loudness, segments
 
+pytestmark = pytest.mark.any_recording
+
 LENGTHS = st.floats(0.01, 3.0)
 
 

@@ -12,6 +12,8 @@ from dreampedal.export.sets.splits import check_apart, content_of, folds, split
 
 from .conftest import write
 
+pytestmark = pytest.mark.any_recording
+
 # For each class the number of recordings of each of its groups.
 SIZES = st.lists(st.lists(st.integers(1, 12), min_size=1, max_size=9), min_size=2, max_size=5)
 

@@ -23,6 +23,8 @@ from dreampedal.export.sets.store import encode
 
 from .conftest import write
 
+pytestmark = pytest.mark.any_recording
+
 QUARTER = Segmenting(seconds=0.25)
 INPUTS = (Mel(), LogBands(), Waveform(sample_rate=8000), Waveform(), Envelope(), BandImage(window_seconds=0.1))
 

@@ -27,6 +27,8 @@ from dreampedal.export.zoo.checkpoint import save
 from ..test_ascent_columns import FORMS, hand_over, plain, relative, wanted
 from .write_scene import CLASSES, TRAINING, agreement, clips_for, off, small
 
+pytestmark = pytest.mark.any_recording
+
 
 @pytest.fixture(scope="module", params=["raw", "gated"])
 def pair(request, tmp_path_factory):

@@ -7,6 +7,8 @@ import torch
 from dreampedal.engine.inputs import features
 from dreampedal.export.zoo.table import build
 
+from ...conftest import read
+
 torch.set_num_threads(1)  # the networks are tiny, and tests run side by side
 
 CLASSES = ("drum", "flute")
@@ -27,6 +29,8 @@ SMALL = {
 }
 """Settings for a test, of each network of the table."""
 
+RECORDINGS = ("drums_break", "solo_flute", "mix_house", "solo_egtr_em9", "speech_male_en", "solo_cello")
+
 
 @pytest.fixture
 def small():
@@ -43,13 +47,13 @@ def small():
 
 
 @pytest.fixture
-def heard(clip, clips):
+def heard():
     """A function from a network to eight real clips as it hears them, (8, rows, frames), and their labels."""
 
     def encoded(net):
         rows = []
         for number in range(8):
-            audio, rate = clip(clips[number % len(clips)])
+            audio, rate = read(RECORDINGS[number % len(RECORDINGS)], any_recording=True)
             samples = round(net.seconds * rate)
             start = number * rate // 10
             rows.append(features(net.input, np.resize(audio[:, start:], (len(audio), samples)), rate))
