@@ -1,4 +1,9 @@
-"""How well the estimated sound fits its magnitudes, on every recording, a little above what was measured."""
+"""How well the estimated sound fits its magnitudes, on every recording, half a dB above what was measured.
+
+What is iterated is chaotic: kernels that round differently, as those of another processor do, end up to 2 dB apart on
+one recording, in the mean over twelve within half a dB. So means are asked for, half a dB above the worst of four kinds
+of kernels (for AVX-512, AVX2, SSE2, and in plain loops); what is not iterated is the same on all of them.
+"""
 
 import numpy as np
 import pytest
@@ -16,14 +21,14 @@ CASES = [
     (2048, 512, -20.4, {"method": "rtpghi", "lookahead_frames": 1}),
     (2048, 256, -24.4, {"method": "rtpghi", "lookahead_frames": 1}),
     (2048, 512, -16.6, {"method": "rtpghi"}),
-    (2048, 512, -28.2, {"method": "rtisi", "lookahead_frames": 3}),
-    (2048, 512, -29.2, {"method": "gsrtisi", "lookahead_frames": 3}),
-    (2048, 512, -29.2, {"method": "hybrid", "lookahead_frames": 3}),
-    (2048, 256, -32.5, {"method": "hybrid", "lookahead_frames": 3}),
+    (2048, 512, -28.1, {"method": "rtisi", "lookahead_frames": 3}),
+    (2048, 512, -28.9, {"method": "gsrtisi", "lookahead_frames": 3}),
+    (2048, 512, -29.0, {"method": "hybrid", "lookahead_frames": 3}),
+    (2048, 256, -32.4, {"method": "hybrid", "lookahead_frames": 3}),
     (1024, 128, -34.0, {"method": "hybrid", "lookahead_frames": 3}),
     (1024, 128, -32.8, {"method": "gsrtisi", "lookahead_frames": 3}),
-    (2048, 256, -22.3, {"method": "gsrtisi"}),
-    (512, 64, -33.5, {"method": "gsrtisi", "lookahead_frames": 2}),
+    (2048, 256, -21.7, {"method": "gsrtisi"}),
+    (512, 64, -33.4, {"method": "gsrtisi", "lookahead_frames": 2}),
 ]
 
 
@@ -38,6 +43,7 @@ def test_fit(clip, clips, window, hop, threshold_db, settings):
 
 
 @pytest.mark.parametrize("ahead", [0, 1])
+@pytest.mark.any_recording
 def test_a_frame_heard_among_its_neighbours_fits_better_on_every_recording(clip, clips, ahead):
     frames = Frames(2048, 512)
     for name in clips:
@@ -49,26 +55,31 @@ def test_a_frame_heard_among_its_neighbours_fits_better_on_every_recording(clip,
         assert fitted < plain - 0.2, name
 
 
+@pytest.mark.any_recording
 def test_the_true_phase_fits_exactly(clip):
     frames = Frames(1024, 256)
     spectra = spectrogram(clip("solo_cello")[0][0, :44_100], frames)
     assert fit_db(np.abs(spectra).astype(np.float32), spectra, frames) < -120
 
 
-def test_more_lookahead_and_more_iterations_fit_better(clip):
+def test_more_lookahead_and_more_iterations_fit_better(clip, clips):
+    """In the mean over the recordings, by 1.5 to 7 dB a step: on one of them more iterations may fit worse."""
     frames = Frames(1024, 256)
-    magnitude = magnitudes(clip("mix_rock")[0][0, 44_100:88_200], frames)
+    excerpts = [magnitudes(clip(name)[0][0, 44_100:66_150], frames) for name in clips]
 
     def fit(**settings):
-        return fit_db(magnitude, estimated(magnitude, frames, method="gsrtisi", **settings), frames)
+        made = (estimated(magnitude, frames, method="gsrtisi", **settings) for magnitude in excerpts)
+        return np.mean([fit_db(*pair, frames) for pair in zip(excerpts, made, strict=True)])
 
-    ahead = [fit(lookahead_frames=k) for k in (0, 1, 3)]
-    assert ahead == sorted(ahead, reverse=True)
-    iterated = [fit(lookahead_frames=3, iterations=n) for n in (1, 4, 16)]
-    assert iterated == sorted(iterated, reverse=True)
+    for steps in (
+        [fit(lookahead_frames=k) for k in (0, 1, 3)],
+        [fit(lookahead_frames=3, iterations=n) for n in (1, 4, 16)],
+    ):
+        assert np.diff(steps).max() < -0.5, steps
 
 
 @pytest.mark.parametrize("kind", ["hamming", "blackman", "gauss", "asymmetric"])
+@pytest.mark.any_recording
 def test_other_windows(clip, clips, kind):
     frames = Frames(1024, 128, kind)
     fits = {"rtpghi": [], "gsrtisi": []}
