@@ -9,10 +9,12 @@ INSTALL := PYTHONWARNINGS=ignore $(PIP) install --quiet --constraint constraints
 CHECKED := build/check
 # Clips of seven genres: where they lie beside the checkout, or where they are cut from Debian's packages.
 GENRES ?= $(firstword $(wildcard ../shared/data/genres) build/genres)
+# Twelve recordings, which some benchmarks play.
+CLIPS ?= ../shared/data/clips
 PACKAGES := dreampedal engine engine/live engine/phase engine/sound effects export export/fit export/judge export/musicnn export/sets export/write export/zoo presets
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports unit live-server soak stress train-notes train-all train-styles bench clean
+.PHONY: help demo test lint types imports unit live-server soak stress train-notes train-all train-styles bench figures clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -60,6 +62,9 @@ train-styles: .venv/develop $(GENRES)/manifest.csv ## Train the shipped model of
 bench: .venv/develop ## Run every benchmark, one after the other: ours, theirs, ratio.
 	@set -e; for script in $(filter-out $(NO_BENCHMARKS:%=bench/%.py),$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python $$script; done
 
+figures: .venv/develop ## Measure the README's figures again and say which differ (1.5 hours; FIGURES="--only stft start", "--quick", "--list").
+	$(BIN)/python bench/figures.py --clips $(CLIPS) $(FIGURES)
+
 clean: ## Remove what was built; .venv stays.
 	rm -rf build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 
@@ -80,7 +85,7 @@ build/musicnn: .venv/develop
 		echo "make: the wheel of musicnn could not be fetched, its tests are skipped (build/musicnn.log)" >&2
 
 # In bench/, and no benchmark: what train-all runs, and what all share.
-NO_BENCHMARKS := report genres networks musicnn pruning styles distil
+NO_BENCHMARKS := report readme figures genres networks musicnn pruning styles distil
 
 # The clips of genres: those beside the checkout, or cut again from Debian's packages (3.5 GB are fetched).
 build/genres/manifest.csv: .venv/develop

@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 import scipy.fft
 from pedalboard.io import AudioFile
-from report import machine, report
+from report import RESULTS, machine, report
 
 from dreampedal.engine.phase import Estimator, convergence_db
 from dreampedal.engine.stft import Frames, FrameState
@@ -50,7 +50,7 @@ FEWER: list[tuple[str, int, int]] = [
 PEERS: dict[str, tuple[Any, int]] = {"librosa": ("all", 32), "pghipy": ("all", 1), "lws": (3, 10)}
 """Look-ahead and iterations."""
 SOLO = ("fiddle_irish", "solo_cello", "solo_egtr_em9", "solo_flute", "speech_female_en", "speech_male_en")
-PAGE = Path(__file__).parent / "phase.md"
+PAGE = RESULTS.parent / "phase.md"
 
 
 def recordings(quick: bool) -> dict[str, Clip]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
 import statistics
 import time
@@ -11,7 +12,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(__file__).parent / "results"
+RESULTS = Path(os.environ.get("BENCH_RESULTS", Path(__file__).parent / "results"))
+"""Where results are written: beside the benchmarks, unless they are only to be compared with those."""
 
 
 def median_seconds(*works: Callable[[], object], runs: int = 15, warmup: int = 2) -> list[float]:
@@ -28,8 +30,6 @@ def median_seconds(*works: Callable[[], object], runs: int = 15, warmup: int = 2
 
 def machine() -> str:
     """The processor in words, with the cores that this process may use."""
-    import os
-
     model = platform.processor() or platform.machine()
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
@@ -39,8 +39,8 @@ def machine() -> str:
     return f"{model}, {cores} cores, Python {platform.python_version()}"
 
 
-def report(name: str, rows: Sequence[Mapping[str, Any]], **facts: Any) -> None:
-    """Print `rows` as a table and write them to `bench/results/NAME.json` with the machine and the date."""
+def report(name: str, rows: Sequence[Mapping[str, Any]], folder: Path = RESULTS, **facts: Any) -> None:
+    """Print `rows` as a table and write them to `NAME.json` in `folder` with the machine and the date."""
     from rich.console import Console
     from rich.table import Table
 
@@ -50,6 +50,6 @@ def report(name: str, rows: Sequence[Mapping[str, Any]], **facts: Any) -> None:
     for row in rows:
         table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()))
     Console(width=140).print(table)
-    RESULTS.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     written = {"machine": machine(), "date": date.today().isoformat(), **facts, "rows": list(rows)}
-    (RESULTS / f"{name}.json").write_text(json.dumps(written, indent=1) + "\n")
+    (folder / f"{name}.json").write_text(json.dumps(written, indent=1) + "\n")
