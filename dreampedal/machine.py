@@ -86,7 +86,7 @@ def transforms() -> str:
     from dreampedal.engine.fft import way
 
     found = way()
-    return f"in plain loops, a few times slower: {found.why}" if found.why else "in vectors"
+    return f"in plain loops, some five times slower: {found.why}" if found.why else "in vectors"
 
 
 def portaudio() -> str | None:

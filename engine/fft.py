@@ -5,8 +5,8 @@ about two microseconds for 2,048 samples and allocates nothing. A real signal of
 ones. Stockham's order (Cochran et al. 1967; Van Loan 1992, section 1.7) needs no bit reversal.
 
 There are two ways to the same spectrum, equal within rounding: in whole vectors (`fft_vectors`), and in plain loops
-(`fft_plain`), a few times slower, for where a newer numba or another processor does not compile the vectors. A plan is
-made for one of them, and its table of factors has another number of dimensions in each: so the kernels that are
+(`fft_plain`), some five times slower, for where a newer numba or another processor does not compile the vectors. A plan
+is made for one of them, and its table of factors has another number of dimensions in each: so the kernels that are
 compiled, and those that are kept in numba's cache, are each way's own.
 
 What kernels call is compiled with `forceinline`. Numba otherwise links a copy that LLVM may have specialised: the

@@ -10,11 +10,15 @@ from __future__ import annotations
 import platform
 import zlib
 from pathlib import Path
+from typing import Any
 
 import llvmlite.binding as llvm  # type: ignore[import-untyped]
-from numba import config
+from numba.core import config as _config
 
 from .fft import way
+
+config: Any = _config
+"""Numba fills it in from the environment."""
 
 
 def model() -> str:

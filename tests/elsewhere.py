@@ -8,12 +8,12 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-PROCESSORS = ["generic", "x86-64-v3"]
-"""Two that every x86-64 of the last ten years can stand in for: with SSE2 alone, and with AVX2 and no AVX-512."""
-
 
 def compiled_for(name):
-    """What the environment of a process needs whose kernels are compiled for `name`, with a cache of their own."""
+    """What the environment of a process needs whose kernels are compiled for `name`, with a cache of their own.
+
+    `generic` has SSE2 alone, `x86-64-v3` AVX2 and no AVX-512: any x86-64 of the last ten years can stand in for both.
+    """
     if platform.machine() not in ("x86_64", "AMD64") or not llvm.get_host_cpu_features().get("avx2"):
         pytest.skip("this processor cannot stand in for others: expected an x86-64 with AVX2")
     cache = ROOT / "build" / "processors" / name

@@ -115,6 +115,6 @@ def test_plain_transforms_say_why(monkeypatch):
     monkeypatch.setenv("DREAMPEDAL_FFT", "plain")
     way.cache_clear()
     try:
-        assert transforms() == "in plain loops, a few times slower: DREAMPEDAL_FFT is set"
+        assert transforms() == "in plain loops, some five times slower: DREAMPEDAL_FFT is set"
     finally:
         way.cache_clear()
