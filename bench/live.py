@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from report import report
 
-from dreampedal import LiveStream
-from dreampedal.engine.live import devices, stream
+from dreampedal import Board, LiveStream
+from dreampedal.engine.live import devices, line
 from dreampedal.engine.live.connection import Connection
 from dreampedal.engine.live.portaudio import close, portaudio
 from dreampedal.live_presets import Setlist
@@ -65,6 +65,7 @@ class Side:
     def __init__(self) -> None:
         self.seconds = 0.0
         self.xruns = self.late_blocks = self.held_hops = self.skipped_blocks = 0
+        self.late_slow = self.late_bursts = self.late_system = 0
         self.callbacks: list[NDArray[np.float64]] = []
         self.blocks: list[NDArray[np.float64]] = []
         self.responses: list[NDArray[np.float64]] = []
@@ -74,10 +75,9 @@ class Side:
         self.xruns += watch.xruns - xruns
 
 
-def ours(side: Side, preset: str, mode: str | None, block_size: int, seconds: float) -> None:
-    """A turn of the preset."""
+def ours(side: Side, board: Board, block_size: int | None, seconds: float) -> None:
+    """A turn of a board."""
     watch = WatchedConnection.watch = Watch()
-    board = Setlist([preset], mode=mode).first().board
     with LiveStream(board, input=Rig.DEVICE, output=Rig.DEVICE, block_size=block_size) as live:
         time.sleep(SETTLE_SECONDS)
         before, first, xruns, begin = live.report(), watch.calls, watch.xruns, live.worker.done
@@ -86,13 +86,12 @@ def ours(side: Side, preset: str, mode: str | None, block_size: int, seconds: fl
         side.add_callbacks(watch, first, xruns)
         side.blocks.append(live.worker.loads[begin:end].copy())
         side.responses.append(live.worker.responses[begin:end].copy())
-    side.late_blocks += after.late_blocks - before.late_blocks
-    side.held_hops += after.held_hops - before.held_hops
-    side.skipped_blocks += after.skipped_blocks - before.skipped_blocks
+    for name in ("late_blocks", "late_slow", "late_bursts", "late_system", "held_hops", "skipped_blocks"):
+        setattr(side, name, getattr(side, name) + getattr(after, name) - getattr(before, name))
     side.seconds += seconds
 
 
-def bare(side: Side, block_size: int, seconds: float) -> None:
+def bare(side: Side, seconds: float) -> None:
     """A turn of a stream that copies its input."""
     watch = Watch()
 
@@ -159,13 +158,13 @@ def main() -> None:
     rig = Rig(channels=2)
     rig.restart(rate=RATE, block_size=asked.block, waits=False)
     devices.refresh()
-    stream.Connection = WatchedConnection  # type: ignore[misc]
+    line.Connection = WatchedConnection  # type: ignore[misc]
     ended, dream, copy = threading.Event(), Side(), Side()
     player = playing(rig, ended)
     try:
         for _ in range(turns):
-            ours(dream, asked.preset, asked.mode, asked.block, seconds)
-            bare(copy, asked.block, seconds)
+            ours(dream, Setlist([asked.preset], mode=asked.mode).first().board, asked.block, seconds)
+            bare(copy, seconds)
     finally:
         ended.set()
         player.join()

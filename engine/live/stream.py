@@ -18,16 +18,15 @@ from types import TracebackType
 from typing import Any, Self
 
 from ..board import Board, Rack
-from ..effect import MAX_CHANNELS, Effect
-from . import devices
-from .arrivals import server_callbacks
+from ..effect import Effect
 from .builder import Builder
 from .changes import Bypass, Set
-from .connection import Connection
+from .devices import Device
 from .exchange import Exchange
 from .interpreter import be_live, be_usual
 from .journal import Journal
 from .ledger import Ledger, ledger
+from .line import Line
 from .midi import Midi
 from .pacing import SMALLEST_BLOCK, Pacing, paced
 from .player import Player
@@ -93,47 +92,29 @@ class LiveStream:
             raise ValueError(f"block_size = {block_size}: expected at least {SMALLEST_BLOCK} samples")
         if buffer_blocks < 1:
             raise ValueError(f"buffer_blocks = {buffer_blocks}: expected at least 1 block")
-        if channels is not None and not 1 <= channels <= MAX_CHANNELS:
-            raise ValueError(f"channels = {channels}: expected 1 to {MAX_CHANNELS}")
-        self.input = devices.find(input, "input")
-        self.output = devices.find(output, "output")
-        self.sample_rate = float(sample_rate or self.output.default_rate)
-        self.channels = channels or min(2, self.output.outputs)
-        self._columns = self._columns_of(self.channels)
-        devices.check(self.input, self.output, self.sample_rate, self._columns)
+        self._line = Line(input, output, sample_rate, channels)
         self.ceiling_db, self.presets = ceiling_db, tuple(presets)
         self.midi = Midi(lambda: self.board)
         self.takes: list[Path] = []
         """Folders of the takes, oldest first: there is another when the device comes back with other blocks."""
         self._asked_block, self._asked_buffers, self._burst = block_size, buffer_blocks, 1
-        self._asked_rate, self._asked_latency = sample_rate, latency
+        self._asked_latency, self._first_rate = latency, self.sample_rate
         self._record, self._load, self._describe = record, load, describe
-        self._connection: Connection | None = None
         self._trouble, self._restarts, self._used, self._resuming = "", 0, False, False
         self._stopping, self._monitor = threading.Event(), threading.Thread()
         first = board if isinstance(board, Board) else Board([board])
         self._run = self._made(first, name, self.sample_rate, self._paced(self.sample_rate))
 
-    def _columns_of(self, channels: int) -> tuple[int, int]:
-        """Channels that are asked of each device. One input feeds all; one channel plays on two outputs, if it can."""
-        inputs, outputs = self.input.inputs, self.output.outputs
-        if 1 < inputs < channels:
-            raise ValueError(f"{self.input.name} has {inputs} input channels: {channels} were asked for")
-        if outputs < channels:
-            raise ValueError(f"{self.output.name} has {outputs} output channels: {channels} were asked for")
-        return min(channels, inputs), min(max(channels, 2), outputs)
-
     def _paced(self, rate: float) -> Pacing:
         """How blocks fit what the device brings."""
-        callbacks = server_callbacks(self.output, rate)
-        return paced(self._asked_block, self._asked_buffers, callbacks, self._burst)
+        return paced(self._asked_block, self._asked_buffers, self._line.callbacks(rate), self._burst)
 
     def _made(self, board: Rack, name: str, rate: float, pacing: Pacing, earlier: Report | None = None) -> Run:
         """All that a run needs, none of it running."""
         latency = self._asked_latency
-        if latency is not None and rate != self.sample_rate:
+        if latency is not None and rate != self._first_rate:
             # Windows have more samples an octave up; what is reserved for boards to come has to grow with them.
-            latency = max(latency, ceil(latency * rate / self.sample_rate), board.latency_at(rate))
+            latency = max(latency, ceil(latency * rate / self._first_rate), board.latency_at(rate))
         player = Player(board, rate, self.channels, pacing.block_size, latency, self._describe, name)
         asks = Asks(
             program=self.program,
@@ -174,7 +155,7 @@ class LiveStream:
         if self._record is not None:
             run.record(Path(self._record))
         try:
-            self._connection = Connection(run.exchange, (self.input, self.output), self._columns)
+            self._line.open(run.exchange)
         except BaseException:
             if run.recorder:
                 run.recorder.stop()
@@ -195,9 +176,7 @@ class LiveStream:
             time.sleep(0.002)
         self._stopping.set()
         self._monitor.join()
-        if self._connection:
-            self._connection.close()
-            self._connection = None
+        self._line.close()
         self._run.stop()
         self.midi.close()
         be_usual()
@@ -206,6 +185,26 @@ class LiveStream:
     def running(self) -> bool:
         """Whether it plays, or waits for a device that went away."""
         return self._monitor.is_alive()
+
+    @property
+    def input(self) -> Device:
+        """The device that is heard."""
+        return self._line.input
+
+    @property
+    def output(self) -> Device:
+        """The device that plays."""
+        return self._line.output
+
+    @property
+    def sample_rate(self) -> float:
+        """In Hz."""
+        return self._line.sample_rate
+
+    @property
+    def channels(self) -> int:
+        """Of the board."""
+        return self._line.channels
 
     @property
     def exchange(self) -> Exchange:
@@ -263,10 +262,9 @@ class LiveStream:
     @property
     def ledger(self) -> Ledger:
         """What the latency is made of."""
-        seconds = self._connection.seconds if self._connection else (self.input.low_in, self.output.low_out)
         return ledger(
-            self.board, self._player.latency, self.sample_rate, self.block_size, self.buffer_blocks, seconds,
-            self.exchange.adaption,
+            self.board, self._player.latency, self.sample_rate, self.block_size, self.buffer_blocks,
+            self._line.seconds, self.exchange.adaption,
         )  # fmt: skip
 
     @property
@@ -359,23 +357,27 @@ class LiveStream:
             # In the order in which a board goes from one to the next.
             if self._resuming and not (self._builder.loading or self.worker.wanted() or self._player.coming):
                 self.exchange.panic[0], self._resuming = 0, False
-            if self._connection is None or self._connection.is_lost():
-                self._reconnect(f"{self.output.name} is gone: waiting until it comes back")
-            elif together := self._connection.together():
-                if not self._run.pacing.callbacks:
-                    self._burst = ceil(together / self.block_size)
-                self._reconnect(f"{self.output.name} brings {together} samples at a time now: opening it anew")
+            self._look_after_the_device()
 
-    def _reconnect(self, why: str) -> None:
-        """One attempt to open the devices again, by their names, since numbers change."""
-        if self._connection:
-            self._trouble = why
-            self._connection.close()
-            self._connection = None
+    def _look_after_the_device(self) -> None:
+        """Open it again where it went away, or brings other samples at a time than the run is made for."""
+        connection = self._line.connection
+        if connection is None:
+            self._reconnect()
+        elif connection.is_lost():
+            self._trouble = f"{self.output.name} is gone: waiting until it comes back"
+            self._reconnect()
+        elif together := connection.together():
+            self._trouble = f"{self.output.name} brings {together} samples at a time now: opening it anew"
+            if not self._run.pacing.callbacks:
+                self._burst = ceil(together / self.block_size)
+            self._reconnect()
+
+    def _reconnect(self) -> None:
+        """One attempt to open the devices again."""
+        self._line.close()
         try:
-            devices.refresh()
-            self.input = devices.find(self.input.full_name, "input")
-            self.output = devices.find(self.output.full_name, "output")
+            self._line.find_again()
         except Exception:  # whatever it is, the device is not there yet
             self._stopping.wait(RETRY_SECONDS)
             return
@@ -391,11 +393,11 @@ class LiveStream:
 
     def _open_again(self) -> None:
         """Open devices that are back: the run goes on, or another takes its place where it does not fit them."""
-        rate = self._rate_there()
+        rate = self._line.rate_there()
         pacing = self._paced(rate)
         if rate == self.sample_rate and pacing == self._run.pacing:
             sample = self.exchange.captured * self.block_size
-            self._connection = Connection(self.exchange, (self.input, self.output), self._columns)
+            self._line.open(self.exchange)
             self.journal.tell(sample, Restarted(sample))
             return
         earlier = self.report()
@@ -406,22 +408,4 @@ class LiveStream:
         run = self._made(board.mirror.source, board.name, rate, pacing, earlier)
         run.go_on(rest)
         run.journal.restarted(f"at {rate:g} Hz, blocks of {pacing.block_size} samples")
-        before, self.sample_rate = self.sample_rate, rate
-        try:
-            self._begin(run)
-        except BaseException:
-            self.sample_rate = before
-            raise
-
-    def _rate_there(self) -> float:
-        """The rate at which devices that are back play: ours, or their own if none was asked for."""
-        try:
-            devices.check(self.input, self.output, self.sample_rate, self._columns)
-        except ValueError as error:
-            if self._asked_rate is not None:
-                raise ValueError(
-                    f"{error}; {self.sample_rate:g} Hz were asked for: without that, the device's own rate is taken"
-                ) from error
-            devices.check(self.input, self.output, self.output.default_rate, self._columns)
-            return self.output.default_rate
-        return self.sample_rate
+        self._begin(run)

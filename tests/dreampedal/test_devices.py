@@ -5,7 +5,7 @@ import pytest
 from dreampedal.devices import Listing, audio_line
 from dreampedal.engine.live.devices import Device
 
-pytestmark = pytest.mark.xdist_group("jack")
+pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.live]
 
 
 def test_every_device_of_the_server_is_listed(rig, dreampedal):

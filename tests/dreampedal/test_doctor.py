@@ -7,11 +7,13 @@ import time
 import pytest
 
 from dreampedal.doctor import Compared, sentence
+from dreampedal.doctor_device import Heard
 from dreampedal.engine.fft import way
-from dreampedal.engine.live.blocktimes import BLOCK_SIZES, BlockTimes
+from dreampedal.engine.live.arrivals import Arrivals
+from dreampedal.engine.live.blocktimes import BLOCK_SIZES, BlockTimes, recommended
 from dreampedal.machine import advice, machine, transforms
 
-pytestmark = pytest.mark.xdist_group("jack")
+pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.live]
 
 
 def test_a_machine_without_devices_is_measured_all_the_same(dreampedal, monkeypatch):
@@ -27,13 +29,15 @@ def test_a_machine_without_devices_is_measured_all_the_same(dreampedal, monkeypa
         assert each["is_safe"] == (each["p999"] < each["period"] / 2)
     assert found["recommended_block"] in (None, *BLOCK_SIZES)
     assert found["machine"]["packages"]["numpy"] and "CPUExecutionProvider" in found["machine"]["providers"]
+    assert found["arrivals"] is None and "start a JACK server" in found["arrivals_trouble"]
     assert found["round_trip"] == [] and found["sample_rate"] == 48_000
 
 
 def test_it_says_what_to_choose(dreampedal, without_portaudio):
     run = dreampedal("doctor", "--preset", "bowed", "--seconds", "0.2")
     assert (run.status, run.err) == (0, "")
-    for words in ("machine", "onnxruntime", "real time", "no PortAudio", "p99.9 of the period", "advice: no PortAudio"):
+    for words in ("machine", "onnxruntime", "real time", "no PortAudio", "p99.9 of the period", "advice: no PortAudio",
+                  "callbacks: not measured: no PortAudio library"):  # fmt: skip
         assert words in run.out
     assert "Recommended: --block" in run.out or "too much for this machine" in run.out
 
@@ -47,6 +51,61 @@ def test_the_recommended_block_is_the_first_of_all_that_are_safe():
     bad = times(1024, 0.02)
     said = sentence(None, [good, bad], "bowed", 48_000)
     assert "too much for this machine" in said and "1024 samples" in said and "94 %" in said
+
+
+def at(size, share):
+    """The times of a block whose p99.9 is a share of its period."""
+    return BlockTimes(size, size / 48_000, 100, *[share * size / 48_000] * 4)
+
+
+def listened(together, callbacks=(), early=0.0, samples=128):
+    """A device that brings so many samples at a time."""
+    several = together // samples
+    return Heard(
+        Arrivals(samples, together, several, 99, together / 48_000, early, early, together / 24_000, 0),
+        callbacks=callbacks,
+    )
+
+
+def test_no_block_that_is_no_sooner_is_recommended():
+    """A machine on which every block is fast enough: the period decides."""
+    times = [at(size, 0.1) for size in BLOCK_SIZES]
+    for period in (32, 256, 512, 1024):
+        device = listened(period, (period,), samples=period)
+        best = recommended(times, device.least, device.jitter)
+        said = sentence(best, times, "bowed", 48_000, device)
+        assert said.startswith(f"Recommended: --block {period}, which is the server's period and what live takes by it")
+        assert ("make the server's period shorter: 32 would do" in said) == (period > 32)
+    bursts = listened(512)
+    said = sentence(recommended(times, bursts.least, bursts.jitter), times, "bowed", 48_000, bursts)
+    assert said.startswith("Recommended: --block 512. ") and "make the device's period shorter" in said
+    # PortAudio hands a longer period over in pieces: four of them are one.
+    assert listened(4096, (1024,) * 4, samples=1024).least == 1024
+
+
+def test_blocks_that_are_too_short_for_the_board_or_for_the_device_are_left_out():
+    times = [at(32, 0.9), at(64, 0.6), at(128, 0.4), at(256, 0.2)]
+    server = listened(64, (64,), samples=64)
+    best = recommended(times, server.least, server.jitter)
+    assert best.block_size == 128
+    assert sentence(best, times, "bowed", 48_000, server).startswith("Recommended: --block 128. It is the smallest")
+    early = listened(64, (64,), early=0.7 * 128 / 48_000, samples=64)
+    assert recommended(times, early.least, early.jitter).block_size == 256
+    wild = listened(64, (64,), early=0.02, samples=64)
+    assert recommended(times, wild.least, wild.jitter) is None
+    assert "more than 20.00 ms too soon" in sentence(None, times, "bowed", 48_000, wild)
+
+
+@pytest.mark.parametrize("period", [256, 1024])
+def test_it_listens_to_the_device(rig, dreampedal, period):
+    rig.block_size = period
+    through = ["--input", rig.DEVICE, "--output", rig.DEVICE]
+    run = dreampedal("doctor", *through, "--seconds", "0.05", "--preset", "bowed", "--json")
+    assert (run.status, run.err) == (0, "")
+    found = run.json["arrivals"]
+    assert found["samples"] == period and found["together"] % period == 0 and found["turns"] > 1
+    assert run.json["arrivals_trouble"] is None
+    assert run.json["recommended_block"] is None or run.json["recommended_block"] >= period
 
 
 def test_the_round_trip_is_measured_through_a_cable(rig, dreampedal):

@@ -10,13 +10,14 @@ import time
 import numpy as np
 import pytest
 
+from dreampedal.live_text import blocks_text
 from dreampedal.presets import shipped_presets
 
 from ..engine.live.stage import until
 from .conftest import Finished, command
 from .test_front_door import loaded_by
 
-pytestmark = pytest.mark.xdist_group("jack")
+pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.live]
 
 
 class Session:
@@ -176,6 +177,40 @@ def test_a_knob_is_learned_and_turns_what_it_was_learned_for(live, rig, clip):
     run = session.end(signal.SIGINT)
     (knob,) = [knob for knob in run.json["knobs"] if knob["name"] == "output_db"]
     assert knob["source"] == "CC 21 ch 1" and knob["share"] == 1.0 and knob["shown"] == "24 dB"
+
+
+@pytest.mark.parametrize("asked, size, buffers, words", [
+    ([], 1024, 1, "blocks of 1024 samples"), (["--block", 128], 128, 8, "blocks of 128 samples, 8 at a time"),
+    (["--block", 128, "--buffers", 9], 128, 9, "blocks of 128 samples, 8 at a time"),
+])  # fmt: skip
+def test_the_block_is_the_servers_period_unless_another_is_asked_for(live, rig, asked, size, buffers, words):
+    rig.block_size = 1024
+    session = live("--preset", "bowed", *asked, "--seconds", 0.5, "--json")
+    report, rows = (run := session.end()).json["report"], run.json["latency"]["rows"]
+    assert (run.status, run.err) == (0, "")
+    assert (report["block_size"], report["buffer_blocks"]) == (size, buffers)
+    assert [row["samples"] for row in rows if row["name"] == "buffering"] == [size * buffers]
+    assert not [row for row in rows if row["name"] == "adaption"]
+    assert report["late_blocks"] == report["late_slow"] + report["late_system"] and report["late_bursts"] == 0
+    assert blocks_text(report | {"together": 1024}) == words
+
+
+def test_a_server_that_comes_back_as_another_is_told_in_lines(live, rig, tmp_path):
+    session = live("--preset", "bowed", "--mode", "instant", "--record", "takes")
+    assert session.says().endswith("48000 Hz, 2 channels, blocks of 128 samples\n")
+    assert session.says().startswith("latency ")
+    session.is_heard()
+    rig.restart(rate=44_100, block_size=256)
+    while "44100 Hz, 2 channels, blocks of 256 samples" not in (line := session.says()):
+        assert line.startswith("0:"), "lines of progress alone"
+    assert "buffering 256" in session.says()
+    run = session.end(signal.SIGINT)
+    assert (run.status, run.err) == (130, "")
+    last = run.out.splitlines()[-1]
+    takes = sorted(str(take.relative_to(tmp_path)) for take in (tmp_path / "takes").iterdir())
+    assert len(takes) == 2 and f"take in {takes[0]}, {takes[1]}" in last and "restarts 1" in last
+    rates = [json.loads((tmp_path / take / "header.json").read_text())["sample_rate"] for take in takes]
+    assert rates == [48_000, 44_100]
 
 
 def test_one_preset_brings_all_others_behind_it(live):

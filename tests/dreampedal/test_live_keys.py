@@ -19,7 +19,7 @@ from .conftest import command
 from .live_scene import PRESETS, scene
 from .terminal import Terminal
 
-pytestmark = pytest.mark.xdist_group("jack")
+pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.live]
 
 
 @pytest.mark.parametrize("sent, keys", [

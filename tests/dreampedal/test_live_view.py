@@ -133,6 +133,18 @@ def test_the_last_trouble_is_told():
     assert drawn(scene(message="Scarlett is gone: waiting until it comes back"))[0][-2].startswith("Scarlett is gone")
 
 
+def test_why_blocks_were_late_is_told():
+    for cause, words in (
+        ("late_slow", "late since the board is slow: take a larger --block, --buffers, or fewer steps"),
+        ("late_bursts", "late since 1,024 samples come at a time: take --block 1024, or --buffers 8"),
+        ("late_system", "late since the system was busy: close other programs, or take more --buffers"),
+    ):
+        view = scene(**{"late_slow": 0, "late_bursts": 0, "late_system": 1, "together": 1024, cause: 9})
+        assert drawn(view)[0][-2].strip() == words
+        assert f"; {words}" in summary_text(Ended(view.snapshot))
+    assert "; late" not in summary_text(Ended(scene(late_blocks=0, late_system=0).snapshot))
+
+
 def test_a_knob_that_waits_says_so_and_shows_where_it_stands():
     line = line_with(drawn(scene())[0], "reach_db")
     assert "CC 74 waits" in line and "┃" in line

@@ -8,7 +8,7 @@ from dreampedal.engine.board import Board
 
 from .stage import on_stage
 
-pytestmark = pytest.mark.xdist_group("jack")
+pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.live]
 
 RATE, SIZE = 48_000, 128
 RESERVE = 192

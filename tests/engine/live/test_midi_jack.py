@@ -12,7 +12,7 @@ from dreampedal.engine.board import Board
 from dreampedal.engine.live.midi import Midi
 from dreampedal.engine.live.midi_messages import ControlChange, NoteOff, NoteOn, PitchBend, ProgramChange
 
-pytestmark = pytest.mark.xdist_group("jack")
+pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.live]
 
 RATE = 48_000
 CLOCK_SECONDS = 0.001

@@ -5,7 +5,7 @@ import os
 import numpy as np
 import pytest
 
-pytestmark = pytest.mark.xdist_group("jack")
+pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.live]
 
 
 def test_tests_that_play_take_turns(request):

@@ -15,7 +15,7 @@ from dreampedal.engine.live.exchange import Exchange
 
 from .stage import on_stage
 
-pytestmark = pytest.mark.xdist_group("jack")
+pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.live]
 
 CALLS = 10_000
 

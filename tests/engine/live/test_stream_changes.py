@@ -16,7 +16,7 @@ from dreampedal import Amplify, Board, Dream, Mix
 from .heap import allocated_bytes
 from .stage import on_stage, until
 
-pytestmark = pytest.mark.xdist_group("jack")
+pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.live]
 
 CHANGES = 10_000
 

@@ -11,7 +11,7 @@ from dreampedal import Board, Dream, LiveStream
 
 from .stage import Witness, delayed, on_stage, until
 
-pytestmark = pytest.mark.xdist_group("jack")
+pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.live]
 
 
 RESERVE = 96

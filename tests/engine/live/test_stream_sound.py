@@ -10,7 +10,7 @@ from dreampedal.engine.parameters import parameters_of
 
 from .stage import Witness, delay_of, delayed, on_stage
 
-pytestmark = pytest.mark.xdist_group("jack")
+pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.live]
 
 MODES = parameters_of(Dream)["mode"].choices if "mode" in parameters_of(Dream) else ("studio",)
 

@@ -10,7 +10,7 @@ from dreampedal.engine.live.take import Late
 
 from .stage import Witness, delayed, on_stage
 
-pytestmark = pytest.mark.xdist_group("jack")
+pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.live]
 
 BLOCK = 128
 STALLS = 100

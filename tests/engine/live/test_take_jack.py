@@ -25,7 +25,7 @@ from dreampedal.presets.loader import read_preset
 from .performance import build
 from .stage import until
 
-pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.any_recording]
+pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.live, pytest.mark.any_recording]
 
 PRESETS = ("organ_loft", "ghost_choir", "hall_of_flutes", "inner_contours")
 
