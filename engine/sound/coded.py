@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, Any
 
 import av
@@ -72,12 +72,26 @@ class Decoder:
 
     def _numbers(self) -> Iterator[NDArray[Any]]:
         """What the decoder gives: whole numbers of a lossless format, or samples; (channels, samples)."""
+        for frames in self._frames():
+            for frame in frames:
+                yield self._checked(frame)
+
+    def packets(self) -> Iterator[int]:
+        """How many samples come out of the decoder for each packet."""
+        for frames in self._frames():
+            yield sum(frame.samples for frame in frames)
+
+    def _frames(self) -> Iterator[list[AudioFrame]]:
+        """What comes out of the decoder, packet by packet."""
+        # The first packet of Vorbis holds but the half that the second is laid over (Vorbis I, 4.3.8).
+        primed = self.stream.codec_context.name != "vorbis"
         try:
             for packet in self.container.demux(self.stream):
                 if packet.is_corrupt:
                     raise UnreadableError(f"is truncated or damaged beyond {self._place()}")
-                for frame in packet.decode():
-                    yield self._checked(frame)
+                frames = packet.decode()
+                yield frames if primed else []
+                primed = True
         except (av.error.FFmpegError, ValueError, EOFError) as error:
             if isinstance(error, UnreadableError):
                 raise
@@ -120,12 +134,9 @@ class Decoder:
 @contextmanager
 def decoding(file: IO[bytes], part: Coded) -> Iterator[Decoder]:
     """Open a part; `UnreadableError` for what FFmpeg does not know."""
-    try:
-        container = av.open(Spliced(file, part.pieces), format=part.demuxer, options={}, buffer_size=1 << 16)
-    except (av.error.FFmpegError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise UnreadableError(f"is truncated or damaged: it cannot be opened ({reason})") from error
-    with container:
+    if part.page is not None:
+        part = _from_its_beginning(file, part, part.page)
+    with _container(file, part) as container:
         sounds = container.streams.audio
         if len(sounds) != 1:
             raise UnreadableError(f"holds {len(sounds)} sounds side by side: expected one")
@@ -133,8 +144,7 @@ def decoding(file: IO[bytes], part: Coded) -> Iterator[Decoder]:
         codec = stream.codec_context
         if codec is None:
             raise UnreadableError("holds sound of a kind that no decoder knows")
-        if codec.name in _LOSSLESS:
-            codec.options = _STRICT
+        codec.options = _options(part, codec.name)
         codec.thread_count = 1
         if not codec.sample_rate or not codec.layout.nb_channels:
             raise UnreadableError("is damaged: nothing in it tells a rate and channels")
@@ -143,6 +153,37 @@ def decoding(file: IO[bytes], part: Coded) -> Iterator[Decoder]:
             raise UnreadableError(f"is damaged: its header tells {bits} bits a sample")
         rate, channels = float(codec.sample_rate), codec.layout.nb_channels
         yield Decoder(part, container, stream, rate, channels, bits, _told(part, stream))
+
+
+@contextmanager
+def _container(file: IO[bytes], part: Coded) -> Iterator[Any]:
+    try:
+        container = av.open(Spliced(file, part.pieces), format=part.demuxer, options={}, buffer_size=1 << 16)
+    except (av.error.FFmpegError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise UnreadableError(f"is truncated or damaged: it cannot be opened ({reason})") from error
+    with container:
+        yield container
+
+
+def _options(part: Coded, codec: str) -> dict[str, str]:
+    """Of a decoder: what is lossless is checked, and what an Ogg file tells of its ends is left to us."""
+    return (_STRICT if codec in _LOSSLESS else {}) | ({"flags2": "+skip_manual"} if part.demuxer == "ogg" else {})
+
+
+def _from_its_beginning(file: IO[bytes], part: Coded, page: tuple[int, int]) -> Coded:
+    """A part whose first page may tell that it begins at another place than 0, as one that was cut from a stream."""
+    packets, position = page
+    seen = 0
+    with decoding(file, replace(part, page=None)) as decoder:
+        for number, count in enumerate(decoder.packets()):
+            seen += count
+            if number + 1 == packets:
+                break
+    late = position - seen
+    if late < 0:  # the sound begins within the first packets
+        return replace(part, page=None, skip=max(part.skip, -late), samples=(part.samples or 0) + min(part.skip, -late))
+    return replace(part, page=None, samples=max(0, (part.samples or 0) - late))
 
 
 def _bits(part: Coded, codec: Any) -> int | None:

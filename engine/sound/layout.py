@@ -67,6 +67,8 @@ class Coded:
         skip: samples that come out of the decoder before the first of the sound.
         samples: how many follow, or None where only decoding tells.
         spare: samples that may follow those, of an encoder that fills its last frame.
+        page: of Ogg, the packets on the first page and its position, from which follows where the sound begins; what
+            FFmpeg makes of it is wrong in a file of a single page. None where the sound begins at 0.
         bits: of a lossless format; None of a lossy one.
         md5: of the samples as whole numbers, or None.
     """
@@ -76,6 +78,7 @@ class Coded:
     skip: int = 0
     samples: int | None = None
     spare: int = 0
+    page: tuple[int, int] | None = None
     bits: int | None = None
     md5: bytes | None = None
 

@@ -17,6 +17,10 @@ _FIRST, _LAST = 2, 4
 _NOTHING = (1 << 64) - 1
 """The position of a page on which no packet ends."""
 _MIRRORED = bytes(int(f"{byte:08b}"[::-1], 2) for byte in range(256))
+_HEADERS = {"Vorbis": 3, "Opus": 2}
+"""Packets before the first of sound."""
+_LONGEST = 8192
+"""Samples of the longest block of Vorbis; a packet of Opus has 5760."""
 _KINDS = {b"\x01vorbis": "Vorbis", b"OpusHead": "Opus", b"\x7fFLAC": "FLAC"}
 
 
@@ -31,6 +35,9 @@ class _Stream:
     position: int = 0
     """Samples up to the end of the last page, as it tells."""
     ended: bool = False
+    packets: int = 0
+    page: tuple[int, int] | None = None
+    """Packets of sound on the first page that has any, and its position; None too if that is the last page."""
 
 
 def sound_of(file: IO[bytes], start: int, size: int) -> tuple[Part, ...]:
@@ -48,6 +55,9 @@ def sound_of(file: IO[bytes], start: int, size: int) -> tuple[Part, ...]:
         if sequence != stream.sequence + 1 and stream.sequence >= 0:
             raise UnreadableError(f"is damaged: a page is missing before byte {at}")
         stream.sequence, stream.ended = sequence, stream.ended or bool(flags & _LAST)
+        stream.packets += sum(length < 255 for length in page[27 : 27 + page[26]])
+        if stream.position == 0 and 0 < position < _NOTHING and not flags & _LAST:
+            stream.page = stream.packets - _HEADERS.get(stream.kind, 0), position
         stream.position = stream.position if position == _NOTHING else position
         if stream.spans and stream.spans[-1].end == at:
             stream.spans[-1] = Span(stream.spans[-1].start, at + len(page))
@@ -102,6 +112,6 @@ def _part(stream: _Stream) -> Coded:
     if stream.kind == "FLAC":
         _, bits, md5 = stream_info(stream.head[17:51])
         return Coded("ogg", pieces, samples=stream.position, bits=bits, md5=md5)
-    if stream.kind == "Opus":
-        return Coded("ogg", pieces, samples=max(0, stream.position - struct.unpack("<H", stream.head[10:12])[0]))
-    return Coded("ogg", pieces, samples=stream.position)
+    skip = struct.unpack("<H", stream.head[10:12])[0] if stream.kind == "Opus" else 0
+    samples = max(0, stream.position - skip)
+    return Coded("ogg", pieces, skip=skip, samples=samples, spare=_LONGEST, page=stream.page)

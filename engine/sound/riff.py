@@ -18,6 +18,8 @@ _NAME = re.compile(rb"[A-Za-z0-9_][A-Za-z0-9_ .-]{3}")
 _TAGS = b"ID3", b"TAG", b"APETAGEX"
 """What music players put behind files of any format."""
 _WRAP = 1 << 32
+_PADDING = 1 << 20
+"""More zeros than so many are silence that was recorded."""
 _PCM, _FLOAT, _EXTENSIBLE = 1, 3, 0xFFFE
 _GUID_TAIL = bytes.fromhex("00000000100080 0000aa00389b71")
 
@@ -71,7 +73,8 @@ def _require_tags(file: IO[bytes], at: int, size: int) -> None:
 
 
 def _is_zero(file: IO[bytes], start: int, end: int) -> bool:
-    return not any(any(bytes_at(file, place, min(1 << 20, end - place))) for place in range(start, end, 1 << 20))
+    blocks = (bytes_at(file, place, min(_PADDING, end - place)) for place in range(start, end, _PADDING))
+    return not any(block.strip(b"\0") for block in blocks)
 
 
 def _chunk(file: IO[bytes], at: int, order: str) -> tuple[bytes, int]:
@@ -133,7 +136,7 @@ def _ends_at(file: IO[bytes], end: int, length: int, size: int, order: str) -> b
         following = struct.unpack(f"{order}I", head[4:])[0]
         # A chunk that is cut short is told as that; one of no sensible size is a run of samples that spells a name.
         return length > 0 or at + 8 + following <= size + 1
-    return length > 0 and _is_zero(file, end, size)
+    return length > 0 and size - end <= _PADDING and _is_zero(file, end, size)
 
 
 def _part(found: _Chunks) -> Part:
