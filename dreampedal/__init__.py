@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dreampedal.effects.amplify import Amplify
     from dreampedal.effects.dream import Dream
     from dreampedal.engine.board import Board
+    from dreampedal.engine.external import load_plugin
     from dreampedal.engine.mix import Mix
     from dreampedal.presets.loader import load_preset, save_preset
     from dreampedal.presets.playing import LiveStream
@@ -27,7 +28,18 @@ from dreampedal.engine.library import library
 
 __version__ = "0.1.0"
 
-__all__ = ["Amplify", "Board", "Dream", "LiveStream", "Mix", "library", "load_preset", "phase", "save_preset"]
+__all__ = [
+    "Amplify",
+    "Board",
+    "Dream",
+    "LiveStream",
+    "Mix",
+    "library",
+    "load_plugin",
+    "load_preset",
+    "phase",
+    "save_preset",
+]
 
 _HOME = {
     "Amplify": "dreampedal.effects.amplify",
@@ -35,6 +47,7 @@ _HOME = {
     "Dream": "dreampedal.effects.dream",
     "LiveStream": "dreampedal.presets.playing",
     "Mix": "dreampedal.engine.mix",
+    "load_plugin": "dreampedal.engine.external",
     "load_preset": "dreampedal.presets.loader",
     "save_preset": "dreampedal.presets.loader",
 }

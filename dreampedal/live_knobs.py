@@ -6,8 +6,12 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+from pedalboard import Plugin
+
 from dreampedal.engine.live.changes import item_at, paths
 from dreampedal.engine.live.midi_travel import travel_of
+from dreampedal.engine.live.mirror import value_of
+from dreampedal.engine.native import native_parameters
 from dreampedal.engine.parameters import Choice, Count, Number, Parameter, Switch, Text, parameters_of
 
 from .live_talk import Knob
@@ -32,7 +36,7 @@ def knobs_of(board: Any, controls: Iterable[Any] = ()) -> tuple[Knob, ...]:
         known = parameters_of(type(item))
         names = [name for name, each in known.items() if not each.fixed and not isinstance(each, Text)]
         # While one board follows another, the map of the first may still be there.
-        names += [name for place, name in by_target if place == path and name not in known and hasattr(item, name)]
+        names += [name for place, name in by_target if place == path and name not in known and _has(item, name)]
         found += [_knob(path, item, name, known.get(name), by_target.get((path, name))) for name in names]
     return tuple(sorted(found, key=lambda knob: not knob.source))
 
@@ -80,9 +84,13 @@ def place_of(text: str) -> tuple[str, str]:
     return path or "0", name
 
 
+def _has(item: Any, name: str) -> bool:
+    return name in native_parameters(item) if isinstance(item, Plugin) else hasattr(item, name)
+
+
 def _knob(path: str, item: Any, name: str, parameter: Parameter[Any] | None, control: Any) -> Knob:
     """One parameter as it stands; None is one of a native plugin."""
-    value = getattr(item, name)
+    value = value_of(item, name)
     shown = number_text(value, getattr(parameter, "unit", ""))
     kind = type(item).__name__
     if control is None:

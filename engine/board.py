@@ -21,10 +21,13 @@ from typing import Any, ClassVar, Self, overload
 
 import numpy as np
 import pedalboard
-from pedalboard import Plugin
+from pedalboard import ExternalPlugin, Plugin
 
 from .effect import Block, Effect, Stream, require_rate, require_stream
-from .native import Blocks, NotStreamable, can_be_rebuilt, habits_of, twin
+from .external_stream import play_external_once
+from .native import Blocks, NotStreamable, can_be_rebuilt, twin
+from .native_habits import habits_of
+from .native_recipes import pack, unpack
 from .routing import Item, latency_of, series
 
 _CONTAINER = pedalboard.PluginContainer
@@ -48,9 +51,19 @@ class Rack(Effect, MutableSequence[Any], family=True):
         self._plugins: list[Item] = []
         self.extend(plugins or ())
 
+    def __copy__(self) -> Self:
+        """A board of the same parameters that holds the same plugins, in a list of its own."""
+        other = type(self).__new__(type(self))
+        other.__dict__.update(super().__getstate__() | {"_plugins": list(self._plugins)})
+        return other
+
     def __getstate__(self) -> dict[str, Any]:
-        """A copy holds the same plugins in a list of its own."""
-        return super().__getstate__() | {"_plugins": list(self._plugins)}
+        """What a deep copy or a pickle takes over: natives as what they are made of. TypeError for one that does not
+        tell it."""
+        return super().__getstate__() | {"_plugins": pack(self._plugins)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state | {"_plugins": unpack(state["_plugins"])})
 
     @property
     def plugins(self) -> list[Item]:
@@ -109,7 +122,7 @@ class Rack(Effect, MutableSequence[Any], family=True):
         One exception: with less than `buffer_size` samples, pedalboard's `Convolution` takes another FFT. A signal that
         comes in parts cannot know its length, so here the FFT is that of `buffer_size`; the difference is rounding.
         """
-        native = as_native(self)
+        native = None if any(isinstance(part, ExternalPlugin) for part in _all_in(self)) else as_native(self)
         if native is not None and (block.shape[1] >= buffer_size or not self._rounds(sample_rate, block.shape[0])):
             return _native_once(native, block, sample_rate, buffer_size)
         try:
@@ -181,6 +194,8 @@ def once(plugin: Item, block: Block, sample_rate: float, buffer_size: int) -> Bl
     """A whole signal of shape `(channels, n)` through one item."""
     if isinstance(plugin, Effect):
         return plugin.play_once(block, sample_rate, buffer_size)
+    if isinstance(plugin, ExternalPlugin):
+        return play_external_once(plugin, block, sample_rate, buffer_size)
     native = as_native(plugin)
     assert native is not None
     return _native_once(native, block, sample_rate, buffer_size)

@@ -16,12 +16,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from operator import attrgetter
+from typing import Any, Protocol
 
 import numpy as np
 from pedalboard import Chain, Plugin
 
 from .effect import Block
-from .native import CONSTANT_BLOCK, Blocks, NotStreamable, can_be_rebuilt, glides, habits_of, primed, settable, twin
+from .native import CONSTANT_BLOCK, Blocks, NotStreamable, can_be_rebuilt, glides, primed, settable, twin
+from .native_habits import habits_of
 from .turns import Turn
 
 CHANGE_SECONDS = 0.02
@@ -32,10 +34,9 @@ class Voice:
     """Twins of natives that play one after another, `(channels, n)` in and out, delayed by what they withhold."""
 
     def __init__(self, plugins: Sequence[Plugin], rate: float, channels: int, max_block: int) -> None:
-        self.twins = [twin(plugin) for plugin in plugins]
+        self.twins: list[Any] = [twin(plugin) for plugin in plugins]
         self._chain = primed(self.twins, rate, channels, max_block)
         self._measures = (rate, max(max_block, channels + 1), False)
-        # Read last: a VST3 or Audio Unit may know its latency only once it has been prepared for a rate.
         self.latency = sum(habits_of(plugin, rate, channels).latency for plugin in plugins)
 
     def play(self, block: Block) -> Block:
@@ -50,10 +51,20 @@ class Voice:
         return np.pad(played, ((0, 0), (missing, 0))) if missing else played
 
 
+class Player(Protocol):
+    """What plays natives: `play` returns what is not withheld, `process` as many samples as it is given."""
+
+    latency: int
+    twins: list[Any]
+
+    def play(self, block: Block) -> Block: ...
+    def process(self, block: Block) -> Block: ...
+
+
 class Reblocked:
     """A voice that is only ever handed blocks of `size` samples, whatever the host hands over."""
 
-    def __init__(self, voice: Voice, channels: int, size: int) -> None:
+    def __init__(self, voice: Player, channels: int, size: int) -> None:
         self.latency = voice.latency + size - 1
         self.twins = voice.twins
         self._play, self._size = voice.play, size

@@ -14,11 +14,13 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import pedalboard
-from pedalboard import Plugin
+from pedalboard import ExternalPlugin, Plugin
 
 from .delay import DelayLine
 from .effect import Block, Effect, Stream
-from .native import CONSTANT_BLOCK, Blocks, glides, habits_of, native_parameters
+from .external_stream import ExternalStream
+from .native import CONSTANT_BLOCK, Blocks, glides, native_parameters
+from .native_habits import habits_of
 from .native_stream import NativeStream
 from .turns import Turn
 
@@ -135,6 +137,8 @@ def opened(item: Item, sample_rate: float, channels: int, max_block: int, exact:
         return series(item or (), sample_rate, channels, max_block, exact)
     if isinstance(item, _PARALLEL):
         return parallel(item, sample_rate, channels, max_block, exact)
+    if isinstance(item, ExternalPlugin):
+        return ExternalStream(item, sample_rate, channels, max_block)
     return NativeStream((item,), sample_rate, channels, max_block, exact)
 
 
@@ -149,12 +153,15 @@ def latency_of(item: Item, sample_rate: float) -> int:
     if isinstance(item, _PARALLEL):
         return max((latency_of(part, sample_rate) for part in item), default=0)
     habits = habits_of(item, sample_rate, channels=2)
-    return habits.latency + (CONSTANT_BLOCK - 1 if habits.blocks is Blocks.CONSTANT else 0)
+    is_steady = habits.blocks in (Blocks.CONSTANT, Blocks.SIZED)
+    return habits.latency + (CONSTANT_BLOCK - 1 if is_steady else 0)
 
 
 def _is_direct(plugin: Plugin, sample_rate: float, channels: int) -> bool:
     """Whether blocks need no buffer, nothing is withheld, and no parameter takes a new twin, which would cut tails."""
-    if isinstance(plugin, _PARALLEL) or not all(glides(*parameter) for parameter in native_parameters(plugin).items()):
+    if isinstance(plugin, _PARALLEL | ExternalPlugin):
+        return False
+    if not all(glides(*parameter) for parameter in native_parameters(plugin).items()):
         return False
     habits = habits_of(plugin, sample_rate, channels)
     return habits.latency == 0 and habits.blocks is not Blocks.CONSTANT

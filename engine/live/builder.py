@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 
 from ..board import Board, Rack
 from ..effect import Effect
-from .changes import Set, item_at
+from .changes import Set
+from .mirror import apply
 from .player import Player, Program
 
 Make = Callable[[], tuple[Rack, list[Any] | None]]
@@ -84,7 +85,7 @@ class Builder:
         """Set a parameter that takes time to be ready."""
 
         def turned() -> None:
-            setattr(item_at(board, change.path), change.name, change.value)
+            apply(board, change)
 
         self._wishes.put(Wish(change.name, turned, is_board=False))
 

@@ -21,6 +21,7 @@ from .midi_messages import ChannelPressure, ControlChange, KeyPressure, Message,
 from .midi_pair import FOURTEEN_BITS, SEVEN_BITS, Pair, Place
 from .midi_relative import clicks
 from .midi_travel import Travel, travel_of
+from .mirror import value_of
 
 IN_FLIGHT = 256
 """Values that a slow parameter may be behind."""
@@ -78,7 +79,7 @@ class Knob:
         place = self._find(board)
         if place is None or self._travel is None:
             return []
-        present = getattr(self._item, self.mapping.parameter)
+        present = value_of(self._item, self.mapping.parameter)
         value = self._travel.value(self.position)
         at_once = self.source.kind == "note" or not self.mapping.pickup
         if not self._leads(present):

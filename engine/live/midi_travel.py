@@ -10,16 +10,17 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import pedalboard
-from pedalboard import Plugin
+from pedalboard import ExternalPlugin, Plugin
 
 from ..board import Rack
 from ..effect import Effect
+from ..external import read_parameters
 from ..library import listed, suggestion
-from ..native import can_be_rebuilt, native_parameters, twin
+from ..native import can_be_rebuilt, native_parameters, set_native, twin
 from ..parameters import Choice, Count, Number, Parameter, Switch, parameters_of
 from .changes import Value, item_at
 from .midi_map import ACTIONS, CURVES, Mapping, Source, parse_source
@@ -176,10 +177,21 @@ def _travel_of_native(mapping: Mapping, plugin: Plugin) -> Travel:
         return Parts(_without_ends(mapping, where, (False, True)))
     if not isinstance(present, int | float):
         raise ValueError(f"parameter = {mapping.parameter!r}: {where} is no number, no knob moves it")
+    if isinstance(plugin, ExternalPlugin):
+        mapping = _with_range(mapping, plugin)
     if mapping.low is None or mapping.high is None:
         missing = "low" if mapping.low is None else "high"
         raise ValueError(f"{missing} = nothing: expected a number, since pedalboard does not tell the range of {where}")
     return _span(mapping, _number(mapping, "low"), _number(mapping, "high"))
+
+
+def _with_range(mapping: Mapping, plugin: ExternalPlugin) -> Mapping:
+    """A mapping whose missing ends are those of a VST3 plugin's parameter, which tells its range."""
+    lowest, highest = next(
+        each.range[:2] for each in read_parameters(plugin) if each.python_name == mapping.parameter
+    )
+    low, high = (end if given is None else given for given, end in ((mapping.low, lowest), (mapping.high, highest)))
+    return replace(mapping, low=low, high=high)
 
 
 def _require_native_takes(plugin: Plugin, name: str, end: str, value: float) -> None:
@@ -187,7 +199,7 @@ def _require_native_takes(plugin: Plugin, name: str, end: str, value: float) -> 
     if not can_be_rebuilt(plugin):
         return
     try:
-        setattr(twin(plugin), name, value)
+        set_native(twin(plugin), name, value)
     except (ValueError, RuntimeError, TypeError) as error:
         raise ValueError(f"{end} = {value:g}: {str(error).splitlines()[0]}") from error
 

@@ -16,7 +16,8 @@ from pedalboard import ExternalPlugin, Plugin
 
 from ..board import Rack
 from ..effect import Effect
-from ..native import native_parameters, twin
+from ..external import plain, raw_values, read_parameters
+from ..native import native_parameters, native_value, set_native, twin
 from ..parameters import parameters_of
 from .changes import Set, item_at, paths
 
@@ -52,7 +53,7 @@ class Mirror:
 
     def turn(self, change: Set) -> None:
         """Set a parameter of the user's own board, as a knob does; `changed` tells of it like of any other."""
-        setattr(item_at(self.source, change.path), change.name, change.value)
+        apply(self.source, change)
 
 
 class Follower:
@@ -79,7 +80,7 @@ class NativeFollower:
 
     def __init__(self, path: str, plugin: Plugin) -> None:
         self.path = path
-        self.names = [] if isinstance(plugin, ExternalPlugin) else list(native_parameters(plugin))
+        self.names = list(native_parameters(plugin))
         self.plugin = plugin
         # A name twice, so that the getter of a single one returns a tuple as well.
         self.read = attrgetter(*self.names, self.names[-1]) if self.names else lambda _: ()
@@ -95,12 +96,44 @@ class NativeFollower:
                 yield Set(self.path, name, new)
 
 
+class ExternalFollower:
+    """The parameters of one VST3 plugin or Audio Unit. Their texts are read only once one was turned."""
+
+    def __init__(self, path: str, plugin: ExternalPlugin) -> None:
+        self.path, self.plugin = path, plugin
+        self.raw = raw_values(plugin)
+
+    def changed(self) -> Iterator[Set]:
+        if (raw := raw_values(self.plugin)) == self.raw:
+            return
+        before, self.raw = self.raw, raw
+        for parameter, old, new in zip(read_parameters(self.plugin), before, raw, strict=False):
+            if new != old and parameter.python_name:
+                yield Set(self.path, parameter.python_name, plain(self.plugin, parameter))
+
+
 def follower(path: str, item: Any) -> Any:
     """What tells the changes of one item."""
     if isinstance(item, Effect):
         return Follower(path, item)
+    if isinstance(item, ExternalPlugin):
+        return ExternalFollower(path, item)
     plugin = item if isinstance(item, Plugin) else pedalboard.Gain()
     return NativeFollower(path, plugin)
+
+
+def apply(board: Rack, change: Set) -> None:
+    """Set a parameter of one item on a board."""
+    item = item_at(board, change.path)
+    if isinstance(item, Plugin):
+        set_native(item, change.name, change.value)
+    else:
+        setattr(item, change.name, change.value)
+
+
+def value_of(item: Any, name: str) -> Any:
+    """A parameter of one item."""
+    return native_value(item, name) if isinstance(item, Plugin) else getattr(item, name)
 
 
 def twin_of(item: Any) -> Any:

@@ -20,8 +20,8 @@ from ..board import Rack
 from ..delay import DelayLine
 from ..effect import Block, Stream, require_stream
 from ..routing import all_in
-from .changes import Bypass, Change, Set, Swap, item_at
-from .mirror import Mirror
+from .changes import Bypass, Change, Set, Swap
+from .mirror import Mirror, apply
 
 FADE_SECONDS = 0.05
 """From one board to another."""
@@ -143,7 +143,7 @@ class Player:
     def apply(self, change: Change) -> None:
         """A change of a parameter, or bypass, from this sample on. Boards come by `swap`."""
         if isinstance(change, Set):
-            setattr(item_at(self.newest.mirror.board, change.path), change.name, change.value)
+            apply(self.newest.mirror.board, change)
         elif isinstance(change, Bypass):
             self.bypass = change.on
             self._wetness[1] = 0.0 if change.on else 1.0
@@ -172,7 +172,10 @@ class Player:
         return out
 
     def _told(self, board: Rack) -> str:
-        """A board as text; empty for one that no text can tell, such as one with a VST3. It plays all the same."""
+        """A board as text; empty for one that no text can tell, such as one with a plugin whose file is lost.
+
+        It plays all the same.
+        """
         try:
             return self._describe(board) if self._describe else ""
         except ValueError:

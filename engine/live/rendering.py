@@ -17,6 +17,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+from pedalboard import ExternalPlugin
 
 from ..board import Rack
 from ..effect import Block
@@ -262,6 +263,8 @@ def count(take: Take) -> Counts:
 
 def _fitting(change: Set, item: Any) -> Set:
     """A change with its value in the type that the effect has: a native's choice was kept by its name."""
+    if isinstance(item, ExternalPlugin):
+        return change
     choices = getattr(type(getattr(item, change.name, None)), "__members__", None)
     if choices and isinstance(change.value, str):
         return Set(change.path, change.name, choices[change.value])

@@ -1,0 +1,431 @@
+"""VST3 plugins and Audio Units: where they lie, and more of the same.
+
+pedalboard does not tell which file a plugin came from. But it tells an identifier, and in it the hash of the path: so
+the file is found among those that `load_plugin` was given, those that are installed, and those that this process has
+in memory. With path, name, state and parameters a plugin can be made again: as the twin that a stream plays, as a copy,
+from a pickle, from a preset.
+
+Plugins can only be made on the thread that made the first one (JUCE calls it the message thread). Ours are made on one
+thread of our own, so that whoever loads a preset or starts a stream may do so from any. Where the first one was made
+elsewhere, by pedalboard's own `load_plugin`, more can be made there alone.
+"""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import os
+import re
+import threading
+import weakref
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from copy import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pedalboard
+from pedalboard import Chain, ExternalPlugin, Plugin
+from pedalboard._pedalboard import (
+    AudioProcessorParameter,
+    looks_like_float,
+    strip_common_float_suffixes,
+    to_python_parameter_name,
+)
+from pedalboard_native._internal import AddLatency
+
+from .library import listed, suggestion
+from .live.silence import silence
+
+_ON, _OFF = ("on", "enabled", "yes", "true"), ("off", "disabled", "no", "false")
+_CLASSES: list[Any] = [
+    found for name in ("VST3Plugin", "AudioUnitPlugin") if (found := vars(pedalboard).get(name)) is not None
+]
+_FILES: dict[str, str] = {}
+"""The file of each identifier that was found."""
+_TAKES: dict[tuple[str, int], str] = {}
+"""Why a plugin refuses a channel count, empty where it takes it."""
+
+
+@dataclass(frozen=True)
+class External:
+    """All that a plugin is made again from: plain data."""
+
+    kind: str
+    """`VST3Plugin` or `AudioUnitPlugin`."""
+    path: str
+    name: str
+    state: bytes
+    values: tuple[float, ...]
+    """Each parameter that a host may set, from 0 to 1."""
+
+    @classmethod
+    def of(cls, plugin: ExternalPlugin) -> External | None:
+        """What `plugin` is made again from; None if its file cannot be found."""
+        path = file_of(plugin)
+        found: Any = plugin
+        if path is None:
+            return None
+        return cls(type(plugin).__name__, path, found.name, found.raw_state, raw_values(plugin))
+
+    def made(self) -> ExternalPlugin:
+        """A new plugin. ValueError if it cannot be loaded; RuntimeError on a thread that can load none."""
+        plugin = _loaded(self.path, self.name, [cls for cls in _CLASSES if cls.__name__ == self.kind])
+        restore(plugin, self.state)
+        turn(plugin, self.values)
+        return plugin
+
+
+def load_plugin(
+    path: str | os.PathLike[str],
+    parameter_values: Mapping[str, Any] | None = None,
+    plugin_name: str | None = None,
+) -> ExternalPlugin:
+    """A VST3 plugin or an Audio Unit from its file, for a board.
+
+    It is the plugin that `pedalboard.load_plugin` gives, with differences: it is loaded in a process of its own first,
+    so that one that crashes or hangs as it loads is refused; its parameters are read when they are asked for, where
+    pedalboard reads a thousand texts of each at once (a hundred seconds for a convolution reverb); and a board that
+    holds it can be made ready on any thread. Its editor cannot be shown: for that, take pedalboard's.
+
+    Raises:
+        ValueError: for a file that is no plugin or cannot be loaded, for an unknown plugin name or parameter, or a
+            value that the plugin refuses.
+    """
+    from .native_habits import require_loads
+
+    file = os.path.abspath(os.fspath(path)).rstrip(os.sep)
+    if not os.path.exists(file):
+        raise ValueError(f"{file}: no such file; expected a VST3 plugin or an Audio Unit")
+    require_loads(file, plugin_name)
+    plugin = _loaded(file, plugin_name, _CLASSES)
+    for name, value in (parameter_values or {}).items():
+        set_parameter(plugin, name, value)
+    return plugin
+
+
+def file_of(plugin: ExternalPlugin) -> str | None:
+    """The path of a plugin's file, if it can be found."""
+    found: Any = plugin
+    identifier = str(found.identifier)
+    if identifier not in _FILES:
+        told = identifier.rsplit("-", 2)[-2]
+        for path in _candidates(type(plugin)):
+            if f"{_hash(path):x}" == told:
+                _FILES[identifier] = path
+                break
+    return _FILES.get(identifier)
+
+
+def _hash(text: str) -> int:
+    """JUCE's hash of a string."""
+    total = 0
+    for character in text:
+        total = (31 * total + ord(character)) & 0xFFFFFFFF
+    return total
+
+
+def _candidates(cls: Any) -> Iterator[str]:
+    """Plugins that are installed; on Linux also the bundles, and the bare files, of what is in memory."""
+    yield from cls.installed_plugins
+    try:
+        maps = Path("/proc/self/maps").read_text(errors="replace")
+    except OSError:
+        return
+    for file in dict.fromkeys(re.findall(r"(/.*\.(?:so|vst3))$", maps, re.MULTILINE)):
+        yield from (file, *(str(parent) for parent in Path(file).parents if parent.suffix == ".vst3"))
+
+
+def settable_parameters(plugin: ExternalPlugin) -> list[Any]:
+    """The parameters that a host may set, in the plugin's order. Others, like a meter or the size of a buffer, are its
+    own. To be asked for each time: a plugin may have been loaded anew."""
+    found: Any = plugin
+    return [each for each in found._parameters if each.is_automatable]
+
+
+def read_parameters(plugin: ExternalPlugin) -> list[Any]:
+    """`settable_parameters` as pedalboard's `AudioProcessorParameter`, which know their names, types and ranges.
+
+    Their texts are read once for all plugins of one kind: that takes from a hundredth of a second to a hundred seconds.
+    """
+    found: Any = plugin
+    identifier, bound = str(found.identifier), cast(Any, weakref.proxy(plugin))
+    if identifier not in _READ:
+        with silence():
+            _READ[identifier] = [AudioProcessorParameter(bound, each.name) for each in settable_parameters(plugin)]
+    return [_of(bound, parameter) for parameter in _READ[identifier]]
+
+
+_READ: dict[str, list[Any]] = {}
+
+
+def _of(plugin: Any, parameter: Any) -> Any:
+    """The same parameter of another plugin."""
+    other = copy(parameter)
+    other.__dict__["_AudioProcessorParameter__plugin"] = plugin
+    return other
+
+
+def shown_values(plugin: ExternalPlugin) -> dict[str, float | str]:
+    """What the plugin shows of each parameter: a number where its text begins with one. Reads no other texts."""
+    found: dict[str, float | str] = {}
+    for each in settable_parameters(plugin):
+        if name := to_python_parameter_name(each):
+            text = str(each.string_value)
+            found[name] = float(strip_common_float_suffixes(text)) if looks_like_float(text) else text
+    return found
+
+
+def values_of(plugin: ExternalPlugin) -> dict[str, Any]:
+    """Parameters by the names that pedalboard gives them: plain numbers, texts, and truth values."""
+    return {each.python_name: plain(plugin, each) for each in read_parameters(plugin) if each.python_name}
+
+
+def plain(plugin: ExternalPlugin, parameter: Any) -> float | bool | str:
+    """The value of a parameter; of a number the one that was set, where the plugin tells a rounder one."""
+    raw, asked = _ASKED.get(plugin, {}).get(parameter.python_name, (None, None))
+    if raw == parameter.raw_value and isinstance(asked, float):
+        return asked
+    if parameter.type is float:
+        return float(strip_common_float_suffixes(parameter.string_value))
+    return bool(parameter.raw_value >= 0.5) if parameter.type is bool else str(parameter.string_value)
+
+
+_ASKED: weakref.WeakKeyDictionary[ExternalPlugin, dict[str, tuple[float, Any]]] = weakref.WeakKeyDictionary()
+
+
+def set_parameter(plugin: ExternalPlugin, name: str, value: Any) -> None:
+    """Set a parameter; a ValueError says what is wrong with its name or the value."""
+    known = {each.python_name: each for each in read_parameters(plugin) if each.python_name}
+    if name not in known:
+        found: Any = plugin
+        raise ValueError(
+            f"{found.name} has no parameter {name!r}{suggestion(name, known)}; expected one of {listed(known)}"
+        )
+    if known[name].type is bool and str(value).lower() in {*_ON, *_OFF}:
+        value = str(value).lower() in _ON
+    known[name].raw_value = known[name].get_raw_value_for(value)
+    _ASKED.setdefault(plugin, {})[name] = known[name].raw_value, value
+
+
+def raw_values(plugin: ExternalPlugin) -> tuple[float, ...]:
+    """Each parameter that a host may set, from 0 to 1."""
+    return tuple(each.raw_value for each in settable_parameters(plugin))
+
+
+def turn(plugin: ExternalPlugin, values: tuple[float, ...]) -> None:
+    """Set the parameters to raw values: twice, since one may decide what another takes."""
+    for _ in range(2):
+        for each, value in zip(settable_parameters(plugin), values, strict=False):
+            if each.raw_value != value:
+                each.raw_value = value
+
+
+def restore(plugin: ExternalPlugin, state: bytes) -> None:
+    """Set the state. Not by assignment, which pedalboard would compare with the name of every parameter first."""
+    found: Any = type(plugin)
+    with silence():
+        found.raw_state.fset(plugin, state)
+
+
+def twin_of_external(plugin: ExternalPlugin) -> ExternalPlugin:
+    """Another plugin of the same file, state and parameters; `plugin` itself where none can be made."""
+    recipe = External.of(plugin)
+    try:
+        return recipe.made() if recipe else plugin
+    except (RuntimeError, ValueError):
+        return plugin
+
+
+@dataclass(frozen=True)
+class Spread:
+    """How a plugin plays so many channels: on `count` of its kind, each of `width` channels."""
+
+    count: int
+    width: int
+
+    @property
+    def folds(self) -> bool:
+        """Whether it is given one channel twice, and the mean of its two is heard."""
+        return self.width == 2 and self.count == 0
+
+
+def spread(plugin: ExternalPlugin, channels: int) -> Spread:
+    """How a plugin plays `channels` channels: as it is if it can, else as hosts do: mono plugins one a channel.
+
+    A stereo plugin on one channel hears it on both sides; the mean of what it makes is heard. A ValueError if it can
+    play so many in no way.
+    """
+    reason = refusal(plugin, channels)
+    if not reason:
+        return Spread(1, channels)
+    if channels == 1 and not refusal(plugin, 2):
+        return Spread(0, 2)
+    if channels > 1 and not refusal(plugin, 1):
+        if file_of(plugin) is None:
+            raise ValueError(f"{reason} One a channel would do, but its file is not found: take load_plugin of ours")
+        return Spread(channels, 1)
+    raise ValueError(reason)
+
+
+def primed_external(plugin: Plugin, sample_rate: float, channels: int, max_block: int) -> Chain:
+    """A chain of one plugin that takes blocks of `(channels, n)`, n up to `max_block`, with `reset=False`.
+
+    A plugin that is given a larger block than any since it was reset is prepared anew, which clears it. So it is
+    prepared for the largest at once. An empty block then tells the chain how many channels there are.
+    """
+    size = max(max_block, channels + 1)
+    if isinstance(plugin, ExternalPlugin) and clears_on_reset(plugin):
+        plugin.reset()
+    prepared(plugin, sample_rate, channels, size)
+    chain = Chain([plugin])
+    chain.process(np.zeros((channels, 0), np.float32), sample_rate, size, reset=False)
+    return chain
+
+
+def refusal(plugin: ExternalPlugin, channels: int) -> str:
+    """Why a plugin cannot play so many channels; empty if it can."""
+    found: Any = plugin
+    key = str(found.identifier), channels
+    if key not in _TAKES:
+        try:
+            prepared(twin_of_external(plugin), 48_000.0, channels, 512)
+            _TAKES[key] = ""
+        except ValueError as error:
+            _TAKES[key] = str(error)
+    return _TAKES[key]
+
+
+def prepared(plugin: Plugin, sample_rate: float, channels: int, max_block: int) -> None:
+    """Prepare a plugin for blocks of up to `max_block` samples, and play none.
+
+    pedalboard prepares all of a chain, and then plays each plugin what comes from the one before: here nothing, since
+    the first holds back all that it is given.
+    """
+    nothing = np.zeros((channels, max_block), np.float32)
+    with silence():
+        Chain([AddLatency(max_block), plugin]).process(nothing, sample_rate, max_block, reset=False)
+
+
+def clears_on_reset(plugin: ExternalPlugin) -> bool:
+    """Whether `reset` clears the memory; else pedalboard loads the plugin anew, which one thread alone can do."""
+    return bool(getattr(plugin, "_reload_type", None) == _CLEARS)
+
+
+_CLEARS = getattr(getattr(pedalboard, "ExternalPluginReloadType", None), "ClearsAudioOnReset", None)
+
+
+def load_unasked(path: str, name: str | None) -> ExternalPlugin:
+    """A plugin from its file, in this process; a ValueError if it cannot be loaded."""
+    return _loaded(path, name, _CLASSES)
+
+
+def _loaded(path: str, name: str | None, classes: list[Any]) -> ExternalPlugin:
+    """A plugin with its parameters unread."""
+    errors = []
+    for cls in classes:
+        try:
+            plugin: Any = where_it_can_be(functools.partial(_bare, cls, path, name))
+        except ImportError as error:
+            errors.append(str(error).splitlines()[0])
+            continue
+        except (ValueError, RuntimeError) as error:
+            raise ValueError(" ".join(str(error).split())) from error
+        _FILES[str(plugin.identifier)] = path
+        _close_quietly(plugin)
+        found: ExternalPlugin = plugin
+        return found
+    raise ValueError(f"{path} cannot be loaded: {'; '.join(errors) or 'this system plays no such plugins'}")
+
+
+def _bare(cls: Any, path: str, name: str | None) -> Any:
+    with silence(), _unread_parameters():
+        return cls(path, plugin_name=name)
+
+
+_CLOSING: dict[int, tuple[Any, Chain]] = {}
+
+
+def _close_quietly(plugin: Any) -> None:
+    """Let a plugin write nothing on the terminal as it closes: hold it until nobody else does, and then let it go.
+
+    What lives on until the end of the program closes after everything else, when nothing more is to be said.
+    """
+
+    def gone(_: Any, key: int = id(plugin)) -> None:
+        with silence():
+            _CLOSING.pop(key, None)
+
+    _CLOSING[id(plugin)] = weakref.ref(plugin, gone), Chain([plugin])
+
+
+@atexit.register
+def _end_quietly() -> None:
+    if _CLOSING:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
+
+
+def where_it_can_be(make: Callable[[], Any]) -> Any:
+    """What `make` makes, on our own thread or, if the first plugin of all was made elsewhere, on this one."""
+    if threading.current_thread() in _threads():
+        return make()
+    try:
+        return _maker().submit(make).result()
+    except RuntimeError as error:
+        if "main thread" not in str(error):
+            raise
+        return make()
+
+
+_makers: list[ThreadPoolExecutor] = []
+_making = threading.Lock()
+
+
+def _maker() -> ThreadPoolExecutor:
+    with _making:
+        if not _makers:
+            _makers.append(ThreadPoolExecutor(1, "plugins"))
+        return _makers[0]
+
+
+def _threads() -> set[threading.Thread]:
+    return set().union(*(getattr(maker, "_threads", ()) for maker in _makers))
+
+
+def _forget_makers() -> None:
+    """A thread does not outlive a fork."""
+    global _making
+    _makers.clear()
+    _making = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_makers)
+
+
+@contextmanager
+def _unread_parameters() -> Iterator[None]:
+    """Let pedalboard read no parameters as it makes a plugin on this thread; it does so when one is asked for."""
+    mixin = getattr(pedalboard._pedalboard, "_PythonExternalPluginMixin", None)
+    name, here = "__set_initial_parameter_values__", threading.get_ident()
+    read = getattr(mixin, name, None)
+    if read is None:
+        yield
+        return
+
+    def unread(plugin: Any, values: Any) -> None:
+        if threading.get_ident() != here or values:
+            read(plugin, values)
+
+    with _reading:
+        setattr(mixin, name, unread)
+        try:
+            yield
+        finally:
+            setattr(mixin, name, read)
+
+
+_reading = threading.RLock()
