@@ -14,6 +14,8 @@ import pedalboard
 
 from dreampedal.engine.library import listed, suggestion
 
+from .natives_external import KEYS, external_from, external_table
+
 PREFIX = "pedalboard."
 
 MOST = 3e38
@@ -42,11 +44,13 @@ def plugin_names() -> list[str]:
 
 
 def arguments_of(cls: type[pedalboard.Plugin]) -> dict[str, str]:
-    """Names and types of the constructor's arguments.
+    """Names and types of the constructor's arguments; of a VST3 plugin or an Audio Unit, of what its table holds.
 
     >>> arguments_of(pedalboard.Gain)
     {'gain_db': 'float'}
     """
+    if issubclass(cls, pedalboard.ExternalPlugin):
+        return KEYS
     found = dict(_ARGUMENT.findall(cls.__init__.__doc__ or ""))
     return {name: kind for name, kind in found.items() if name != "self"}
 
@@ -54,6 +58,8 @@ def arguments_of(cls: type[pedalboard.Plugin]) -> dict[str, str]:
 def plugin_from(type_name: str, values: dict[str, Any], where: str) -> pedalboard.Plugin:
     """A plugin with the values of a table, or a ValueError that names `where`, the key and what it takes."""
     cls = plugin_class(type_name, f"{where}.type")
+    if issubclass(cls, pedalboard.ExternalPlugin):
+        return external_from(type_name, values, where)
     arguments = arguments_of(cls)
     for key in values:
         if key not in arguments:
@@ -68,9 +74,7 @@ def plugin_from(type_name: str, values: dict[str, Any], where: str) -> pedalboar
 def table_of(plugin: pedalboard.Plugin) -> dict[str, Any]:
     """What `plugin_from` makes an equal plugin of: the type, and every argument that the plugin still knows."""
     if isinstance(plugin, pedalboard.ExternalPlugin):
-        raise ValueError(
-            f"{plugin!r} does not tell its file: write its table by hand, with path_to_plugin_file and parameter_values"
-        )
+        return external_table(plugin)
     cls = type(plugin)
     values = {key: getattr(plugin, key) for key in arguments_of(cls) if isinstance(getattr(cls, key, None), property)}
     return {"type": PREFIX + cls.__name__} | {key: _plain(value) for key, value in values.items() if value is not None}

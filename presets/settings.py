@@ -48,7 +48,10 @@ def apply(setting: str, tables: list[dict[str, Any]]) -> None:
             there = "none but those of native plugins, each by its number: 0.room_size"
         raise ValueError(f"setting {setting!r}: no such parameter{close}; there are: {there}")
     for table in chosen:
-        table[key] = _checked(table, key, value, f"setting {setting!r}: {table['type']}.{key}")
+        if key in (shown := table.get("parameter_values", {})):
+            shown[key] = value  # of a VST3 plugin, which says itself what it takes
+        else:
+            table[key] = _checked(table, key, value, f"setting {setting!r}: {table['type']}.{key}")
 
 
 def _value(text: str) -> Any:
@@ -73,7 +76,7 @@ def _keys(table: dict[str, Any]) -> list[str]:
     """What can be set on the effect of a table."""
     kind = str(table.get("type"))
     if kind.startswith(PREFIX):
-        return list(arguments_of(plugin_class(kind, "type")))
+        return [*arguments_of(plugin_class(kind, "type")), *table.get("parameter_values", {})]
     return list(parameters_of(effect_class(kind, "type")))
 
 
