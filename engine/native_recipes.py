@@ -39,8 +39,9 @@ class Recipe:
 def pack(items: Iterable[Any]) -> list[Any]:
     """What a list of effects and natives is made of. Effects of ours, and None, stand for themselves; a native that is
     in the list twice is one recipe twice."""
-    known: dict[int, Any] = {}
-    return [known.setdefault(id(item), _packed(item)) if isinstance(item, Plugin) else item for item in items]
+    held = list(items)  # a container of pedalboard makes new objects as it is read; each has its own id while it lives
+    known = {id(item): _packed(item) for item in held if isinstance(item, Plugin)}
+    return [known.get(id(item), item) for item in held]
 
 
 def unpack(packed: Iterable[Any]) -> list[Any]:

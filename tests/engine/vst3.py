@@ -1,6 +1,8 @@
 """VST3 plugins to test with: those of Debian's package zam-plugins."""
 
 import os
+import platform
+import shutil
 import struct
 from functools import cache
 from pathlib import Path
@@ -43,8 +45,8 @@ def vst3(name):
 
 def doctored(name, folder, code):
     """A copy of a plugin whose entry is other machine code."""
-    import shutil
-
+    if code and platform.machine() != "x86_64":
+        pytest.skip("the code that crashes is that of x86-64")
     copy = folder / f"{name}.vst3"
     shutil.copytree(vst3(name), copy)
     (binary,) = copy.rglob("*.so")
