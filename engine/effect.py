@@ -265,7 +265,7 @@ def as_block(samples: Any, run: Run | None = None) -> tuple[Block, Layout]:
     layout = Layout.CHANNELS_FIRST
     if samples.ndim == 1:
         layout, samples = Layout.FLAT, samples[np.newaxis]
-    elif _is_interleaved(*samples.shape, run):
+    elif _is_interleaved(samples.shape[0], samples.shape[1], run):
         layout, samples = Layout.INTERLEAVED, samples.T
     with np.errstate(over="ignore"):  # A float64 that float32 cannot hold is told as infinite below.
         block = np.ascontiguousarray(samples, np.float32)

@@ -34,8 +34,8 @@ _OVER_AN_END = 64
 """A lower half that moves by so much between two messages has gone over an end of its range, 127 to 0 or back."""
 
 _PRESUMED, _MOST_SIGNS = 6, 8
-"""Signs for one order that a beginning counts for, and those that are remembered: with one more for the other order, that
-one is believed.
+"""Signs for one order that a beginning counts for, and those that are remembered: with one more for the other order,
+that one is believed.
 """
 
 _SLOW, _SMOOTH, _TORN = 2, 32, 96
