@@ -85,13 +85,17 @@ class Decoder:
         """What comes out of the decoder, packet by packet."""
         # The first packet of Vorbis holds but the half that the second is laid over (Vorbis I, 4.3.8).
         primed = self.stream.codec_context.name != "vorbis"
+        packed = 0
         try:
             for packet in self.container.demux(self.stream):
                 if packet.is_corrupt:
                     raise UnreadableError(f"is truncated or damaged beyond {self._place()}")
+                packed += packet.size
                 frames = packet.decode()
                 yield frames if primed else []
                 primed = True
+            if self.part.packed is not None and packed != self.part.packed:
+                raise UnreadableError(f"is damaged: {self.part.packed - packed} bytes of it are no frames of sound")
         except (av.error.FFmpegError, ValueError, EOFError) as error:
             if isinstance(error, UnreadableError):
                 raise

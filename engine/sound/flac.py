@@ -23,7 +23,9 @@ def sound_of(file: IO[bytes], start: int, size: int) -> tuple[Part, ...]:
         at += 4 + length
     samples, bits, md5 = stream_info(info)
     end = size - _TAG if size - at >= _TAG and bytes_at(file, size - _TAG, 3) == b"TAG" else size
-    return (Coded("flac", (Span(start, end),), samples=samples, bits=bits, md5=md5),)
+    # FFmpeg passes over frames whose checksums are wrong, and over what is none.
+    packed = None if samples and md5 else end - at
+    return (Coded("flac", (Span(start, end),), samples=samples, packed=packed, bits=bits, md5=md5),)
 
 
 def stream_info(info: bytes) -> tuple[int | None, int, bytes | None]:

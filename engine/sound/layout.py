@@ -69,6 +69,7 @@ class Coded:
         spare: samples that may follow those, of an encoder that fills its last frame.
         page: of Ogg, the packets on the first page and its position, from which follows where the sound begins; what
             FFmpeg makes of it is wrong in a file of a single page. None where the sound begins at 0.
+        packed: bytes that packets of sound must take, where nothing else tells whether one was passed over.
         bits: of a lossless format; None of a lossy one.
         md5: of the samples as whole numbers, or None.
     """
@@ -79,6 +80,7 @@ class Coded:
     samples: int | None = None
     spare: int = 0
     page: tuple[int, int] | None = None
+    packed: int | None = None
     bits: int | None = None
     md5: bytes | None = None
 
