@@ -40,35 +40,42 @@ class Decoder:
     samples: int | None
     """How many there are, as the part tells or, where it does not, the container; None where only decoding tells."""
     seen: int = field(default=0, init=False)
-    """Samples that came out of the decoder so far."""
+    """Samples up to where the decoder is."""
+    sought: bool = field(default=False, init=False)
+    """Whether it did not begin at the first."""
 
-    def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """All samples, (channels, samples) as they come out of the decoder.
+    def blocks(self, first: int = 0) -> Iterator[NDArray[np.float32]]:
+        """The samples from `first` on, (channels, samples) as they come out of the decoder.
 
         Raises:
             UnreadableError: for what cannot be decoded, and at the end for a length or a checksum that is not as told.
         """
-        digest = hashlib.md5(usedforsecurity=False) if self.part.md5 else None
-        given, wanted = 0, self.samples
+        if first and self.part.demuxer == "flac":
+            self._seek(first)
+        digest = hashlib.md5(usedforsecurity=False) if self.part.md5 and not first else None
+        place, wanted = self.part.skip + first, self.samples
+        end = None if wanted is None else self.part.skip + wanted
         for numbers in self._numbers():
             if digest is not None:
                 digest.update(self._bytes(numbers))
-            start = max(0, self.part.skip - self.seen)
+            kept = numbers[:, max(0, place - self.seen) : None if end is None else max(0, end - self.seen)]
             self.seen += numbers.shape[1]
-            kept = numbers[:, start:]
-            if wanted is not None:
-                kept = kept[:, : max(0, wanted - given)]
-            given += kept.shape[1]
             if kept.shape[1]:
+                place += kept.shape[1]
                 yield self._samples(kept)
-        if wanted is not None and given < wanted:
-            raise UnreadableError(f"is truncated or damaged: {given} of {wanted} samples could be decoded")
-        if wanted is not None and self.seen > self.part.skip + wanted + self.part.spare:
-            raise UnreadableError(
-                f"is damaged: it tells of {wanted} samples, and {self.seen - self.part.skip} are there"
-            )
+        if end is not None and place < end:
+            found = place - self.part.skip
+            raise UnreadableError(f"is truncated or damaged: {found} of {wanted} samples could be decoded")
+        if end is not None and self.seen > end + self.part.spare:
+            more = self.seen - self.part.skip
+            raise UnreadableError(f"is damaged: it tells of {wanted} samples, and {more} are there")
         if digest is not None and digest.digest() != self.part.md5:
             raise UnreadableError("is truncated or damaged: its samples do not match its checksum")
+
+    def _seek(self, first: int) -> None:
+        """Go to a frame of FLAC that begins before `first`; each says where it stands."""
+        self.container.seek(max(0, first - round(self.rate)), stream=self.stream)
+        self.sought = True
 
     def _numbers(self) -> Iterator[NDArray[Any]]:
         """What the decoder gives: whole numbers of a lossless format, or samples; (channels, samples)."""
@@ -85,16 +92,22 @@ class Decoder:
         """What comes out of the decoder, packet by packet."""
         # The first packet of Vorbis holds but the half that the second is laid over (Vorbis I, 4.3.8).
         primed = self.stream.codec_context.name != "vorbis"
-        packed = 0
+        packed, placed = 0, not self.sought
         try:
             for packet in self.container.demux(self.stream):
                 if packet.is_corrupt:
                     raise UnreadableError(f"is truncated or damaged beyond {self._place()}")
+                if not placed:
+                    self.seen, placed = packet.pts or 0, True
+                if self.part.packed is not None and packet.size and packet.pts != self.seen:
+                    raise UnreadableError(
+                        f"is damaged: at {self._place()}, where its next frame should be, there is another"
+                    )
                 packed += packet.size
                 frames = packet.decode()
                 yield frames if primed else []
                 primed = True
-            if self.part.packed is not None and packed != self.part.packed:
+            if self.part.packed is not None and packed != self.part.packed and not self.sought:
                 raise UnreadableError(f"is damaged: {self.part.packed - packed} bytes of it are no frames of sound")
         except (av.error.FFmpegError, ValueError, EOFError) as error:
             if isinstance(error, UnreadableError):

@@ -9,13 +9,16 @@ from __future__ import annotations
 
 import re
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import IO, NamedTuple
 
 from .layout import Coded, Part, Span, UnreadableError, behind_id3, bytes_at
 
 _DECODER_DELAY = 529
 """Samples that a decoder of Layer III is late."""
+_LEAD_FRAMES = 100
+"""Frames that are decoded before a place in a file, since each leans on those before: on up to 255 bytes of their sound
+in MPEG-2, and the smallest (8 kbit/s at 24 kHz) hold 3."""
 _RATES = 44_100, 48_000, 32_000
 _KBITS = {
     (1, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -199,3 +202,24 @@ def _part(link: _Link, kind: Frame) -> Coded:
     if samples <= 0:
         return Coded("mp3", tuple(link.spans), samples=there * kind.samples)
     return Coded("mp3", tuple(link.spans), skip=skip, samples=samples, spare=left - samples)
+
+
+def from_sample(file: IO[bytes], part: Coded, first: int) -> tuple[Coded, int]:
+    """A part from a frame on that is not long before a sample, and the place of that sample in it."""
+    spans = [piece for piece in part.pieces if isinstance(piece, Span)]
+    kind = frame(bytes_at(file, spans[0].start, 4)) if spans else None
+    if kind is None or kind.layer != 3:  # the decoder of Layer II rounds by what was before
+        return part, first
+    leave = (part.skip + first) // kind.samples - _LEAD_FRAMES
+    if leave <= 0:
+        return part, first
+    left = leave
+    while spans and left:
+        at = spans[0].start
+        while left and at < spans[0].end and (found := frame(bytes_at(file, at, 4))) is not None:
+            at, left = at + found.bytes, left - 1
+        spans = [Span(at, spans[0].end), *spans[1:]] if at < spans[0].end else spans[1:]
+    gone = leave * kind.samples
+    samples = None if part.samples is None else part.samples - max(0, gone - part.skip)
+    later = replace(part, pieces=tuple(spans), skip=max(0, part.skip - gone), samples=samples)
+    return later, first - max(0, gone - part.skip)

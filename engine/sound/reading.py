@@ -11,7 +11,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from . import pcm
+from . import mpeg, pcm
 from .coded import decoding
 from .kinds import parts_of
 from .layout import Part, Pcm, UnreadableError
@@ -76,11 +76,12 @@ class SoundFile:
                 yield from pcm.blocks(self.file, part, min(first, part.samples), count)
                 first -= min(first, part.samples)
                 continue
-            with decoding(self.file, part) as decoder:
-                for block in decoder.blocks():
-                    if block.shape[1] > first:
-                        yield block[:, first:]
-                    first -= min(first, block.shape[1])
+            behind = part.samples is not None and first >= part.samples
+            if not behind:
+                part, within = mpeg.from_sample(self.file, part, first) if part.demuxer == "mp3" else (part, first)
+                with decoding(self.file, part) as decoder:
+                    yield from decoder.blocks(within)
+            first -= min(first, part.samples or 0)
 
 
 @contextmanager

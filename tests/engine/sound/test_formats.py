@@ -9,9 +9,10 @@ import pytest
 from pedalboard.io import AudioFile
 from scipy.signal import correlate
 
+from dreampedal.engine.sound.mpeg import frame
 from dreampedal.engine.sound.reading import open_sound, sound_in
 
-from .cases import FLOATS, LOSSLESS, LOSSY, MISREAD, REFUSED, positions_moved
+from .cases import FLOATS, LOSSLESS, LOSSY, MISREAD, REFUSED, positions_moved, unknown_length
 from .formats import RATE, coded, itunes, pcm, samples, wav
 from .tools import ffmpeg_decodes, require
 
@@ -189,6 +190,32 @@ def test_blocks_of_any_size_from_anywhere_are_the_samples_themselves(make):
         blocks = list(sound.blocks(count, first))
         assert all(block.shape[1] == count for block in blocks[:-1]) and 0 < blocks[-1].shape[1] <= count
         assert np.array_equal(np.concatenate(blocks, axis=1), whole[:, first:])
+
+
+@pytest.mark.parametrize("make", [
+    lambda data: coded("flac", program="flac", of=data), lambda data: coded("mp3", of=data),
+    lambda data: unknown_length(coded("flac", program="flac", of=data)), lambda data: 2 * coded("mp3", of=data),
+    lambda data: coded("mp3", "-ar", "22050", "-b:a", "8k", of=data),
+    lambda data: coded("mp2", of=data), lambda data: coded("m4a", of=data), lambda data: coded("opus", of=data),
+], ids=["flac", "mp3", "piped", "twice", "8kbits", "mp2", "m4a", "opus"])  # fmt: skip
+def test_a_place_in_a_long_file_is_reached_to_the_sample(make):
+    whole, sound = read(make(wav(data=15 * pcm())))
+    rng = np.random.default_rng(1)
+    for first in [0, 1, sound.samples - 1, *rng.integers(0, sound.samples, 6).tolist()]:
+        block = next(sound.blocks(3000, first))
+        assert np.array_equal(block, whole[:, first : first + 3000])
+
+
+def test_an_mp3_that_was_cut_out_of_a_longer_one_is_played(tmp_path):
+    """Its first frames lean on some that are not there: decoders begin softly."""
+    data = coded("mp3", "-q:a", "2", "-write_xing", "0", of=wav(data=5 * pcm()))
+    at = 0
+    for _ in range(20):
+        at += frame(data[at:]).bytes if frame(data[at:]) else 10 + data[at + 9]
+    whole, _ = read(data)
+    found, _ = read(data[at:])
+    left = whole.shape[1] - found.shape[1]
+    assert left == 19 * 1152 and np.abs(found[:, 4 * 1152 :] - whole[:, left + 4 * 1152 :]).max() < 1e-6
 
 
 def test_a_file_that_shrinks_while_it_is_read_is_told(tmp_path):
