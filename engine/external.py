@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import gc
 import os
 import re
 import threading
@@ -346,7 +347,9 @@ def _bare(cls: Any, path: str, name: str | None) -> Any:
         return cls(path, plugin_name=name)
 
 
-_CLOSING: dict[int, tuple[Any, Chain]] = {}
+_HELD: dict[int, tuple[Any, Chain]] = {}
+_GONE: list[Any] = []
+_COLLECTING: list[bool] = []
 
 
 def _close_quietly(plugin: Any) -> None:
@@ -354,17 +357,33 @@ def _close_quietly(plugin: Any) -> None:
 
     What lives on until the end of the program closes after everything else, when nothing more is to be said.
     """
+    if _collected not in gc.callbacks:
+        gc.callbacks.append(_collected)
+    _HELD[id(plugin)] = weakref.ref(plugin, functools.partial(_gone, id(plugin))), Chain([plugin])
 
-    def gone(_: Any, key: int = id(plugin)) -> None:
+
+def _gone(key: int, _: Any) -> None:
+    """Nobody else holds a plugin; or the garbage collector is about to let it go, and tells it beforehand."""
+    _GONE.append(_HELD.pop(key, None))
+    if not _COLLECTING:
         with silence():
-            _CLOSING.pop(key, None)
+            _GONE.clear()
 
-    _CLOSING[id(plugin)] = weakref.ref(plugin, gone), Chain([plugin])
+
+def _collected(phase: str, _: Any) -> None:
+    """What the garbage collector calls before and after."""
+    if phase == "start":
+        _COLLECTING.append(True)
+    else:
+        _COLLECTING.clear()
+        if _GONE:
+            with silence():
+                _GONE.clear()
 
 
 @atexit.register
 def _end_quietly() -> None:
-    if _CLOSING:
+    if _HELD or _GONE:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 

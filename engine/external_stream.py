@@ -38,9 +38,8 @@ class ExternalVoice:
     def __init__(self, plugin: ExternalPlugin, rate: float, channels: int, max_block: int) -> None:
         self._spread = spread(plugin, channels)
         self._measures = (rate, max(max_block, self._spread.width + 1), False)
-        # Chains first, so that they let go of the plugins first: see `_close_quietly`.
-        self._chains: list[Chain] = []
         self.twins: list[Any] = []
+        self._chains: list[Chain] = []
         for _ in range(max(1, self._spread.count)):
             twin = twin_of_external(plugin)
             if twin is plugin:
@@ -50,6 +49,10 @@ class ExternalVoice:
         # Read last: a plugin may know its latency only once it has been prepared for a rate.
         first: Any = self.twins[0]
         self.latency = int(first.reported_latency_samples)
+
+    def __del__(self) -> None:
+        """Chains let go of the plugins first, which then close without a word: see `load_plugin`."""
+        self._chains = []
 
     def play(self, block: Block) -> Block:
         """What pedalboard returns: the newest samples, as many as are not withheld."""
