@@ -10,14 +10,27 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+import typer.core
 
 from dreampedal import __version__
 
 from . import cli_files, cli_judge, cli_train
 from .console import fail, lacks_memory, one_line, quiet_libraries
 
+
+class Verbs(typer.core.TyperGroup):
+    """All verbs. An EOFError, which typer takes for an end that was asked for, is what it is elsewhere: bad input."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except EOFError as error:
+            raise ValueError(f"a file that was read ended too early: {one_line(error)}") from error
+
+
 app = typer.Typer(
     name="dreampedal",
+    cls=Verbs,
     help="Play a sound through a neural network and turn up what the network hears in it.",
     epilog="Start with: dreampedal demo",
     add_completion=False,

@@ -69,16 +69,14 @@ def real_time() -> bool | None:
 
 
 def kernels() -> str:
-    """Where numba keeps what it compiled: `written` if it can, else every start compiles anew."""
-    import numba
+    """Where numba keeps what it compiled: `kept in` a folder, else every start compiles anew."""
+    from dreampedal.engine.jit import kept_in
+    from dreampedal.engine.stft import analyse
 
-    import dreampedal.engine.effect as engine
-
-    folders = [numba.config.CACHE_DIR, str(Path(engine.__file__).parent / "__pycache__")]
-    chosen = Path(next(folder for folder in folders if folder))
-    if os.access(chosen if chosen.exists() else chosen.parent, os.W_OK):
-        return f"kept in {chosen}"
-    return "compiled at every start: the folder of the package cannot be written; set NUMBA_CACHE_DIR to one that can"
+    folder = kept_in(analyse)
+    if folder is None:
+        return "compiled at every start: set NUMBA_CACHE_DIR to a folder that can be written"
+    return f"kept in {folder}"
 
 
 def transforms() -> str:

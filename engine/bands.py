@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .fft import FASTMATH
+from .jit import njit
 from .rates import at_rate
 from .stft import Frames, FrameState, Planes, analyse
 

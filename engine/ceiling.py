@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
 from .effect import Block
+from .jit import njit
 
 RELEASE_SECONDS = 0.05
 

@@ -20,10 +20,10 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
-from numba import njit
 
 from . import fft_plain
 from .fft_kernels import FASTMATH, INLINED, Plane
+from .jit import njit
 
 vectors: Any
 try:

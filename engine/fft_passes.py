@@ -7,9 +7,9 @@ read and write is a whole vector once the stride is eight; the first pass comes 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from .fft_kernels import INLINED, Plane
+from .jit import njit
 from .lanes import WIDTH, load, load_next, load_one, store, transposed, turned
 
 

@@ -7,10 +7,10 @@ reader checks it against the textbook in a minute; LLVM makes of the loops what 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .fft_kernels import INLINED, Plane
+from .jit import njit
 
 
 def table(half: int) -> NDArray[np.float64]:

@@ -7,11 +7,11 @@ written only to be moved.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .fft_kernels import INLINED, Plane
 from .fft_passes import eight, eight_apart, four, four_apart, middle, radix_of, spread
+from .jit import njit
 from .lanes import WIDTH, add_pairs, backwards, conjugate, load, load_pairs, store, store_first, turned
 
 

@@ -39,7 +39,9 @@ def written_whole(target: Path) -> Iterator[Path]:
         yield part
         os.replace(part, target)
     except OSError as error:
-        if error.errno in _DISK_FULL or (error.filename and Path(os.fsdecode(error.filename)) == part):
+        named = os.fsdecode(error.filename) if isinstance(error.filename, str | bytes) else None
+        # What is written to an open file fails without a name; with another one, it was not this file.
+        if error.errno in _DISK_FULL if named is None else Path(named) == part:
             raise OSError(error.errno, error.strerror, os.fspath(target)) from error
         raise
     finally:

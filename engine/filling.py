@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .bands import write_gains
 from .fft import FASTMATH
+from .jit import njit
 
 OPEN = 0.5
 """Nepers of gain, up or down, from which on the floor is open and the phase is the estimated one."""

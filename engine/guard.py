@@ -9,10 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .fft import FASTMATH
+from .jit import njit
 
 MARGIN_DB = 3.0
 MEMORY_SECONDS = 0.1

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from .fft_kernels import FASTMATH, Plane
+from .jit import njit
 from .lanes import (
     WIDTH,
     add_pairs,

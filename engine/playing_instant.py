@@ -10,12 +10,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .effect import Block
 from .fft import FASTMATH, irfft_add
 from .guard import MOVE_SECONDS, SILENCE, judge, k_weighted, ramped
+from .jit import njit
 from .playing import Place, mean_decay
 from .playing_phase import Phase
 from .rates import at_rate, dividing_hop

@@ -11,12 +11,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .effect import Block
 from .fft import FASTMATH, irfft_add, plan, rfft, scratch
 from .guard import MOVE_SECONDS, RATIO, judge, k_gain, swell, weigh
+from .jit import njit
 from .playing import Place, mean_decay
 from .playing_estimated import Estimated
 from .playing_phase import Phase

@@ -8,11 +8,11 @@ causal one (section 13.5). Where a gain acts at once, it must be causal: a zero-
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .bands import BandLayout, lay
 from .fft import FASTMATH, irfft_add, plan, rfft, scratch
+from .jit import njit
 
 Array = NDArray[np.float32]
 

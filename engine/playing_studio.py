@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .effect import Block
 from .fft import FASTMATH
 from .guard import MOVE_SECONDS, guard, judge, swell, weigh
+from .jit import njit
 from .playing import Place, mean_decay
 from .playing_estimated import Estimated
 from .rates import studio_latency

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from .bands import write_features, write_gains
 from .fft import FASTMATH, rfft
 from .guard import SILENCE
+from .jit import njit
 
 LIFT_SHARE = 0.04
 """Of a difference in loudness, how much the next hop makes up for."""

@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from .checks import is_whole, real_numbers
 from .fft import FASTMATH, Plan, irfft_add, plan, rfft, scratch
+from .jit import njit
 from .turns import Turn
 from .windows import first_sounding, gaussian, window_pair
 

@@ -13,12 +13,12 @@ from operator import itemgetter
 from typing import Any, cast
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ..board import Rack
 from ..delay import DelayLine
 from ..effect import Block, Stream, require_stream
+from ..jit import njit
 from ..routing import all_in
 from .changes import Bypass, Change, Set, Swap
 from .mirror import Mirror, apply

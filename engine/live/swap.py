@@ -9,10 +9,12 @@ from __future__ import annotations
 from typing import Any, cast
 
 import numpy as np
-from numba import njit, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic
 from numba.np.numpy_support import carray
+
+from ..jit import njit
 
 EVENTS = 4096
 LATE, PANICKED, RESUMED, HELD_BACK, INPUT_LOST, OUTPUT_LOST = range(6)

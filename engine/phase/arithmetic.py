@@ -8,10 +8,10 @@ would keep LLVM from vectorising the loops and cost ten times as much.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ..fft import FASTMATH
+from ..jit import njit
 
 Row = NDArray[np.float32]
 Bits = NDArray[np.int32]

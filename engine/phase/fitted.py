@@ -13,10 +13,10 @@ the combination and the weights are ours, by measurement on twelve recordings wi
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ..fft import FASTMATH, irfft_add, rfft
+from ..jit import njit
 from ..stft import Planes
 from .arithmetic import Bits, Row
 from .frame_kernels import Rows, acceptable, give_back, hand_out, lean, shift

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ..fft import FASTMATH
+from ..jit import njit
 from ..stft import Planes
 from .arithmetic import Row
 
@@ -65,7 +65,8 @@ def acceptable(magnitude: NDArray[np.float32], known: Planes, weight: NDArray[np
         return False
     if not leans:
         return True
-    return within(weight, 0, 1) and within(known[0], -LOUDEST, LOUDEST) and within(known[1], -LOUDEST, LOUDEST)
+    fit: bool = within(weight, 0, 1) and within(known[0], -LOUDEST, LOUDEST) and within(known[1], -LOUDEST, LOUDEST)
+    return fit
 
 
 @njit(cache=True, nogil=True, forceinline=True)

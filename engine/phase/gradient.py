@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ..fft import FASTMATH
+from ..jit import njit
 from ..stft import Planes
 from .arithmetic import Bits, Row, logarithms
 from .frame_kernels import Rows, acceptable, give_back, hand_out, lean, shift

@@ -15,9 +15,9 @@ wrap around as angles do and lose nothing over thousands of bins.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
 from ..fft import FASTMATH
+from ..jit import njit
 from .arithmetic import Bits, Row, cosine, sine
 
 ABSENT = -1e30

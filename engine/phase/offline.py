@@ -11,10 +11,10 @@ from its end on. Synthesis is least squares at the ends too, where fewer frames 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ..fft import FASTMATH, irfft_add, rfft, scratch
+from ..jit import njit
 from ..stft import Frames
 
 Array = NDArray[np.float32]

@@ -8,10 +8,10 @@ known, keeps errors where they are least heard (Průša, Balazs and Søndergaard
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ..fft import FASTMATH
+from ..jit import njit
 from ..stft import Frames
 
 Array = NDArray[np.float32]

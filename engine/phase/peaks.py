@@ -7,10 +7,10 @@ through its magnitude and those beside it; the bins down to the valleys on both 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ..fft import FASTMATH
+from ..jit import njit
 from ..stft import Planes
 from .arithmetic import Bits, Row, cosine, sine
 from .frame_kernels import acceptable, give_back, hand_out, lean

@@ -16,10 +16,10 @@ middle of the window, for where nothing was left.
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from ..fft import FASTMATH, irfft_add, rfft
+from ..jit import njit
 from ..stft import Planes
 from .arithmetic import Bits, Row
 from .frame_kernels import Rows, acceptable, give_back, lean, shift

@@ -12,6 +12,7 @@ import numpy as np
 from pedalboard import Gain
 
 from dreampedal import Board, Dream
+from dreampedal.engine.jit import njit
 from dreampedal.engine.library import library
 
 RATE = 44_100
@@ -106,6 +107,26 @@ def with_threads_that_open_sessions():
         if (child := os.fork()) == 0:
             model.session("t1", 2, "cpu")
             os._exit(0 if np.array_equal(play(effect()), wanted) else 1)
+        children.append(child)
+    over.set()
+    thread.join()
+    assert [os.waitpid(child, 0)[1] for child in children] == [0] * FORKS
+
+
+def with_threads_that_compile():
+    """Forked while another thread holds what is held for the while that a kernel is compiled."""
+    over = threading.Event()
+
+    def compile_kernels():
+        while not over.is_set():
+            njit()(lambda x: x + 1)(1)
+
+    thread = threading.Thread(target=compile_kernels)
+    thread.start()
+    children = []
+    for _ in range(FORKS):
+        if (child := os.fork()) == 0:
+            os._exit(njit()(lambda x: x + 2)(1) != 3)
         children.append(child)
     over.set()
     thread.join()

@@ -1,5 +1,8 @@
 """A file is whole, or it is what it was before."""
 
+import errno
+import os
+
 import pytest
 
 from dreampedal.engine.files import written_whole
@@ -33,3 +36,22 @@ def test_a_folder_in_the_way(tmp_path):
         written_whole(tmp_path / "no" / "take.wav"),
     ):
         pass
+
+
+def no_space(*named):
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), *named)
+
+
+def test_a_full_disk_is_told_of_the_file_that_it_was_full_for(tmp_path):
+    """An open file fails without a name; one that has another name was not ours."""
+    target = tmp_path / "take.wav"
+    with pytest.raises(OSError) as error, written_whole(target):
+        raise no_space()
+    assert error.value.filename == str(target)
+    with pytest.raises(OSError) as error, written_whole(target) as part:
+        raise no_space(str(part))
+    assert error.value.filename == str(target)
+    with pytest.raises(OSError) as error, written_whole(target):
+        raise no_space("/elsewhere/cache.nbi")
+    assert error.value.filename == "/elsewhere/cache.nbi"
+    assert not list(tmp_path.iterdir())

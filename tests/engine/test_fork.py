@@ -14,6 +14,7 @@ SCRIPT = Path(__file__).with_name("forks.py")
 WAYS = [
     "with_os_fork", "with_multiprocessing fork", "with_multiprocessing spawn", "with_joblib loky",
     "with_joblib threading", "with_a_data_loader fork", "with_threads_that_open_sessions",
+    "with_threads_that_compile",
 ]  # fmt: skip
 
 
