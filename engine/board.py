@@ -17,6 +17,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections import Counter
 from collections.abc import Iterable, Iterator, MutableSequence
+from contextlib import AbstractContextManager, ExitStack
 from typing import Any, ClassVar, Self, overload
 
 import numpy as np
@@ -25,7 +26,7 @@ from pedalboard import ExternalPlugin, Plugin
 
 from .effect import Block, Effect, Stream, require_rate, require_stream
 from .external_stream import play_external_once
-from .native import Blocks, NotStreamable, can_be_rebuilt, twin
+from .native import Blocks, NotStreamable, can_be_rebuilt, turn_of, twin
 from .native_habits import habits_of
 from .native_recipes import pack, unpack
 from .routing import Item, latency_of, series
@@ -125,10 +126,20 @@ class Rack(Effect, MutableSequence[Any], family=True):
         native = None if any(isinstance(part, ExternalPlugin) for part in _all_in(self)) else as_native(self)
         if native is not None and (block.shape[1] >= buffer_size or not self._rounds(sample_rate, block.shape[0])):
             return _native_once(native, block, sample_rate, buffer_size)
-        try:
-            return super().play_once(block, sample_rate, buffer_size)
-        except NotStreamable:
-            return self._once_each(block, sample_rate, buffer_size)
+        with self.held():
+            try:
+                return super().play_once(block, sample_rate, buffer_size)
+            except NotStreamable:
+                return self._once_each(block, sample_rate, buffer_size)
+
+    def held(self) -> AbstractContextManager[object]:
+        """Holds the plugins in it that are their own twins, and so play one signal at a time."""
+        held = ExitStack()
+        with held:
+            for part in {id(part): part for part in _all_in(self) if isinstance(part, ExternalPlugin)}.values():
+                if not can_be_rebuilt(part):
+                    held.enter_context(turn_of(part))
+            return held.pop_all()
 
     def _rounds(self, sample_rate: float, channels: int) -> bool:
         """Whether natives in it round as the blocks are cut, and none withholds samples."""

@@ -11,6 +11,7 @@ built on it here, once, for effects, boards and mixes alike.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from difflib import get_close_matches
 from enum import Enum
@@ -186,7 +187,7 @@ class Effect(ABC):
             self.reset()
             return layout.of(self.play_once(block, sample_rate, buffer_size))
         signal = self._signal
-        with signal.turn:
+        with signal.turn, self.held():
             block, layout = as_block(input_array, signal.run)
             if signal.run is None:
                 signal.run = self._begin(sample_rate, layout, block.shape[0], buffer_size)
@@ -212,7 +213,7 @@ class Effect(ABC):
         if not 0 <= tail_seconds < np.inf:
             raise ValueError(f"tail_seconds = {tail_seconds}: expected 0 or more seconds")
         signal = self._signal
-        with signal.turn:
+        with signal.turn, self.held():
             run, signal.run = signal.run, None
             if run is None:
                 return np.zeros((1, 0), np.float32)
@@ -229,6 +230,10 @@ class Effect(ABC):
         played = run.play(block)
         rest = run.play(np.zeros((run.channels, run.stream.latency), np.float32))
         return np.concatenate([played, rest], axis=1) if rest.shape[1] else played
+
+    def held(self) -> AbstractContextManager[object]:
+        """Entered for as long as a call plays; an OverlapError if something that streams share is played elsewhere."""
+        return nullcontext()
 
     def compensated_stream(self, sample_rate: float, channels: int, max_block: int) -> Stream:
         """The stream behind `process`. Its latency is compensated, so it may be longer than that of `stream`."""

@@ -27,6 +27,7 @@ from .external import (
 from .native import CONSTANT_BLOCK, Blocks
 from .native_habits import habits_of
 from .native_stream import CHANGE_SECONDS, STEP_SAMPLES, Reblocked
+from .turns import Turn
 
 CHOICES = 1000
 """A parameter of so many steps, or more, glides."""
@@ -94,10 +95,16 @@ class ExternalStream:
         self._heard = raw_values(plugin)
         self._moves: list[tuple[Any, int, float, float]] = []
         self._change_samples, self._moved = round(CHANGE_SECONDS * sample_rate), 0
+        found: Any = plugin
+        self._turn = Turn(f"a stream of {found.name}")
 
     def process(self, block: Block) -> Block:
+        with self._turn:
+            return self._played(block)
+
+    def _played(self, block: Block) -> Block:
         if (values := raw_values(self._plugin)) != self._heard:
-            self._turn(values)
+            self._move(values)
         if not self._moves:
             return self._player.process(block)
         parts: list[Block] = []
@@ -109,7 +116,7 @@ class ExternalStream:
             start += part.shape[1]
         return np.concatenate([*parts, self._player.process(block[:, start:])], axis=1)
 
-    def _turn(self, values: tuple[float, ...]) -> None:
+    def _move(self, values: tuple[float, ...]) -> None:
         """Begin to move to the values that the user's plugin has now."""
         self._heard, self._moves, self._moved = values, [], 0
         for twin in self._voice.twins:

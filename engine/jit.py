@@ -4,10 +4,10 @@ numba's own cache is a condition: where its folder cannot be written, a file in 
 nothing plays. Here it is what it should be, a saving of time. Kernels are kept where numba keeps them
 (`NUMBA_CACHE_DIR`, beside the module, in the user's cache), else in a folder of the user's own among the temporary
 ones, else not at all. They are numba's pickles, as safe as the folder that they lie in, which is why it must be the
-user's own; no other file is read as one. What does not prove to be whole is compiled again and written over. A write that fails is told
-once, and then no more are tried.
+user's own; no other file is read as one. What does not prove to be whole is compiled again and written over. A write
+that fails is told once, and then no more are tried.
 
->>> @njit(cache=True)
+>>> @njit(nogil=True)
 ... def halved(number):
 ...     return number / 2
 >>> halved(3)

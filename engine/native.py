@@ -24,12 +24,14 @@ import re
 from enum import Enum
 from importlib.metadata import version
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import pedalboard
 from pedalboard import Chain, ExternalPlugin, Plugin
 
 from .external import file_of, set_parameter, twin_of_external, values_of
+from .turns import Turn
 
 CONSTANT_BLOCK = 128
 """Samples in every block of a native that needs all of them to have one size."""
@@ -114,6 +116,14 @@ def arguments_of_twin(plugin: Plugin) -> dict[str, Any]:
     if isinstance(plugin, pedalboard.Convolution):
         return _arguments_of_convolution(plugin)
     return {name: getattr(plugin, name) for name in _arguments(type(plugin).__init__.__doc__ or "")}
+
+
+def turn_of(plugin: Plugin) -> Turn:
+    """Held by whoever plays a plugin that is its own twin."""
+    return _TURNS.setdefault(plugin, Turn(str(getattr(plugin, "name", type(plugin).__name__)), "loaded once more"))
+
+
+_TURNS: WeakKeyDictionary[Plugin, Turn] = WeakKeyDictionary()
 
 
 def _arguments(signature: str) -> list[str]:

@@ -24,10 +24,10 @@ from typing import Never
 class OverlapError(RuntimeError):
     """A call that began before another on the same object had ended. It changed nothing."""
 
-    def __init__(self, whose: str) -> None:
+    def __init__(self, whose: str, own: str) -> None:
         super().__init__(
-            f"{whose} plays already, in another call: give each thread one of its own (copy.copy(effect), or a stream "
-            "each), or let a threading.Lock see to it that they take turns"
+            f"{whose} plays already, in another call: give each thread one of its own ({own}), or let a threading.Lock "
+            "see to it that they take turns"
         )
 
 
@@ -38,16 +38,16 @@ class Turn:
     microsecond; where that counts, `take(False)` (whether it could be had), `refuse` and `leave` do the same by hand.
     """
 
-    __slots__ = ("_whose", "leave", "take")
+    __slots__ = ("_own", "_whose", "leave", "take")
 
-    def __init__(self, whose: str) -> None:
-        self._whose = whose
+    def __init__(self, whose: str, own: str = "copy.copy(effect), or a stream each") -> None:
+        self._whose, self._own = whose, own
         lock = Lock()
         self.take, self.leave = lock.acquire, lock.release
 
     def refuse(self) -> Never:
         """Raise the OverlapError."""
-        raise OverlapError(self._whose)
+        raise OverlapError(self._whose, self._own)
 
     def __enter__(self) -> None:
         if not self.take(False):
@@ -56,5 +56,5 @@ class Turn:
     def __exit__(self, *_: object) -> None:
         self.leave()
 
-    def __reduce__(self) -> tuple[type[Turn], tuple[str]]:
-        return Turn, (self._whose,)
+    def __reduce__(self) -> tuple[type[Turn], tuple[str, str]]:
+        return Turn, (self._whose, self._own)

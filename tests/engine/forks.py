@@ -17,7 +17,7 @@ from dreampedal.engine.library import library
 
 RATE = 44_100
 SOUND = np.random.default_rng(0).standard_normal((2, 9000)).astype(np.float32) * np.float32(0.1)
-FORKS = 10
+FORKS = 5
 
 
 def effect(**values):

@@ -3,6 +3,7 @@
 import copy
 import pickle
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -10,8 +11,10 @@ from threading import Event, Thread
 
 import numpy as np
 import pytest
+from pedalboard import load_plugin
 
 from dreampedal.engine.board import Board
+from dreampedal.engine.delay import DelayLine
 from dreampedal.engine.effect import Effect
 from dreampedal.engine.mix import Mix
 from dreampedal.engine.parameters import Number
@@ -22,6 +25,7 @@ from ..stress import count
 SCRIPT = Path(__file__).with_name("threads.py")
 RUNS, TOGETHER = count(1000, 20), 50
 RATE = 48_000
+PLUGIN = Path("/usr/lib/vst3/ZaMultiCompX2.vst3")
 
 
 @pytest.mark.stress
@@ -46,6 +50,16 @@ class Waiting(Effect, family=True):
 
     def stream(self, sample_rate, channels, max_block=8192):
         return WaitingStream(self)
+
+    def latency_at(self, sample_rate):
+        return 0
+
+
+class Later(Effect, family=True):
+    """Plays the sound as it is."""
+
+    def stream(self, sample_rate, channels, max_block=8192):
+        return DelayLine(0, channels)
 
     def latency_at(self, sample_rate):
         return 0
@@ -124,6 +138,33 @@ def test_an_exception_leaves_the_effect_free():
         with pytest.raises(ValueError, match="expected finite"):
             broken(np.full(10, np.nan, np.float32), RATE, reset=False)
     assert broken.flush().shape == (1, 0)
+
+
+@pytest.mark.skipif(not PLUGIN.exists(), reason="needs the Debian package zam-plugins")
+def test_a_plugin_that_cannot_be_rebuilt_plays_one_signal_at_a_time(tmp_path):
+    """Streams of a VST3 whose file is gone share it: what is played elsewhere meanwhile would come out of both."""
+    moved = tmp_path / PLUGIN.name
+    shutil.copytree(PLUGIN, moved) if PLUGIN.is_dir() else shutil.copy(PLUGIN, moved)
+    plugin, waiting = load_plugin(str(moved)), Waiting()
+    shutil.rmtree(moved) if moved.is_dir() else moved.unlink()
+    board, other = Board([plugin, waiting]), Board([plugin, Later()])
+    sound = np.sin(np.arange(30_000, dtype=np.float32)).reshape(2, -1)
+    waiting.go.set()
+    wanted = board(sound, RATE)
+    waiting.go.clear()
+    waiting.begun.clear()
+    played = []
+    thread = Thread(target=lambda: played.append(board(sound, RATE)))
+    thread.start()
+    while not waiting.begun:
+        pass
+    for reset in (True, False):
+        with pytest.raises(OverlapError, match=f"{plugin.name} plays already.*loaded once more"):
+            other(sound, RATE, reset=reset)
+    waiting.go.set()
+    thread.join()
+    assert np.array_equal(played[0], wanted)
+    assert other(sound, RATE).shape == sound.shape
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy, lambda turn: pickle.loads(pickle.dumps(turn))])
