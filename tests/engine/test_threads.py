@@ -46,7 +46,7 @@ class Waiting(Effect, family=True):
 
     def __init__(self, **values):
         super().__init__(**values)
-        self.begun, self.go = [], Event()
+        self.begun, self.started, self.go = [], Event(), Event()
 
     def stream(self, sample_rate, channels, max_block=8192):
         return WaitingStream(self)
@@ -73,6 +73,7 @@ class WaitingStream:
 
     def process(self, block):
         self.effect.begun.append(self)
+        self.effect.started.set()
         assert self.effect.go.wait(60)
         return block
 
@@ -85,8 +86,7 @@ def held(request):
     played = []
     thread = Thread(target=lambda: played.append(effect(np.ones((2, 10), np.float32), RATE, reset=False)))
     thread.start()
-    while not waiting.begun:
-        pass
+    assert waiting.started.wait(60)
 
     def over():
         waiting.go.set()
@@ -152,12 +152,11 @@ def test_a_plugin_that_cannot_be_rebuilt_plays_one_signal_at_a_time(tmp_path):
     waiting.go.set()
     wanted = board(sound, RATE)
     waiting.go.clear()
-    waiting.begun.clear()
+    waiting.started.clear()
     played = []
     thread = Thread(target=lambda: played.append(board(sound, RATE)))
     thread.start()
-    while not waiting.begun:
-        pass
+    assert waiting.started.wait(60)
     for reset in (True, False):
         with pytest.raises(OverlapError, match=f"{plugin.name} plays already.*loaded once more"):
             other(sound, RATE, reset=reset)
