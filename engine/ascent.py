@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .device import told
 from .interface import inputs, sizes
 from .manifest import OWN_CHAINS, ModelError
 from .turns import Turn
@@ -136,7 +137,7 @@ class Ascent:
         try:
             session.run_with_iobinding(bindings[self._front])
         except Exception as error:  # ONNX Runtime's errors have no base class of their own
-            raise ModelError(self.model.path, "graph", f"failing ({error})", "one that runs") from error
+            raise ModelError(self.model.path, "graph", f"failing {told(error)}", "one that runs") from error
         self._runs[steps] = run
         return run
 

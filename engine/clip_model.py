@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from . import targets
 from .clip_manifest import ClassifierManifest, WaveformManifest
-from .device import chosen_device, make_session, opening
+from .device import chosen_device, make_session, opening, told
 from .manifest import Manifest, ModelError
 from .model import Model, pruned
 from .structure import read_model
@@ -95,7 +95,7 @@ class ClipModel:
             try:
                 found.append(session.run(list(outputs), fed))
             except Exception as error:  # ONNX Runtime's errors have no base class of their own
-                raise ModelError(self.path, "graph", f"failing ({error})", "one that runs") from error
+                raise ModelError(self.path, "graph", f"failing {told(error)}", "one that runs") from error
         return {name: np.concatenate(parts) for name, parts in zip(outputs, zip(*found, strict=True), strict=True)}
 
     def _session(self, outputs: tuple[str, ...]) -> Any:
@@ -104,8 +104,7 @@ class ClipModel:
                 try:
                     self._sessions[outputs] = make_session(pruned(self._graph, list(outputs)), self.device)
                 except Exception as error:  # ONNX Runtime's errors have no base class of their own
-                    found = f"refused by ONNX Runtime: {error}"
-                    raise ModelError(self.path, "graph", found, "one that runs") from error
+                    raise ModelError(self.path, "graph", f"refused {told(error)}", "one that runs") from error
             return self._sessions[outputs]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import io
 import os
+import re
 import threading
 from contextlib import redirect_stdout
 from functools import lru_cache
@@ -14,6 +15,9 @@ CUDA = "CUDAExecutionProvider"
 
 CUDA_SETTINGS = {"use_tf32": "0", "cudnn_conv_algo_search": "HEURISTIC", "do_copy_in_default_stream": "1"}
 """Full float32, and the same algorithms every time: two runs differ by less than 1e-4."""
+
+_KIND = re.compile(r"\[ONNXRuntimeError\] : \d+ : (\w+)")
+_OPERATOR = re.compile(r"running (\w+) node")
 
 SILENT = 4
 """ONNX Runtime's severity above which it says nothing; ERROR is 3, and 2 its default."""
@@ -76,25 +80,60 @@ def make_session(model: bytes, device: str, **settings: str) -> Any:
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
+    options.log_severity_level = SILENT  # what fails is raised, and told in one line
     providers: list[Any] = ["CPUExecutionProvider"]
     if device == "cuda":
         providers.insert(0, (CUDA, CUDA_SETTINGS | settings))
     return onnxruntime.InferenceSession(model, options, providers=providers)
 
 
-def _provider_loads() -> bool:
-    """Whether a session really gets CUDA: the libraries may be missing beside a driver. Quiet either way."""
+@lru_cache(maxsize=256)
+def reads(ir: int, operators: int) -> bool:
+    """Whether this ONNX Runtime reads a version of the file format and one of the operators: found by trying."""
     import onnxruntime
+
+    onnxruntime.set_default_logger_severity(SILENT)
+    try:
+        make_session(_probe(ir, operators), "cpu")
+    except Exception:  # ONNX Runtime's errors have no base class of their own
+        return False
+    finally:
+        onnxruntime.set_default_logger_severity(2)
+    return True
+
+
+def told(error: Exception) -> str:
+    """What ONNX Runtime found wrong, in a few words: its own name places in its source.
+
+    >>> told(RuntimeError("[ONNXRuntimeError] : 1 : FAIL : Non-zero status code while running Reshape node. Name:''"))
+    'in ONNX Runtime, at operator Reshape'
+    >>> told(RuntimeError("[ONNXRuntimeError] : 9 : NOT_IMPLEMENTED : Could not find an implementation for Relu(1)"))
+    'in ONNX Runtime, not implemented'
+    """
+    kind, operator = _KIND.search(str(error)), _OPERATOR.search(str(error))
+    if operator:
+        return f"in ONNX Runtime, at operator {operator[1]}"
+    return f"in ONNX Runtime, {kind[1].lower().replace('_', ' ')}" if kind else "in ONNX Runtime"
+
+
+def _probe(ir: int, operators: int) -> bytes:
+    """A model of one operator."""
     from onnx import TensorProto, helper
 
     ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
     graph = helper.make_graph([helper.make_node("Relu", ["x"], ["y"])], "probe", ends[:1], ends[1:])
-    probe = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    opset = helper.make_opsetid("", operators)
+    return bytes(helper.make_model(graph, opset_imports=[opset], ir_version=ir).SerializeToString())
+
+
+def _provider_loads() -> bool:
+    """Whether a session really gets CUDA: the libraries may be missing beside a driver. Quiet either way."""
+    import onnxruntime
+
     onnxruntime.set_default_logger_severity(SILENT)
     try:
         with redirect_stdout(io.StringIO()):
             onnxruntime.preload_dlls()  # finds the libraries of NVIDIA's wheels
-            return CUDA in make_session(probe.SerializeToString(), "cuda").get_providers()
+            return CUDA in make_session(_probe(10, 20), "cuda").get_providers()
     finally:
         onnxruntime.set_default_logger_severity(2)

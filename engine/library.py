@@ -79,6 +79,10 @@ class Library:
             return names[os.fspath(name)]
         if path.is_file():
             return path
+        if path.is_symlink() and not path.exists():
+            raise ValueError(f"{path} is a link to {os.readlink(path)}, which is not there")
+        if path.exists() and not path.is_dir():
+            raise ValueError(f"{path} is a pipe or a device: expected a {kind} file ({KINDS[kind].suffix})")
         if path.is_dir():
             raise ValueError(f"{path} is a folder: expected a {kind} file ({KINDS[kind].suffix})")
         if path.suffix == KINDS[kind].suffix or len(path.parts) > 1:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .ascent import Ascent
-from .device import chosen_device, make_session, opening
+from .device import chosen_device, make_session, opening, told
 
 if TYPE_CHECKING:
     from onnx import ModelProto
@@ -87,7 +87,7 @@ class Model:
         needed = {value.name for value in session.get_inputs()}
         for _ in names:
             fed = {name: value for name, value in feeds.items() if name in needed}
-            for name, state in zip(names.values(), session.run(list(names), fed), strict=True):
+            for name, state in zip(names.values(), self._run(session, list(names), fed), strict=True):
                 feeds[name] = np.repeat(state[:, -1:], state.shape[1], axis=1)
         return {name: feeds[f"state_{name}"] for name in self.manifest.states}
 
@@ -105,7 +105,17 @@ class Model:
         try:
             return make_session(self.part(chain, steps), device)
         except Exception as error:  # ONNX Runtime's errors have no base class of their own
-            raise ModelError(self.path, "graph", f"refused by ONNX Runtime: {error}", "one that it can run") from error
+            raise ModelError(self.path, "graph", f"refused {told(error)}", "one that it can run") from error
+
+    def _run(self, session: Any, names: list[str], fed: dict[str, NDArray[np.float32]]) -> list[NDArray[np.float32]]:
+        """What a session computes; a ModelError if it fails."""
+        from .manifest import ModelError
+
+        try:
+            found: list[NDArray[np.float32]] = session.run(names, fed)
+        except Exception as error:  # ONNX Runtime's errors have no base class of their own
+            raise ModelError(self.path, "graph", f"failing {told(error)}", "one that runs") from error
+        return found
 
     def part(self, chain: str, steps: int) -> bytes:
         """The ONNX model that ends at a number of steps, with nothing in it that these do not need."""
@@ -127,7 +137,8 @@ class Model:
         bands = self.manifest.bands.count
         features = np.zeros((1, bands, columns), np.float32)
         session = self.session("window", 0, "cpu")
-        return int(session.run([f"window_y_{layer}"], {"features": features, "offset": features})[0].shape[2])
+        given = {"features": features, "offset": features}
+        return int(self._run(session, [f"window_y_{layer}"], given)[0].shape[2])
 
 
 def pruned(model: ModelProto, outputs: list[str]) -> bytes:

@@ -8,11 +8,13 @@ its manifest declares.
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .clip_manifest import AnyManifest, read_manifest
+from .graph_rules import require_readable, require_runnable
 from .interface import Shape, inputs, outputs
 from .manifest import GOLDEN_KEY, METADATA_KEY, Manifest, ModelError
 
@@ -27,6 +29,14 @@ MAX_NODES = 100_000
 MAX_TEXT = {METADATA_KEY: 4 << 20, GOLDEN_KEY: 32 << 20}
 """Characters of the longest manifest and of the longest golden vectors: JSON takes many times as much once it is read.
 """
+
+_BEGINNINGS = {
+    b"version https://git-lfs": "a pointer of Git LFS, not the model (git lfs pull fetches that)",
+    b"<!doctype": "a web page",
+    b"<html": "a web page",
+    b"pk\x03\x04": "a zip archive, as PyTorch saves its own",
+}
+"""How files begin that are often found in place of a model."""
 
 OPERATORS = frozenset(
     {
@@ -65,12 +75,16 @@ def read_ascent_model(path: str | Path) -> tuple[ModelProto, Manifest]:
 
 def proved(path: str | Path, model: ModelProto) -> AnyManifest:
     """The manifest of a model that is complete in itself, made of known operators, and as declared."""
+    text = metadata(path, model, METADATA_KEY)
     require_self_contained(path, model)
     require_known_operators(path, model)
-    manifest = read_manifest(path, metadata(path, model, METADATA_KEY))
+    require_readable(path, model)
+    manifest = read_manifest(path, text)
     require_declared(path, model, manifest)
+    require_numbers(path, model)
     if (found := content_hash(model)) != manifest.content_hash:
         raise ModelError(path, "content hash of the weights", found, f"{manifest.content_hash}, as the manifest says")
+    require_runnable(path, model)
     return manifest
 
 
@@ -80,7 +94,11 @@ def parse(path: str | Path) -> ModelProto:
     from onnx import load_model_from_string
 
     try:
-        size = Path(path).stat().st_size
+        found = Path(path).stat()
+        size = found.st_size
+        if not stat.S_ISREG(found.st_mode):  # reading a pipe would wait for ever
+            kind = "a folder, a directory" if stat.S_ISDIR(found.st_mode) else "a pipe or a device"
+            raise ModelError(path, "file", kind, "an ordinary file")
         if size > MAX_FILE_BYTES:
             raise ModelError(path, "size", f"{size} bytes", f"at most {MAX_FILE_BYTES}")
         content = Path(path).read_bytes()
@@ -89,10 +107,20 @@ def parse(path: str | Path) -> ModelProto:
     try:
         model = load_model_from_string(content)
     except DecodeError:
-        raise ModelError(path, "content", f"{len(content)} bytes that are not ONNX", "a whole ONNX file") from None
+        raise ModelError(path, "content", _instead_of_onnx(content), "a whole ONNX file") from None
+    if not content:
+        raise ModelError(path, "file", "empty", "a whole ONNX file")
     if not model.graph.node:
         raise ModelError(path, "graph", "empty", "a whole ONNX file with at least one node")
     return model
+
+
+def _instead_of_onnx(content: bytes) -> str:
+    """What a file is that is no ONNX, in words."""
+    for beginning, words in _BEGINNINGS.items():
+        if content.lstrip().lower().startswith(beginning):
+            return words
+    return f"{len(content)} bytes that are not ONNX, or only a part of it"
 
 
 def metadata(path: str | Path, model: ModelProto, key: str) -> str:
@@ -115,6 +143,17 @@ def content_hash(model: ModelProto) -> str:
         digest.update(f"{tensor.name} {values.dtype.str} {values.shape};".encode())
         digest.update(values.tobytes())
     return digest.hexdigest()
+
+
+def require_numbers(path: str | Path, model: ModelProto) -> None:
+    """Refuse weights that are no numbers. A single infinity is none of them, but a limit of the graph."""
+    import numpy as np
+    from onnx.numpy_helper import to_array
+
+    for tensor in model.graph.initializer:
+        values = to_array(tensor)
+        if values.dtype.kind == "f" and (np.isnan(values).any() or (values.size > 1 and np.isinf(values).any())):
+            raise ModelError(path, f"weights '{tensor.name}'", "holding NaN or infinity", "finite numbers")
 
 
 def require_self_contained(path: str | Path, model: ModelProto) -> None:

@@ -34,9 +34,7 @@ _OVER_AN_END = 64
 """A lower half that moves by so much between two messages has gone over an end of its range, 127 to 0 or back."""
 
 _PRESUMED, _MOST_SIGNS = 6, 8
-"""Signs for one order that a beginning counts for, and those that are remembered: with one more for the other order,
-that one is believed.
-"""
+"""Signs for one order that a beginning counts for, and those that are remembered; one more for the other turns it."""
 
 _SLOW, _SMOOTH, _TORN = 2, 32, 96
 """A movement over so few upper halves whose speed changes by less than the second number of steps in one order, and by
