@@ -121,6 +121,17 @@ def test_a_preset_plays_and_reports(live, rig, clip):
     assert 0.05 < np.sqrt(np.mean((wet - dry) ** 2) / np.mean(dry**2)) < 5
 
 
+def test_a_preset_with_a_byte_order_mark_plays_live_like_any_other(live, rig, tmp_path):
+    """Where it was taken for one with no mode, it played in `studio`, 42.7 ms late."""
+    text = '[[effects]]\ntype = "Dream"\ntarget = "class:flute"\n'
+    (tmp_path / "mine.toml").write_text(text, encoding="utf-8-sig")
+    session = live("--preset", "mine.toml", "--json")
+    session.is_heard()
+    run = session.end(signal.SIGINT)
+    assert (run.status, run.err) == (130, "")
+    assert run.json["report"]["latency_samples"] < 0.02 * 48_000
+
+
 def test_lines_where_no_screen_is(live, rig, clip):
     session = live("--preset", "bowed", "--preset", "ghost_choir", "--mode", "studio")
     session.is_heard()
@@ -169,14 +180,18 @@ def test_a_program_change_brings_the_next_preset(live, rig, clip, tmp_path):
     assert run.json["report"]["preset"] == "organ_loft"
 
 
-def test_a_knob_is_learned_and_turns_what_it_was_learned_for(live, rig, clip):
+@pytest.mark.parametrize("message, shown", [
+    (lambda value: bytes([0xB0, 21, value]), "CC 21 ch 1"),
+    (lambda value: bytes([0xB2, 99, 1, 98, 20, 6, value]), "NRPN 148 ch 3"),
+], ids=["controller", "NRPN"])  # fmt: skip
+def test_a_knob_is_learned_and_turns_what_it_was_learned_for(live, rig, clip, message, shown):
     session = live("--preset", "bowed", "--midi", "knobs", "--learn", "output_db", "--json")
     session.is_heard()
-    turns = [(4800 * at, bytes([0xB0, 21, value])) for at, value in enumerate([0, 30, 64, 90, 127])]
+    turns = [(4800 * at, message(value)) for at, value in enumerate([0, 30, 64, 90, 127])]
     rig.play(played(clip, 1.0), messages=turns)
     run = session.end(signal.SIGINT)
     (knob,) = [knob for knob in run.json["knobs"] if knob["name"] == "output_db"]
-    assert knob["source"] == "CC 21 ch 1" and knob["share"] == 1.0 and knob["shown"] == "24 dB"
+    assert knob["source"] == shown and knob["share"] == 1.0 and knob["shown"] == "24 dB"
 
 
 @pytest.mark.parametrize("asked, size, buffers, words", [

@@ -1,6 +1,11 @@
 """`verify`, `evaluate` and `train notes` as a user meets them; what they call has tests of its own."""
 
+import os
+
+import numpy as np
+import onnx
 import pytest
+from pedalboard.io import AudioFile
 
 from dreampedal import library
 from dreampedal.engine.structure import read_model
@@ -32,6 +37,28 @@ def test_a_name_does_for_a_path(dreampedal, shipped):
 ])  # fmt: skip
 def test_a_model_that_is_not_there(dreampedal, model, words):
     assert dreampedal("verify", model).refused(*words)
+
+
+@pytest.mark.parametrize("arguments", [
+    ["verify", "new.onnx"],
+    ["classify", "tone.wav", "--model", "new.onnx"],
+    ["process", "tone.wav", "-o", "out.wav", "--preset", "new.toml"],
+], ids=["verify", "classify", "process"])  # fmt: skip
+def test_a_model_of_a_newer_format_is_told_before_anything_is_played(dreampedal, shipped, tmp_path, arguments):
+    model = onnx.load(shipped)
+    model.ir_version = 99
+    onnx.save(model, tmp_path / "new.onnx")
+    (tmp_path / "new.toml").write_text('[[effects]]\ntype = "Dream"\ntarget = "conv1"\nmodel = "new.onnx"\n')
+    with AudioFile(str(tmp_path / "tone.wav"), "w", 48_000, 1) as file:
+        file.write(np.sin(np.arange(48_000, dtype=np.float32) / 10)[None])
+    found = "new.onnx: version of the file format (IR) is 99: expected at most"
+    assert dreampedal(*arguments).refused(found, "install a newer one")
+    assert not (tmp_path / "out.wav").exists()
+
+
+def test_a_pipe_is_no_model_and_never_waited_for(dreampedal, tmp_path):
+    os.mkfifo(tmp_path / "pipe.onnx")
+    assert dreampedal("verify", "pipe.onnx").refused("pipe.onnx is a pipe")
 
 
 def test_a_proof_reads_as_sentences(dreampedal, shipped):
