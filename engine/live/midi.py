@@ -233,9 +233,9 @@ class Midi:
 
     def _rebind(self, source: str, earlier: Iterable[ControlChange], board: Rack) -> None:
         """What was learned last is another kind of control than it seemed."""
-        if self._learned is None or self._learned[0] not in self._knobs:
+        learned, self._learned = self._learned, None
+        if learned is None or (taken_for := learned[0]) not in self._knobs:
             return
-        (taken_for, _), self._learned = self._learned, None
         if taken_for.mapping.action and source.startswith("rel:"):
             return
         knob = Knob(replace(taken_for.mapping, source=source))
@@ -246,11 +246,12 @@ class Midi:
 
     def _unlearned(self, message: ProgramChange, board: Rack) -> list[Change]:
         """Take back what was learned last, if a program change shows that it was a bank select."""
-        if not self._learner.was_bank_select(message) or self._learned is None:
+        if not self._learner.was_bank_select(message):
             return []
-        (knob, replaced), self._learned = self._learned, None
-        if knob not in self._knobs or self._to_learn is not None:
+        learned, self._learned = self._learned, None
+        if learned is None or learned[0] not in self._knobs or self._to_learn is not None:
             return []
+        knob, replaced = learned
         with self._writing:
             self._knobs = (*(old for old in self._knobs if old is not knob), *replaced)
         self._to_learn = knob.mapping

@@ -137,17 +137,16 @@ class Learner:
 
     def revised(self, message: Message | Entry) -> tuple[str, list[ControlChange]] | None:
         """What the knob that was learned last turns out to be with this message, and what it sent before it."""
-        if self._watch is None or not isinstance(message, ControlChange):
-            return None
-        watch, source = self._watch, self._watch.told_by(message)
-        if not source:
+        watch = self._watch  # another thread may begin to learn something else meanwhile
+        if watch is None or not isinstance(message, ControlChange) or not (source := watch.told_by(message)):
             return None
         self._watch = None
         return source, watch.heard[:-1]
 
     def was_bank_select(self, message: ProgramChange) -> bool:
         """Whether a program change tells that what was learned last is no knob."""
-        if self._watch is None or not self._watch.is_bank_select(message.channel):
+        watch = self._watch
+        if watch is None or not watch.is_bank_select(message.channel):
             return False
         self._watch = None
         return True

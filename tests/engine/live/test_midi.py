@@ -69,8 +69,13 @@ def test_no_bytes_stop_it(packets):
         Mapping("cc:74", "0", "level_db"),
         Mapping("bend", "0", "shape"),
         Mapping("note:60", action="bypass"),
+        Mapping("cc14:1", "0", "level_db"),
+        Mapping("nrpn:1", "0", "shape"),
+        Mapping("rel:20:sign", "0", "voices"),
+        Mapping("pressure", "0", "bright"),
+        Mapping("key_pressure:1", "0", "ring_seconds"),
     ]
-    midi.learn("0", "voices")
+    midi.learn("0", "voices", pickup=False)
     hear(midi, *packets)
     for _, message in midi.take(time.perf_counter()):
         moved(midi, board, message)
