@@ -14,10 +14,10 @@ CLIPS ?= ../shared/data/clips
 PACKAGES := dreampedal engine engine/live engine/phase engine/sound effects export export/fit export/judge export/musicnn export/sets export/write export/zoo presets
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports unit live-server soak stress train-notes train-all train-styles bench figures clean
+.PHONY: help demo test lint types imports unit live-server soak stress pedalboard-suite train-notes train-all train-styles bench figures clean
 
 help: ## Show this list.
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 demo: .venv/runtime ## Dream the shipped recording with every preset: wet files and pictures in demo/.
 	$(BIN)/dreampedal demo --out demo
@@ -44,6 +44,13 @@ soak: .venv/develop ## Eight hours' worth of blocks at the end of a live stream:
 
 stress: .venv/develop live-server ## All cases of the tests that `make test` draws a sample of: threads, mutants, processors (an hour).
 	DREAMPEDAL_STRESS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadgroup -m stress
+
+# A checkout of https://github.com/spotify/pedalboard; nothing is fetched, and nothing of it is kept here.
+pedalboard-suite: .venv/develop ## pedalboard's own tests with Board and Mix in place of Pedalboard and Mix; PEDALBOARD=its checkout.
+	@test -d "$(PEDALBOARD)/tests" || { echo "make: PEDALBOARD=$(PEDALBOARD): expected a checkout of pedalboard, with a folder tests" >&2; exit 2; }
+	@rm -rf build/pedalboard-suite && mkdir -p build/pedalboard-suite && cp -R "$(PEDALBOARD)/tests" build/pedalboard-suite
+	cd build/pedalboard-suite && PYTHONPATH=$(CURDIR)/tests/pedalboard_suite $(abspath $(BIN))/pytest -p in_place -c /dev/null \
+		--rootdir . --import-mode=importlib --numprocesses auto -q tests
 
 train-notes: .venv/develop ## Train the shipped model again (20 minutes); SOUNDFONTS="a.sf2 b.sf2" chooses the sounds.
 	$(BIN)/dreampedal train notes --out presets/models/notes.onnx $(foreach font,$(SOUNDFONTS),--soundfont $(font))

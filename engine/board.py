@@ -144,6 +144,8 @@ class Rack(Effect, MutableSequence[Any], family=True):
     def _rounds(self, sample_rate: float, channels: int) -> bool:
         """Whether natives in it round as the blocks are cut, and none withholds samples."""
         single = [part for part in _all_in(self) if isinstance(part, Plugin) and not isinstance(part, _CONTAINER)]
+        if not all(can_be_rebuilt(plugin) for plugin in single):
+            return False  # nothing is known of it, and it is asked for one call
         try:
             habits = [habits_of(plugin, sample_rate, channels) for plugin in single]
         except NotStreamable:

@@ -26,7 +26,7 @@ import pedalboard
 from pedalboard import ExternalPlugin, Plugin
 
 from .external import External, raw_values, spread
-from .native import CONSTANT_BLOCK, Blocks, NotStreamable, native_parameters, primed, twin
+from .native import CONSTANT_BLOCK, Blocks, NotStreamable, can_be_rebuilt, native_parameters, primed, twin
 from .native_cache import place_of, remembered
 
 PROBE_SECONDS = 120.0
@@ -112,6 +112,8 @@ _KNOWN_MAX = 1024
 def _found(plugin: Plugin, sample_rate: float, channels: int) -> Habits | None:
     if isinstance(plugin, ExternalPlugin):
         return _habits_of_external(plugin, sample_rate, channels)
+    if not can_be_rebuilt(plugin):
+        return None  # no other process can make one to try, and in this one that might write where it should not
     name = type(plugin).__name__
     kinds = _kinds()
     blocks = kinds.get(name, _CONSTANT)  # of what nothing is known: blocks of one size suit the most
@@ -134,8 +136,6 @@ def _withheld(plugin: Plugin, blocks: Blocks, sample_rate: float, channels: int)
         most = max(most, waiting)
         if blocks is not _CONSTANT and given == CONSTANT_BLOCK:
             break
-    if twin(plugin) is plugin:
-        plugin.reset()
     return most if most < taken else None
 
 

@@ -1,5 +1,8 @@
 """Natives against pedalboard itself: the same samples in one call and in any blocks, and no click as a knob turns."""
 
+import subprocess
+import sys
+
 import numpy as np
 import pedalboard
 import pytest
@@ -12,6 +15,7 @@ from dreampedal.engine.board import Board
 from dreampedal.engine.native import NotStreamable, native_parameters, twin
 
 from ..signals import in_blocks
+from ..stress import count
 
 pytestmark = pytest.mark.any_recording
 
@@ -327,18 +331,42 @@ def test_a_switch_cuts_no_tail_of_its_neighbours(clip):
     assert np.std(played[:, after]) > 0.3 * np.std(expected[:, after]) > 0
 
 
-def test_a_plugin_that_cannot_be_copied_plays_itself(clip):
-    """pedalboard's own test plugin does not tell its latency, nor its parameters: it plays in blocks of one size."""
+def test_a_plugin_that_does_not_tell_what_it_is_made_of_plays_in_one_call(clip):
+    """pedalboard's own test plugins: in blocks nobody knows what they do, and no other process can try."""
     audio, rate = clip("mix_rock")
     audio = audio[:, :20_000]
     plugin = AddLatency(1000)
     board = Board([plugin, pedalboard.Reverb()])
     assert twin(plugin) is plugin
-    assert board.stream(rate, 2).latency == board.latency_at(rate) == 1000 + 127  # nothing is known of how it plays
-    played = in_blocks(lambda block: board(block, rate, reset=False), audio, [1, 5000, 20, 9000])
-    assert np.array_equal(np.concatenate([played, board.flush()], axis=1), pedalboard.Reverb()(audio, rate))
-    with pytest.raises(ValueError, match="one plugin twice"):
-        Board([plugin, Board([plugin])]).stream(rate, 2)
+    assert np.array_equal(board(audio, rate), pedalboard.Reverb()(audio, rate))
+    for streaming in (lambda: board.stream(rate, 2), lambda: board(audio, rate, reset=False), lambda: board.latency):
+        with pytest.raises(NotStreamable, match=r"AddLatency.*reset=True"):
+            streaming()
+
+
+FIXED = """
+import itertools, sys, numpy as np
+from pedalboard_native._internal import FixedSizeBlockTestPlugin
+from dreampedal import Board
+from dreampedal.engine.native import NotStreamable
+
+sizes, seed = (1, 64, 65, 128, 8192, 8193), np.random.default_rng(int(sys.argv[1]))
+for rate, channels, fixed, buffer_size in itertools.product((22050, 44100), (1, 2), sizes, sizes):
+    audio = seed.uniform(-1, 1, (channels, rate // 10)).astype(np.float32)
+    board = Board([FixedSizeBlockTestPlugin(fixed)])
+    assert np.allclose(board(audio, rate, buffer_size), audio)
+    try:
+        board(audio[:, :100], rate, reset=False)
+    except NotStreamable:
+        assert np.allclose(board(audio, rate, buffer_size), audio)
+"""
+
+
+@pytest.mark.stress
+@pytest.mark.parametrize("seed", range(count(20, 2)))
+def test_no_native_is_tried_in_this_process(seed):
+    """It writes beyond its buffer when the size of blocks changes, and ended the process in one run of twelve."""
+    subprocess.run([sys.executable, "-c", FIXED, str(seed)], check=True)
 
 
 def test_what_would_change_latency_waits_for_the_next_stream(clip):
