@@ -70,7 +70,7 @@ def test_the_table_holds_for_other_parameters_and_rates(name):
     cases = [
         (arguments, rate, channels) for arguments in VALUES.get(name, [{}]) for rate in RATES for channels in (1, 2)
     ]
-    for arguments, rate, channels in cases if STRESSED else cases[:: max(1, len(cases) // 4)]:
+    for arguments, rate, channels in cases if STRESSED else cases[:: max(1, len(cases) // 2)]:
         if name == "MP3Compressor" and rate > 48_000:
             continue
         kind, latency = native_measured(cls, arguments, rate, channels)
