@@ -2,7 +2,8 @@
 
 `clip(name)` reads one of the recordings in `../shared/data/clips` beside the checkout, or in the folder that
 `DREAMPEDAL_CLIPS` names. Where it is not, the test is skipped and says which one it needs. A test that shows the same
-with any recording is marked `any_recording`: where the clips are not, it gets the demo recording that ships.
+with any recording is marked `any_recording`: where the clips are not, it gets the demo recording that ships. In a file
+that is marked so, `very_recording` marks a test that needs what it names after all.
 """
 
 import atexit
@@ -66,10 +67,16 @@ def read(name, any_recording=False):
         return file.read(file.frames), file.samplerate
 
 
+def any_will_do(request):
+    """Whether the test that asks is marked so."""
+    marked = request.node.get_closest_marker
+    return marked("any_recording") is not None and marked("very_recording") is None
+
+
 @pytest.fixture
 def clip(request):
     """A function from a recording's name to (float32 of shape (channels, samples), rate in Hz)."""
-    any_recording = request.node.get_closest_marker("any_recording") is not None
+    any_recording = any_will_do(request)
 
     def copied(name):
         audio, rate = read(name, any_recording)
@@ -82,7 +89,7 @@ def clip(request):
 def clips(request):
     """Names of all recordings: a claim about them all is skipped where they are not."""
     found = sorted(path.stem for path in CLIPS.glob("*.flac"))
-    if not found and request.node.get_closest_marker("any_recording"):
+    if not found and any_will_do(request):
         return [DEMO.stem]
     if not found:
         pytest.skip(f"the recordings are not here: expected them in {CLIPS}")

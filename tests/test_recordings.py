@@ -43,3 +43,9 @@ def test_one_that_is_missing_among_others_is_no_checkout_without_clips(folder, m
 @pytest.mark.any_recording
 def test_a_mark_says_that_any_recording_will_do(clip, clips):
     assert clip("solo_piano")[0].shape[0] == 2 and DEMO.stem in clips
+
+
+@pytest.mark.any_recording
+@pytest.mark.very_recording
+def test_another_mark_takes_that_back(request):
+    assert not conftest.any_will_do(request)

@@ -161,7 +161,6 @@ def test_reported_latency_is_measured_latency(mode, rate, lookahead_frames, phas
 
 @each_mode
 @asked
-@pytest.mark.any_recording
 def test_a_recording_lies_where_its_latency_says(mode, how, clip):
     audio, rate = clip("drums_break")
     audio = np.ascontiguousarray(audio[:1, :70_000])

@@ -45,7 +45,6 @@ def test_reported_latency_is_measured_latency(mode, rate, amount, lookahead_fram
 
 
 @pytest.mark.parametrize("mode, samples", [("live", 256), ("instant", 0)])
-@pytest.mark.any_recording
 def test_a_dream_on_a_recording_lies_where_its_latency_says(mode, samples, clip):
     """The dry part of it: what is added is correlated with it, and its own delay would move the maximum."""
     audio, rate = clip("drums_break")

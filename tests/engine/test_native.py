@@ -283,6 +283,7 @@ def step_at(played, start, samples=3000):
 
 @pytest.mark.parametrize("block", [64, 480, 4096])
 @pytest.mark.parametrize(("plugin", "values"), KNOBS, ids=lambda value: str(value).split(" at ")[0])
+@pytest.mark.very_recording
 def test_turning_a_knob_never_clicks(plugin, values, block, clip):
     audio, rate = clip("solo_cello")
     plugin = twin(plugin)

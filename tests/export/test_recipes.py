@@ -123,6 +123,7 @@ SMALL = replace(
 )  # fmt: skip
 
 
+@pytest.mark.very_recording
 def test_the_seeds_together_judge_every_recording(genres, monkeypatch, tmp_path):
     monkeypatch.setattr("dreampedal.export.sets.store.user_cache_path", lambda name: tmp_path / "cache")
     found = recipe_runs.run(SMALL, genres)

@@ -53,9 +53,12 @@ class Small(nn.Module):
         return self.head(self.drop(self.norm(self.conv(x)).relu().mean(-1)))
 
 
-def clips(name="solo_egtr_em9", count=48):
-    """Clips of a recording, as they are and with their highs turned up; the classes say which."""
-    audio, rate = read(name, any_recording=True)
+def clips(name="solo_egtr_em9", count=48, any_recording=True):
+    """Clips of a recording, as they are and with their highs turned up; the classes say which.
+
+    Where the recording is not there and any will do, they are those of the demo recording.
+    """
+    audio, rate = read(name, any_recording)
     mono = audio.mean(0)
     starts = np.linspace(0, mono.size - round(SECONDS * rate), count // 2).astype(int)
     x, labels = [], []

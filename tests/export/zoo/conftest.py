@@ -7,8 +7,6 @@ import torch
 from dreampedal.engine.inputs import features
 from dreampedal.export.zoo.table import build
 
-from ...conftest import read
-
 torch.set_num_threads(1)  # the networks are tiny, and tests run side by side
 
 CLASSES = ("drum", "flute")
@@ -29,7 +27,10 @@ SMALL = {
 }
 """Settings for a test, of each network of the table."""
 
-RECORDINGS = ("drums_break", "solo_flute", "mix_house", "solo_egtr_em9", "speech_male_en", "solo_cello")
+RECORDINGS = (
+    "drums_break", "fiddle_irish", "mix_death_metal", "mix_house", "mix_orchestra_peer_gynt", "mix_rock", "solo_cello",
+    "solo_egtr_em9",
+)  # fmt: skip
 
 
 @pytest.fixture
@@ -47,13 +48,13 @@ def small():
 
 
 @pytest.fixture
-def heard():
+def heard(clip):
     """A function from a network to eight real clips as it hears them, (8, rows, frames), and their labels."""
 
     def encoded(net):
         rows = []
-        for number in range(8):
-            audio, rate = read(RECORDINGS[number % len(RECORDINGS)], any_recording=True)
+        for number, name in enumerate(RECORDINGS):
+            audio, rate = clip(name)
             samples = round(net.seconds * rate)
             start = number * rate // 10
             rows.append(features(net.input, np.resize(audio[:, start:], (len(audio), samples)), rate))

@@ -14,6 +14,8 @@ from dreampedal.engine.manifest import METADATA_KEY, Bands, ModelError
 from dreampedal.export.zoo.checkpoint import described, load, restore, save
 from dreampedal.export.zoo.table import NETWORKS
 
+pytestmark = pytest.mark.any_recording
+
 
 @pytest.fixture
 def saved(small, tmp_path):

@@ -12,6 +12,8 @@ from dreampedal.export.zoo.costs import parameters
 from dreampedal.export.zoo.table import NETWORKS, build
 from dreampedal.export.zoo.vgg19 import as_image, averaging
 
+pytestmark = pytest.mark.any_recording
+
 TWO = ("metal", "soft")
 
 
@@ -163,6 +165,7 @@ def test_gradient_of_the_second_head_reaches_it(small):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.very_recording
 def test_over_fits_eight_clips(name, small, heard):
     net = small(name)
     x, labels = heard(net)
