@@ -120,7 +120,7 @@ class Session:
             raise
         self._wanted = 0
         self._trouble = ""
-        self._ledger_of: tuple[Any, int] | None = None
+        self._ledger_of: tuple[Any, ...] | None = None
         self._rows: tuple[LedgerRow, ...] = ()
 
     def _begin(self, opening: Opening) -> None:
@@ -164,7 +164,7 @@ class Session:
 
     def _ledger(self) -> tuple[LedgerRow, ...]:
         """What the latency is made of; it changes with the board and with the device alone."""
-        key = (self.live.board, self.live.restarts)
+        key = (self.live.board, self.live.restarts, self.live.exchange)
         if key != self._ledger_of:
             rows = self.live.ledger.rows
             self._ledger_of = key

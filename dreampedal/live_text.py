@@ -19,6 +19,7 @@ class Lines:
     def __init__(self, opened: Opened, first: Snapshot) -> None:
         self._opened, self._first = opened, first
         self._next = EVERY_SECONDS
+        self._message = first.report["message"]
 
     def begin(self) -> None:
         """What plays through what, and how late."""
@@ -35,13 +36,17 @@ class Lines:
         print(f"latency {ledger_text(snapshot.ledger)}", flush=True)
 
     def show(self, snapshot: Snapshot, memory: Memory) -> None:
-        """A line, when it is time for one, and what plays again where the device came back with other blocks."""
+        """A line, when it is time for one or something is wrong; and what plays, where the device is another now."""
         if way_of(snapshot) != way_of(self._first):
             self._first = snapshot
             self._tell(snapshot)
+        message, before = snapshot.report["message"], self._message
+        self._message = message
         if snapshot.report["seconds"] >= self._next:
             self._next += EVERY_SECONDS
-            print(progress_text(snapshot, memory), flush=True)
+        elif message in ("", before):
+            return
+        print(progress_text(snapshot, memory), flush=True)
 
     def pressed(self, _: str) -> Command | None:
         """No keys here."""

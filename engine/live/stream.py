@@ -382,12 +382,12 @@ class LiveStream:
             self._stopping.wait(RETRY_SECONDS)
             return
         try:
+            self.midi.reopen()  # before the stream: to open MIDI keeps the interpreter from one that plays
             self._open_again()
         except Exception as error:  # whatever it is, the player is told, and it is tried again
             self._trouble = " ".join(f"{self.output.name} is back, and cannot be played: {error}".split())
             self._stopping.wait(RETRY_SECONDS)
             return
-        self.midi.reopen()
         self._trouble = ""
         self._restarts += 1  # last: who sees it finds all else done
 
@@ -395,7 +395,7 @@ class LiveStream:
         """Open devices that are back: the run goes on, or another takes its place where it does not fit them."""
         rate = self._line.rate_there()
         pacing = self._paced(rate)
-        if rate == self.sample_rate and pacing == self._run.pacing:
+        if rate == self.sample_rate and pacing == self._run.pacing and not self.worker.stopping:
             sample = self.exchange.captured * self.block_size
             self._line.open(self.exchange)
             self.journal.tell(sample, Restarted(sample))

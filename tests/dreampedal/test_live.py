@@ -212,12 +212,15 @@ def test_the_block_is_the_servers_period_unless_another_is_asked_for(live, rig, 
 
 def test_a_server_that_comes_back_as_another_is_told_in_lines(live, rig, tmp_path):
     session = live("--preset", "bowed", "--mode", "instant", "--record", "takes")
-    assert session.says().endswith("48000 Hz, 2 channels, blocks of 128 samples\n")
+    assert "48000 Hz, 2 channels, blocks of 128 samples" in session.says()
     assert session.says().startswith("latency ")
     session.is_heard()
-    rig.restart(rate=44_100, block_size=256)
-    while "44100 Hz, 2 channels, blocks of 256 samples" not in (line := session.says()):
-        assert line.startswith("0:"), "lines of progress alone"
+    rig.restart(rate=44_100, block_size=256, waits=False)  # as JACK runs by default, since this opens MIDI as well
+    lines = [session.says()]
+    while "44100 Hz, 2 channels, blocks of 256 samples" not in lines[-1]:
+        assert lines[-1].startswith("0:"), "lines of progress alone"
+        lines.append(session.says())
+    assert any("instrument is gone: waiting until it comes back" in line for line in lines)
     assert "buffering 256" in session.says()
     run = session.end(signal.SIGINT)
     assert (run.status, run.err) == (130, "")

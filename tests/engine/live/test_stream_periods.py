@@ -5,6 +5,7 @@ import pytest
 from pedalboard import Invert
 
 from dreampedal import Board
+from dreampedal.engine.effect import Effect
 from dreampedal.engine.live import devices
 from dreampedal.engine.live.arrivals import arrivals, server_callbacks
 from dreampedal.engine.live.rendering import Rendering
@@ -143,6 +144,40 @@ def test_a_server_at_another_rate_is_played_at_its_own(rig, audio, tmp_path):
     for take in live.takes:
         rendering = Rendering(read_take(take), build)
         assert sum(block.shape[1] for block in rendering) and rendering.as_heard
+
+
+class Particular(Effect, family=True):
+    """Plays what it hears, at 48 kHz and nothing else."""
+
+    latency = 0
+
+    def latency_at(self, sample_rate):
+        if sample_rate != 48_000:
+            raise ValueError(f"Particular refuses {sample_rate:g} Hz")
+        return 0
+
+    def stream(self, sample_rate, channels, max_block=8192):
+        return self
+
+    def process(self, block):
+        return block
+
+
+def test_a_board_that_does_not_play_at_the_new_rate_plays_again_at_the_old(rig, audio):
+    with opened(rig, Board([Particular(), Invert()])) as live:
+        rig.restart(rate=44_100)
+        until(lambda: "cannot be played: Particular refuses 44100 Hz" in live.report().message)
+        assert live.running and live.sample_rate == 48_000
+        rig.restart()
+        until(lambda: live.report().restarts == 1)
+        assert live.report().message == ""
+        rig.slow(AT_LEAST)
+
+        def plays_inverted():
+            heard, expected = heard_by(rig, live, audio)
+            return np.array_equal(heard, -expected)
+
+        until(plays_inverted)
 
 
 def test_a_server_at_another_rate_than_was_asked_for_is_told(rig, audio):
