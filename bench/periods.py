@@ -38,7 +38,7 @@ def measured(rig: Rig, period: int, block: int | None, seconds: float, turns: in
         "period": period,
         "late blocks": silent.late_blocks,
         "of": sum(map(len, silent.blocks)),
-        "worker slow": silent.late_slow,
+        "worker slow": max(0, silent.late_slow),  # blocks that are late at this moment are counted as such
         "in bursts": silent.late_bursts,
         "system": silent.late_system,
         "xruns": silent.xruns,
