@@ -19,7 +19,7 @@ from dreampedal.presets.loader import read_preset
 
 from .recordings import BITS, Recording, kept_bits, reading, writing
 
-_WRITTEN_AS = {".aif": ".aiff", ".bwf": ".wav"}
+_WRITTEN_AS = {".aif": ".aiff", ".aifc": ".aiff", ".bwf": ".wav", ".wave": ".wav", ".oga": ".ogg"}
 """Endings that can be read, and what is written for them."""
 
 

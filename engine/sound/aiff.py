@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import IO
 
-from .layout import OPEN_SIZE, Coded, Part, Pcm, Span, UnreadableError, bytes_at
+from .layout import OPEN_SIZE, Coded, Part, Pcm, Span, UnreadableError, bytes_at, require_no_more
 
 _PLAIN = {b"NONE": ">i", b"twos": ">i", b"in24": ">i", b"in32": ">i", b"sowt": "<i"}
 _FLOATS = {b"fl32": ">f4", b"FL32": ">f4", b"fl64": ">f8", b"FL64": ">f8"}
@@ -33,6 +33,8 @@ def sound_of(file: IO[bytes], start: int, size: int) -> tuple[Part, ...]:
         at += 8 + length + length % 2
     if size + 1 < outer < start + OPEN_SIZE:
         raise UnreadableError(f"is truncated: {size - start} of {outer - start} bytes are there")
+    if outer < size:
+        require_no_more(file, outer + outer % 2, size)
     if len(common) < 18:
         raise UnreadableError("is damaged: it has no chunk 'COMM' that tells how its samples are written")
     return (_part(common, place or Span(size, size), Span(start, size)),)

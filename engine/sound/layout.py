@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import IO, NamedTuple
@@ -10,6 +11,10 @@ from typing import IO, NamedTuple
 OPEN_SIZE = 0x7F000000
 """Sizes from here up stand where a writer did not know: each program has its own (SoX 0x7FFFF000, GStreamer 0x7FFF0000,
 arecord 0x80000000, FFmpeg 0xFFFFFFFF). Where such a size overruns the file, the sound ends where the file ends."""
+
+
+TAGS = b"ID3", b"TAG", b"APETAGEX"
+"""What music players put behind files of any format."""
 
 
 class UnreadableError(ValueError):
@@ -103,7 +108,7 @@ class Spliced:
         """Up to `count` bytes, less only at the end."""
         end = self._starts[-1] if count < 0 else min(self._at + count, self._starts[-1])
         found = []
-        place = next((n for n, start in enumerate(self._starts[1:]) if start > self._at), len(self._pieces))
+        place = bisect_right(self._starts, self._at) - 1
         for piece, start in zip(self._pieces[place:], self._starts[place:], strict=False):
             if start >= end:
                 break
@@ -148,3 +153,15 @@ def behind_id3(file: IO[bytes], start: int, size: int) -> int:
         if start > size:
             raise UnreadableError(f"is truncated: its ID3 tag ends at byte {start} of {size}")
     return start
+
+
+def require_no_more(file: IO[bytes], at: int, size: int) -> None:
+    """`UnreadableError`, if something stands behind the end of a sound that is neither padding nor a tag."""
+    if not bytes_at(file, at, 8).startswith(TAGS) and not is_zero(file, at, size):
+        raise UnreadableError(f"is damaged: its last {size - at} bytes are neither samples nor a chunk")
+
+
+def is_zero(file: IO[bytes], start: int, end: int) -> bool:
+    """Whether there are but zeros."""
+    blocks = (bytes_at(file, place, min(1 << 20, end - place)) for place in range(start, end, 1 << 20))
+    return not any(block.strip(b"\0") for block in blocks)

@@ -12,11 +12,9 @@ import struct
 from dataclasses import dataclass, field
 from typing import IO
 
-from .layout import OPEN_SIZE, Coded, Part, Pcm, Span, UnreadableError, bytes_at
+from .layout import OPEN_SIZE, TAGS, Coded, Part, Pcm, Span, UnreadableError, bytes_at, is_zero, require_no_more
 
 _NAME = re.compile(rb"[A-Za-z0-9_][A-Za-z0-9_ .-]{3}")
-_TAGS = b"ID3", b"TAG", b"APETAGEX"
-"""What music players put behind files of any format."""
 _WRAP = 1 << 32
 _PADDING = 1 << 20
 """More zeros than so many are silence that was recorded."""
@@ -46,7 +44,7 @@ def sound_of(file: IO[bytes], start: int, size: int) -> tuple[Part, ...]:
         if not declared and not _NAME.fullmatch(name):
             raise UnreadableError(f"is damaged: at byte {at}, where a chunk should begin, there is none")
         if declared and not _NAME.fullmatch(name):
-            _require_tags(file, at, size)
+            require_no_more(file, at, size)
             break
         if name in (b"RIFF", b"RIFX", b"RF64", b"BW64"):
             raise UnreadableError(f"holds a second WAV file from byte {at} of {size} on: cut it in two, a sound a file")
@@ -64,17 +62,6 @@ def sound_of(file: IO[bytes], start: int, size: int) -> tuple[Part, ...]:
     if size + 1 < outer < start + OPEN_SIZE:
         raise UnreadableError(f"is truncated: {size - start} of {outer - start} bytes are there")
     return (_part(found),)
-
-
-def _require_tags(file: IO[bytes], at: int, size: int) -> None:
-    """Behind the last chunk there may be a tag, or padding."""
-    if not bytes_at(file, at, 8).startswith(_TAGS) and not _is_zero(file, at, size):
-        raise UnreadableError(f"is damaged: its last {size - at} bytes are neither samples nor a chunk")
-
-
-def _is_zero(file: IO[bytes], start: int, end: int) -> bool:
-    blocks = (bytes_at(file, place, min(_PADDING, end - place)) for place in range(start, end, _PADDING))
-    return not any(block.strip(b"\0") for block in blocks)
 
 
 def _chunk(file: IO[bytes], at: int, order: str) -> tuple[bytes, int]:
@@ -130,13 +117,13 @@ def _ends_at(file: IO[bytes], end: int, length: int, size: int, order: str) -> b
     if at >= size:
         return True
     head = bytes_at(file, at, 8)
-    if head.startswith(_TAGS):
+    if head.startswith(TAGS):
         return True
     if len(head) == 8 and _NAME.fullmatch(head[:4]):
         following = struct.unpack(f"{order}I", head[4:])[0]
         # A chunk that is cut short is told as that; one of no sensible size is a run of samples that spells a name.
         return length > 0 or at + 8 + following <= size + 1
-    return length > 0 and size - end <= _PADDING and _is_zero(file, end, size)
+    return length > 0 and size - end <= _PADDING and is_zero(file, end, size)
 
 
 def _part(found: _Chunks) -> Part:

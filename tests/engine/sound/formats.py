@@ -115,6 +115,22 @@ def itunes(delay, padding, count):
     return b"ID3\x03\0\0" + bytes((len(frame) >> shift) & 127 for shift in (21, 14, 7, 0)) + frame
 
 
+def box(name, data):
+    """A box of MP4."""
+    return struct.pack(">I", 8 + len(data)) + name + data
+
+
+def with_itunes(m4a, count):
+    """An M4A file with what iTunes leaves in its index, which is its last box."""
+    text = f" 00000000 00000840 00000000 {count:016X}".encode() + b" 00000000" * 8
+    tag = box(b"mean", b"\0\0\0\0com.apple.iTunes") + box(b"name", b"\0\0\0\0iTunSMPB")
+    tag = box(b"----", tag + box(b"data", b"\0\0\0\1\0\0\0\0" + text))
+    more = box(b"udta", box(b"meta", b"\0\0\0\0" + box(b"ilst", tag)))
+    at = m4a.rindex(b"moov") - 4
+    assert at + struct.unpack(">I", m4a[at : at + 4])[0] == len(m4a)
+    return m4a[:at] + struct.pack(">I", len(m4a) - at + len(more)) + m4a[at + 4 :] + more
+
+
 def coded(ending, *options, of=None, program="ffmpeg"):
     """The same second as another program encodes it."""
     return _coded(ending, options, wav() if of is None else of, program)

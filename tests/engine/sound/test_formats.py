@@ -13,7 +13,7 @@ from dreampedal.engine.sound.mpeg import frame
 from dreampedal.engine.sound.reading import open_sound, sound_in
 
 from .cases import FLOATS, LOSSLESS, LOSSY, MISREAD, REFUSED, positions_moved, unknown_length
-from .formats import RATE, coded, itunes, pcm, samples, wav
+from .formats import RATE, coded, itunes, pcm, samples, wav, with_itunes
 from .tools import ffmpeg_decodes, require
 
 
@@ -108,6 +108,14 @@ def test_an_mp3_of_itunes_is_without_the_silence_of_its_encoder():
     for count in (44_100, 44_000):
         found, _ = read(itunes(576, 1404, count) + bare)
         assert found.shape == (2, count) and lag(found[0], samples()[0, :count]) == 0
+
+
+def test_an_m4a_of_itunes_ends_where_its_sound_ends():
+    data = coded("m4a", "-c:a", "aac")
+    whole, _ = read(data)
+    for count in (44_100, 43_000):
+        found, _ = read(with_itunes(data, count))
+        assert np.array_equal(found, whole[:, :count])
 
 
 def test_what_is_appended_to_an_mp3_that_tells_its_length_is_played_too():
