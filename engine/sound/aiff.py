@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from typing import IO
 
-from .layout import OPEN_SIZE, Coded, Part, Pcm, Span, UnreadableError, bytes_at, require_no_more
+from .layout import OPEN_SIZE, SLOPPY, Coded, Part, Pcm, Span, UnreadableError, bytes_at, require_no_more
 
 _PLAIN = {b"NONE": ">i", b"twos": ">i", b"in24": ">i", b"in32": ">i", b"sowt": "<i"}
 _FLOATS = {b"fl32": ">f4", b"FL32": ">f4", b"fl64": ">f8", b"FL64": ">f8"}
@@ -31,7 +31,7 @@ def sound_of(file: IO[bytes], start: int, size: int) -> tuple[Part, ...]:
             if open_ended:
                 break
         at += 8 + length + length % 2
-    if size + 1 < outer < start + OPEN_SIZE:
+    if size + SLOPPY < outer < start + OPEN_SIZE:
         raise UnreadableError(f"is truncated: {size - start} of {outer - start} bytes are there")
     if outer < size:
         require_no_more(file, outer + outer % 2, size)

@@ -72,17 +72,6 @@ def _family(file: IO[bytes], at: int) -> Finder:
     for magic, kind in _OTHERS:
         if re.match(magic, head, re.DOTALL):
             raise UnreadableError(f"is {kind}, which is not read: expected one of {', '.join(READ)}")
-    if at or _begins_mpeg(file):
+    if at or mpeg.beginning(file, 0) is not None:
         return mpeg.sound_of
     raise UnreadableError(f"is no sound that can be read: expected one of {', '.join(READ)}")
-
-
-def _begins_mpeg(file: IO[bytes]) -> bool:
-    """Whether MPEG frames stand at the start, or behind zeros: one, and another behind it if the file goes on."""
-    head = bytes_at(file, 0, 1 << 16)
-    at = len(head) - len(head.lstrip(b"\0"))
-    found = mpeg.frame(head[at : at + 4])
-    if found is None:
-        return False
-    following = bytes_at(file, at + found.bytes, 4)
-    return len(following) < 4 or mpeg.frame(following) is not None or following[:3] in (b"TAG", b"APE", b"ID3")

@@ -13,6 +13,9 @@ OPEN_SIZE = 0x7F000000
 arecord 0x80000000, FFmpeg 0xFFFFFFFF). Where such a size overruns the file, the sound ends where the file ends."""
 
 
+SLOPPY = 9
+"""Bytes by which the size of a whole RIFF or AIFF file may be too large: many writers count its head, or padding."""
+
 TAGS = b"ID3", b"TAG", b"APETAGEX"
 """What music players put behind files of any format."""
 

@@ -19,6 +19,8 @@ _DECODER_DELAY = 529
 _LEAD_FRAMES = 100
 """Frames that are decoded before a place in a file, since each leans on those before: on up to 255 bytes of their sound
 in MPEG-2, and the smallest (8 kbit/s at 24 kHz) hold 3."""
+_LONGEST_FRAME = 2881
+"""Bytes, of Layer II at 160 kbit/s and 8 kHz."""
 _RATES = 44_100, 48_000, 32_000
 _KBITS = {
     (1, 1): (32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448),
@@ -83,8 +85,10 @@ def frame(head: bytes) -> Frame | None:
 
 def sound_of(file: IO[bytes], start: int, size: int) -> tuple[Part, ...]:
     """The sound of an MP3 file that begins at `start` of a file of `size` bytes."""
-    at = start
+    at = beginning(file, start)
     tagged = _from_itunes(bytes_at(file, 0, min(start, 1 << 20)))
+    if at is None:
+        raise UnreadableError("is damaged: where MPEG sound should begin, there is none")
     links: list[_Link] = []
     first: Frame | None = None
     fresh = True
@@ -116,6 +120,36 @@ def sound_of(file: IO[bytes], start: int, size: int) -> tuple[Part, ...]:
         raise UnreadableError("holds no frame of MPEG sound")
     parts = [_part(link, first) for link in links if link.frames or link.told.frames]
     return tuple(parts)
+
+
+def beginning(file: IO[bytes], start: int) -> int | None:
+    """Where the first frame is, from `start` on: behind zeros, or the rest of a frame that was cut. None if nowhere.
+
+    The rest of a frame is shorter than the frame that follows, and does not tell of the others: no whole one is passed
+    over.
+    """
+    head = bytes_at(file, start, 1 << 16)
+    zeros = len(head) - len(head.lstrip(b"\0"))
+    for at in [zeros] if zeros else range(min(len(head), _LONGEST_FRAME)):
+        found = frame(head[at : at + 4])
+        # A frame may be a byte longer than one before it.
+        if found is not None and at - zeros < found.bytes - 1 and _goes_on(file, start + at, found):
+            return None if b"Xing" in head[:at] or b"Info" in head[:at] else start + at
+    return None
+
+
+def _goes_on(file: IO[bytes], at: int, found: Frame) -> bool:
+    """Whether two more frames of a kind, or a tag, or the end, follow a frame."""
+    for _ in range(2):
+        at += found.bytes
+        head = bytes_at(file, at, 4)
+        following = frame(head)
+        if len(head) < 4 or head[:3] in (b"TAG", b"APE", b"ID3"):
+            return True
+        if following is None or following[:3] != found[:3]:
+            return False
+        found = following
+    return True
 
 
 def _take_in(links: list[_Link], at: int, found: Frame) -> None:

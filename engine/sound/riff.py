@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass, field
 from typing import IO
 
-from .layout import OPEN_SIZE, TAGS, Coded, Part, Pcm, Span, UnreadableError, bytes_at, is_zero, require_no_more
+from .layout import OPEN_SIZE, SLOPPY, TAGS, Coded, Part, Pcm, Span, UnreadableError, bytes_at, is_zero, require_no_more
 
 _NAME = re.compile(rb"[A-Za-z0-9_][A-Za-z0-9_ .-]{3}")
 _WRAP = 1 << 32
@@ -59,7 +59,7 @@ def sound_of(file: IO[bytes], start: int, size: int) -> tuple[Part, ...]:
             at = _behind(file, at + length, length, size)
     if not declared:
         raise UnreadableError("is truncated: it has no samples, or its header is damaged")
-    if size + 1 < outer < start + OPEN_SIZE:
+    if size + SLOPPY < outer < start + OPEN_SIZE:
         raise UnreadableError(f"is truncated: {size - start} of {outer - start} bytes are there")
     return (_part(found),)
 

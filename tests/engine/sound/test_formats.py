@@ -118,6 +118,11 @@ def test_an_m4a_of_itunes_ends_where_its_sound_ends():
         assert np.array_equal(found, whole[:, :count])
 
 
+def test_zeros_before_an_mp3_change_nothing():
+    data = coded("mp3", "-id3v2_version", "0")
+    assert np.array_equal(read(bytes(3000) + data)[0], read(data)[0])
+
+
 def test_what_is_appended_to_an_mp3_that_tells_its_length_is_played_too():
     first, _ = read(coded("mp3"))
     second, _ = read(coded("mp3", "-write_xing", "0"))
