@@ -152,7 +152,8 @@ class Effect(ABC):
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy or a pickle takes over: the parameters, never a signal under way nor the model that plays it."""
-        return {name: value for name, value in self.__dict__.items() if name not in _OWN}
+        own = self.__dict__.copy()  # at once: another thread may play, or set something, meanwhile
+        return {name: value for name, value in own.items() if name not in _OWN}
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.parameters.items())})"
@@ -193,9 +194,7 @@ class Effect(ABC):
                 signal.run = self._begin(sample_rate, layout, block.shape[0], buffer_size)
             elif sample_rate != signal.run.sample_rate:
                 began = f"{signal.run.sample_rate:g} Hz"
-                raise ValueError(
-                    f"sample_rate = {sample_rate:g} Hz within a signal of {began}: call reset() first"
-                )
+                raise ValueError(f"sample_rate = {sample_rate:g} Hz within a signal of {began}: call reset() first")
             return layout.of(signal.run.play(block))
 
     def __call__(

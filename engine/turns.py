@@ -24,12 +24,6 @@ from typing import Never
 class OverlapError(RuntimeError):
     """A call that began before another on the same object had ended. It changed nothing."""
 
-    def __init__(self, whose: str, own: str) -> None:
-        super().__init__(
-            f"{whose} plays already, in another call: give each thread one of its own ({own}), or let a threading.Lock "
-            "see to it that they take turns"
-        )
-
 
 class Turn:
     """Held by the call that is being played; an OverlapError for any that comes meanwhile.
@@ -47,7 +41,10 @@ class Turn:
 
     def refuse(self) -> Never:
         """Raise the OverlapError."""
-        raise OverlapError(self._whose, self._own)
+        raise OverlapError(
+            f"{self._whose} plays already, in another call: give each thread one of its own ({self._own}), or let a "
+            "threading.Lock see to it that they take turns"
+        )
 
     def __enter__(self) -> None:
         if not self.take(False):

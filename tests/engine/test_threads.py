@@ -175,6 +175,13 @@ def test_a_copy_of_a_turn_is_held_by_nobody(copied):
             pass
 
 
+def test_a_refusal_comes_back_from_another_process():
+    turn = Turn("this")
+    with turn, pytest.raises(OverlapError) as error, turn:
+        pass
+    assert str(pickle.loads(pickle.dumps(error.value))) == str(error.value)
+
+
 def test_settings_of_two_threads_are_two():
     """Where each counts on from the same number, a stream that has seen the one misses the other."""
     effects = [Waiting(), Waiting()]
