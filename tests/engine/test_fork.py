@@ -12,8 +12,7 @@ import pytest
 SCRIPT = Path(__file__).with_name("forks.py")
 
 WAYS = [
-    "with_os_fork", "with_multiprocessing fork", "with_multiprocessing spawn", "with_joblib loky",
-    "with_joblib threading", "with_a_data_loader fork", "with_threads_that_open_sessions",
+    "with_os_fork", "with_multiprocessing", "with_joblib", "with_a_data_loader", "with_threads_that_open_sessions",
     "with_threads_that_compile",
 ]  # fmt: skip
 
@@ -21,7 +20,7 @@ WAYS = [
 @pytest.mark.skipif(sys.platform == "win32", reason="there is no fork on Windows")
 @pytest.mark.parametrize("way", WAYS)
 def test_children_of_a_process_that_has_played(way):
-    command = [sys.executable, str(SCRIPT), *way.split()]
+    command = [sys.executable, str(SCRIPT), way]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )
