@@ -22,33 +22,21 @@ import weakref
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from copy import copy
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-import numpy as np
 import pedalboard
-from pedalboard import Chain, ExternalPlugin, Plugin
-from pedalboard._pedalboard import (
-    AudioProcessorParameter,
-    looks_like_float,
-    strip_common_float_suffixes,
-    to_python_parameter_name,
-)
-from pedalboard_native._internal import AddLatency
+from pedalboard import Chain, ExternalPlugin
 
-from .library import listed, suggestion
+from .external_parameters import raw_values, set_parameter, turn
 from .live.silence import silence
 
-_ON, _OFF = ("on", "enabled", "yes", "true"), ("off", "disabled", "no", "false")
 _CLASSES: list[Any] = [
     found for name in ("VST3Plugin", "AudioUnitPlugin") if (found := vars(pedalboard).get(name)) is not None
 ]
 _FILES: dict[str, str] = {}
 """The file of each identifier that was found."""
-_TAKES: dict[tuple[str, int], str] = {}
-"""Why a plugin refuses a channel count, empty where it takes it."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +78,8 @@ def load_plugin(
     It is the plugin that `pedalboard.load_plugin` gives, with differences: it is loaded in a process of its own first,
     so that one that crashes or hangs as it loads is refused; its parameters are read when they are asked for, where
     pedalboard reads a thousand texts of each at once (a hundred seconds for a convolution reverb); and a board that
-    holds it can be made ready on any thread. Its editor cannot be shown: for that, take pedalboard's.
+    holds it can be made ready on any thread. For that it lives on a thread of our own: its editor cannot be shown, and
+    played alone, without a board, some plugins want `reset=False`. For these, take pedalboard's.
 
     Raises:
         ValueError: for a file that is no plugin or cannot be loaded, for an unknown plugin name or parameter, or a
@@ -140,91 +129,6 @@ def _candidates(cls: Any) -> Iterator[str]:
         yield from (file, *(str(parent) for parent in Path(file).parents if parent.suffix == ".vst3"))
 
 
-def settable_parameters(plugin: ExternalPlugin) -> list[Any]:
-    """The parameters that a host may set, in the plugin's order. Others, like a meter or the size of a buffer, are its
-    own. To be asked for each time: a plugin may have been loaded anew."""
-    found: Any = plugin
-    return [each for each in found._parameters if each.is_automatable]
-
-
-def read_parameters(plugin: ExternalPlugin) -> list[Any]:
-    """`settable_parameters` as pedalboard's `AudioProcessorParameter`, which know their names, types and ranges.
-
-    Their texts are read once for all plugins of one kind: that takes from a hundredth of a second to a hundred seconds.
-    """
-    found: Any = plugin
-    identifier, bound = str(found.identifier), cast(Any, weakref.proxy(plugin))
-    if identifier not in _READ:
-        with silence():
-            _READ[identifier] = [AudioProcessorParameter(bound, each.name) for each in settable_parameters(plugin)]
-    return [_of(bound, parameter) for parameter in _READ[identifier]]
-
-
-_READ: dict[str, list[Any]] = {}
-
-
-def _of(plugin: Any, parameter: Any) -> Any:
-    """The same parameter of another plugin."""
-    other = copy(parameter)
-    other.__dict__["_AudioProcessorParameter__plugin"] = plugin
-    return other
-
-
-def shown_values(plugin: ExternalPlugin) -> dict[str, float | str]:
-    """What the plugin shows of each parameter: a number where its text begins with one. Reads no other texts."""
-    found: dict[str, float | str] = {}
-    for each in settable_parameters(plugin):
-        if name := to_python_parameter_name(each):
-            text = str(each.string_value)
-            found[name] = float(strip_common_float_suffixes(text)) if looks_like_float(text) else text
-    return found
-
-
-def values_of(plugin: ExternalPlugin) -> dict[str, Any]:
-    """Parameters by the names that pedalboard gives them: plain numbers, texts, and truth values."""
-    return {each.python_name: plain(plugin, each) for each in read_parameters(plugin) if each.python_name}
-
-
-def plain(plugin: ExternalPlugin, parameter: Any) -> float | bool | str:
-    """The value of a parameter; of a number the one that was set, where the plugin tells a rounder one."""
-    raw, asked = _ASKED.get(plugin, {}).get(parameter.python_name, (None, None))
-    if raw == parameter.raw_value and isinstance(asked, float):
-        return asked
-    if parameter.type is float:
-        return float(strip_common_float_suffixes(parameter.string_value))
-    return bool(parameter.raw_value >= 0.5) if parameter.type is bool else str(parameter.string_value)
-
-
-_ASKED: weakref.WeakKeyDictionary[ExternalPlugin, dict[str, tuple[float, Any]]] = weakref.WeakKeyDictionary()
-
-
-def set_parameter(plugin: ExternalPlugin, name: str, value: Any) -> None:
-    """Set a parameter; a ValueError says what is wrong with its name or the value."""
-    known = {each.python_name: each for each in read_parameters(plugin) if each.python_name}
-    if name not in known:
-        found: Any = plugin
-        raise ValueError(
-            f"{found.name} has no parameter {name!r}{suggestion(name, known)}; expected one of {listed(known)}"
-        )
-    if known[name].type is bool and str(value).lower() in {*_ON, *_OFF}:
-        value = str(value).lower() in _ON
-    known[name].raw_value = known[name].get_raw_value_for(value)
-    _ASKED.setdefault(plugin, {})[name] = known[name].raw_value, value
-
-
-def raw_values(plugin: ExternalPlugin) -> tuple[float, ...]:
-    """Each parameter that a host may set, from 0 to 1."""
-    return tuple(each.raw_value for each in settable_parameters(plugin))
-
-
-def turn(plugin: ExternalPlugin, values: tuple[float, ...]) -> None:
-    """Set the parameters to raw values: twice, since one may decide what another takes."""
-    for _ in range(2):
-        for each, value in zip(settable_parameters(plugin), values, strict=False):
-            if each.raw_value != value:
-                each.raw_value = value
-
-
 def restore(plugin: ExternalPlugin, state: bytes) -> None:
     """Set the state. Not by assignment, which pedalboard would compare with the name of every parameter first."""
     found: Any = type(plugin)
@@ -239,76 +143,6 @@ def twin_of_external(plugin: ExternalPlugin) -> ExternalPlugin:
         return recipe.made() if recipe else plugin
     except (RuntimeError, ValueError):
         return plugin
-
-
-@dataclass(frozen=True)
-class Spread:
-    """How a plugin plays so many channels: on `count` of its kind, each of `width` channels."""
-
-    count: int
-    width: int
-
-    @property
-    def folds(self) -> bool:
-        """Whether it is given one channel twice, and the mean of its two is heard."""
-        return self.width == 2 and self.count == 0
-
-
-def spread(plugin: ExternalPlugin, channels: int) -> Spread:
-    """How a plugin plays `channels` channels: as it is if it can, else as hosts do: mono plugins one a channel.
-
-    A stereo plugin on one channel hears it on both sides; the mean of what it makes is heard. A ValueError if it can
-    play so many in no way.
-    """
-    reason = refusal(plugin, channels)
-    if not reason:
-        return Spread(1, channels)
-    if channels == 1 and not refusal(plugin, 2):
-        return Spread(0, 2)
-    if channels > 1 and not refusal(plugin, 1):
-        if file_of(plugin) is None:
-            raise ValueError(f"{reason} One a channel would do, but its file is not found: take load_plugin of ours")
-        return Spread(channels, 1)
-    raise ValueError(reason)
-
-
-def primed_external(plugin: Plugin, sample_rate: float, channels: int, max_block: int) -> Chain:
-    """A chain of one plugin that takes blocks of `(channels, n)`, n up to `max_block`, with `reset=False`.
-
-    A plugin that is given a larger block than any since it was reset is prepared anew, which clears it. So it is
-    prepared for the largest at once. An empty block then tells the chain how many channels there are.
-    """
-    size = max(max_block, channels + 1)
-    if isinstance(plugin, ExternalPlugin) and clears_on_reset(plugin):
-        plugin.reset()
-    prepared(plugin, sample_rate, channels, size)
-    chain = Chain([plugin])
-    chain.process(np.zeros((channels, 0), np.float32), sample_rate, size, reset=False)
-    return chain
-
-
-def refusal(plugin: ExternalPlugin, channels: int) -> str:
-    """Why a plugin cannot play so many channels; empty if it can."""
-    found: Any = plugin
-    key = str(found.identifier), channels
-    if key not in _TAKES:
-        try:
-            prepared(twin_of_external(plugin), 48_000.0, channels, 512)
-            _TAKES[key] = ""
-        except ValueError as error:
-            _TAKES[key] = str(error)
-    return _TAKES[key]
-
-
-def prepared(plugin: Plugin, sample_rate: float, channels: int, max_block: int) -> None:
-    """Prepare a plugin for blocks of up to `max_block` samples, and play none.
-
-    pedalboard prepares all of a chain, and then plays each plugin what comes from the one before: here nothing, since
-    the first holds back all that it is given.
-    """
-    nothing = np.zeros((channels, max_block), np.float32)
-    with silence():
-        Chain([AddLatency(max_block), plugin]).process(nothing, sample_rate, max_block, reset=False)
 
 
 def clears_on_reset(plugin: ExternalPlugin) -> bool:

@@ -16,14 +16,9 @@ import numpy as np
 from pedalboard import Chain, ExternalPlugin
 
 from .effect import Block
-from .external import (
-    primed_external,
-    raw_values,
-    settable_parameters,
-    spread,
-    twin_of_external,
-    where_it_can_be,
-)
+from .external import twin_of_external, where_it_can_be
+from .external_channels import primed_external, spread
+from .external_parameters import raw_values, settable_parameters
 from .native import CONSTANT_BLOCK, Blocks
 from .native_habits import habits_of
 from .native_stream import CHANGE_SECONDS, STEP_SAMPLES, Reblocked
@@ -77,9 +72,15 @@ class ExternalVoice:
 
 
 def _require_alone(plugin: Any, count: int) -> None:
-    """A plugin that plays itself can play one signal."""
+    """A plugin that plays itself can play one signal, and must forget what it played before."""
     if count > 1:
         raise ValueError(f"{plugin.name} plays one channel, and more of it cannot be made on this thread")
+    try:
+        plugin.reset()
+    except RuntimeError as error:
+        raise ValueError(
+            f"{plugin.name} can only be made ready on the thread that loaded it: load it with dreampedal.load_plugin"
+        ) from error
 
 
 class ExternalStream:

@@ -30,7 +30,8 @@ import numpy as np
 import pedalboard
 from pedalboard import Chain, ExternalPlugin, Plugin
 
-from .external import file_of, set_parameter, twin_of_external, values_of
+from .external import file_of, twin_of_external
+from .external_parameters import set_parameter, values_of
 from .turns import Turn
 
 CONSTANT_BLOCK = 128

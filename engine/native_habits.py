@@ -25,7 +25,9 @@ import numpy as np
 import pedalboard
 from pedalboard import ExternalPlugin, Plugin
 
-from .external import External, raw_values, spread
+from .external import External
+from .external_channels import spread
+from .external_parameters import raw_values
 from .native import CONSTANT_BLOCK, Blocks, NotStreamable, can_be_rebuilt, native_parameters, primed, twin
 from .native_cache import place_of, remembered
 

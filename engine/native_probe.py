@@ -21,7 +21,8 @@ import pedalboard
 from pedalboard import Chain, Plugin
 
 from .effect import Block
-from .external import External, load_unasked, primed_external, restore
+from .external import External, load_unasked, restore
+from .external_channels import primed_external
 from .native import CONSTANT_BLOCK, Blocks, primed
 
 UNEVEN = (700, 1, 2, 3, 50, 64, 1, 128, 7, 32, 100, 500)

@@ -28,7 +28,8 @@ import numpy as np
 import pedalboard
 from pedalboard import ExternalPlugin
 
-from dreampedal.engine.external import External, load_plugin, restore, set_parameter, shown_values, turn
+from dreampedal.engine.external import External, load_plugin, restore
+from dreampedal.engine.external_parameters import set_parameter, shown_values, turn
 from dreampedal.engine.library import listed, suggestion
 from dreampedal.engine.native_habits import require_loads
 

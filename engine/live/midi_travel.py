@@ -18,7 +18,7 @@ from pedalboard import ExternalPlugin, Plugin
 
 from ..board import Rack
 from ..effect import Effect
-from ..external import read_parameters
+from ..external_parameters import read_parameters
 from ..library import listed, suggestion
 from ..native import can_be_rebuilt, native_parameters, set_native, twin
 from ..parameters import Choice, Count, Number, Parameter, Switch, parameters_of

@@ -16,7 +16,7 @@ from pedalboard import ExternalPlugin, Plugin
 
 from ..board import Rack
 from ..effect import Effect
-from ..external import plain, raw_values, read_parameters
+from ..external_parameters import plain, raw_values, read_parameters
 from ..native import native_parameters, native_value, set_native, twin
 from ..parameters import parameters_of
 from .changes import Set, item_at, paths

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from pedalboard import Pedalboard, Reverb
 
 from dreampedal import Board, Mix, load_plugin, load_preset, save_preset
-from dreampedal.engine.external import file_of, raw_values, values_of
+from dreampedal.engine.external import file_of
+from dreampedal.engine.external_parameters import raw_values, values_of
 from dreampedal.engine.native import Blocks, native_parameters, set_native, twin
 from dreampedal.engine.native_habits import habits_of
 
@@ -232,6 +233,27 @@ def test_presets_and_copies_carry_a_plugin(name, clip, tmp_path):
         assert raw_values(other[1]) == raw_values(board[1])
         assert np.array_equal(other(audio, RATE), expected)
     assert copy.copy(board)[1] is board[1] and copy.deepcopy(board)[1] is not board[1]
+
+
+def test_a_plugin_of_another_thread(clip):
+    """More of what pedalboard itself loaded can be made on its thread alone; elsewhere it plays itself, or says why."""
+    script = (
+        "import sys, threading, numpy as np, pedalboard; from dreampedal import Board\n"
+        "audio = np.random.default_rng(0).uniform(-1, 1, (1, 9000)).astype(np.float32)\n"
+        "comp, tube = map(pedalboard.load_plugin, sys.argv[1:])\n"
+        "expected, boards = Board([comp])(audio, 48000), (Board([comp]), Board([tube]))\n"
+        "def elsewhere():\n"
+        "    assert np.array_equal(boards[0](audio, 48000), expected)\n"
+        "    assert np.array_equal(boards[0](audio, 48000), expected)\n"
+        "    try: boards[1](audio, 48000)\n"
+        "    except ValueError as error: print(error)\n"
+        "thread = threading.Thread(target=elsewhere); thread.start(); thread.join()"
+    )
+    command = [sys.executable, "-c", script, vst3("ZamComp"), vst3("ZamTube")]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == (
+        "ZamTube can only be made ready on the thread that loaded it: load it with dreampedal.load_plugin\n"
+    ), done
 
 
 def played(board, audio):

@@ -5,7 +5,7 @@ import pytest
 from pedalboard import Gain
 
 from dreampedal import Board, LiveStream, load_plugin, save_preset
-from dreampedal.engine.external import raw_values, values_of
+from dreampedal.engine.external_parameters import raw_values, values_of
 from dreampedal.engine.live.changes import Set
 from dreampedal.engine.live.midi_map import Mapping
 from dreampedal.engine.live.midi_travel import require_mapping, travel_of
