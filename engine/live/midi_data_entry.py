@@ -37,6 +37,11 @@ _PARTS = {99: (False, 0), 98: (False, 1), 101: (True, 0), 100: (True, 1)}
 NUMBERS = frozenset(_PARTS)
 """Controllers that say which parameter is meant."""
 
+SWEEP = 3
+"""Messages in a row of one such controller, with nothing between, that make it a knob like any other: a number is told
+once.
+"""
+
 _NULL = [127, 127]
 
 
@@ -68,6 +73,8 @@ class DataEntry:
     of all controllers: many knobs send their number only when it is another than the last one's. So a plain knob on
     controller 6 of the same channel is heard as that parameter's meanwhile, whichever device it is on: nothing on the
     wire tells them apart. Give one of the two another channel.
+
+    Where someone's controller has plain knobs on 98 to 101 too, they select nothing while they are turned.
     """
 
     def __init__(self) -> None:
@@ -78,6 +85,7 @@ class DataEntry:
         if not isinstance(message, ControlChange):
             return message
         selected = self._channels.setdefault(message.channel, _Selected())
+        selected.count(message.number)
         if message.number in _PARTS:
             selected.take(*_PARTS[message.number], message.value)
         elif message.number == RESET_ALL:
@@ -91,12 +99,18 @@ class DataEntry:
 class _Selected:
     """The numbers of one channel, each in two halves, and which of the two kinds came last."""
 
+    last: int = -1
+    in_a_row: int = 0
     registered: bool = False
     halves: dict[bool, list[int | None]] = field(default_factory=lambda: {False: [None, None], True: [None, None]})
 
+    def count(self, number: int) -> None:
+        self.in_a_row = self.in_a_row + 1 if number == self.last else 1
+        self.last = number
+
     def take(self, registered: bool, half: int, value: int) -> None:
         self.registered = registered
-        self.halves[registered][half] = value
+        self.halves[registered][half] = value if self.in_a_row < SWEEP else None
 
     @property
     def number(self) -> int | None:

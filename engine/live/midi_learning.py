@@ -9,8 +9,9 @@ bits, or an endless one. So what follows is watched, and the binding is put righ
 - *An endless knob* is turned both ways (see `midi_relative.Encoding`).
 - *A bank select*, controllers 0 and 32, is one once a program change follows: the binding is undone.
 
-Never learned: modes of a channel (120 to 127), the numbers of parameters (98 to 101), values of registered parameters,
-program changes, what a reset of a channel puts back to rest, a wheel that is in its middle, and pressure of 0.
+Never learned: modes of a channel (120 to 127), the numbers of parameters (98 to 101, unless one of them comes again and
+again by itself, as a plain knob does), values of registered parameters, program changes, what a reset of a channel puts
+back to rest, a wheel that is in its middle, and pressure of 0.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from __future__ import annotations
 from collections import defaultdict
 from itertools import pairwise
 
-from .midi_data_entry import NUMBERS, RESET_ALL, UPPER, Entry
+from .midi_data_entry import NUMBERS, RESET_ALL, SWEEP, UPPER, Entry
 from .midi_messages import (
     ChannelPressure,
     ControlChange,
@@ -67,6 +68,8 @@ class Instrument:
         self._seen_alone: set[int] = set()
         self._notes: defaultdict[int, set[int]] = defaultdict(set)
         self._being_reset: set[int] = set()
+        self._last: dict[int, tuple[int, int]] = {}
+        """The last controller of each channel, and how often it came in a row."""
 
     def is_per_note(self, channel: int) -> bool:
         """Whether a channel is one note's, so that the next one has another."""
@@ -94,7 +97,14 @@ class Instrument:
         if _is_at_rest(message) and (channel in self._being_reset or not isinstance(message, ControlChange)):
             return False
         self._being_reset.discard(channel)
-        return not (isinstance(message, ControlChange) and message.number in NUMBERS)
+        return not isinstance(message, ControlChange) or self._is_knob(message)
+
+    def _is_knob(self, message: ControlChange) -> bool:
+        """Whether a controller is no number of a parameter: one of those is told once, a knob moves on."""
+        number, count = self._last.get(message.channel, (-1, 0))
+        count = count + 1 if message.number == number else 1
+        self._last[message.channel] = message.number, count
+        return message.number not in NUMBERS or count >= SWEEP
 
     def _set_zone(self, manager: int, members: int) -> None:
         members = min(members, 15)

@@ -277,6 +277,22 @@ def test_a_number_holds_data_entry_of_its_channel_until_null(midi, board):
     assert hear(midi, board, controller(6, 1, 127)) == [Set("0", "level_db", 24.0)], "and so does a reset"
 
 
+@pytest.mark.parametrize("number", [98, 99, 100, 101])
+def test_plain_knobs_on_the_numbers_of_parameters(midi, board, number):
+    """As some controllers have them, one row of knobs after another: each is learned, and takes none of the others."""
+    for other in (98, 99, 100, 101):
+        for value in range(10, 20):
+            hear(midi, board, controller(other, 1, value))
+    midi.learn("0", "level_db", pickup=False)
+    for value in range(10, 20):
+        hear(midi, board, controller(number, 1, value))
+    assert [each.source for each in midi.mappings] == [f"cc:{number}@1"]
+    assert position(board) == pytest.approx(19 / 127)
+    midi.learn("0", "level_db", pickup=False)
+    hear(midi, board, controller(6, 1, 30))
+    assert [each.source for each in midi.mappings] == ["cc:6@1"]
+
+
 def test_a_knob_of_14_bits_goes_on_for_the_half_that_was_learned(midi, board):
     """Picked up as one of 7 bits, it need not be picked up again."""
     midi.learn("0", "level_db")
