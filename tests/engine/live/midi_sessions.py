@@ -7,6 +7,8 @@ right is known without asking the reader that is tested.
 import math
 from dataclasses import dataclass, field
 
+from dreampedal.engine.live.changes import Set
+
 HALF_AN_UPPER = 127 / 16383
 """The most that a value may be off between the two halves of a pair."""
 
@@ -225,3 +227,48 @@ def together(*sessions):
     """Several controllers at once: their packets in order of time, each with the number of its session."""
     all_of = [(packet, number) for number, session in enumerate(sessions) for packet in session.packets]
     return sorted(all_of, key=lambda each: each[0].seconds)
+
+
+def position(board):
+    return (board[0].level_db + 24) / 48
+
+
+def hear(midi, board, data):
+    """Take what came at once; the changes."""
+    done = []
+    midi.hear(0.0, list(data))
+    for _, message in midi.take(0.0):
+        for change in midi.handle(message, board):
+            if isinstance(change, Set):
+                setattr(board[0], change.name, change.value)
+            done.append(change)
+    return done
+
+
+PAIRS = {
+    "upper first": fourteen_bits("upper"),
+    "upper first, slowly": fourteen_bits("upper", step=11),
+    "upper first, fast": fourteen_bits("upper", step=700),
+    "upper first, unchanged ones left out": fourteen_bits("upper", "upper", step=20),
+    "upper first, lower ones of 0 left out": fourteen_bits("upper", "lower", step=32),
+    "lower first": fourteen_bits("lower"),
+    "lower first, slowly": fourteen_bits("lower", step=11),
+    "lower first, fast": fourteen_bits("lower", step=700),
+    "lower first, unchanged upper ones left out": fourteen_bits("lower", "upper", step=20),
+}
+NUMBERS = {
+    "NRPN of 7 bits": nrpn(7),
+    "NRPN of 7 bits that names its number once": nrpn(7, is_running=True),
+    "NRPN of 14 bits": nrpn(14),
+    "NRPN of 14 bits that names its number once": nrpn(14, is_running=True, number=16382, channel=16),
+    "NRPN of 14 bits, lower half first": nrpn(14, order="lower"),
+    "NRPN of a lone step at a time": steps_of_a_number(),
+}
+ENDLESS = {
+    f"endless, {encoding}, {speed}": endless(encoding, turns)
+    for encoding in ENCODED
+    for speed, turns in (("slow", SLOW), ("fast", FAST))
+}
+TOUCHES = {"pressure": pressed(), "pressure of a key": touched(), "7 bits": seven_bits()}
+MPE = {f"MPE {moves}{told}": mpe(moves, not told) for moves in ("slide", "press", "glide") for told in ("", ", untold")}
+SESSIONS = PAIRS | NUMBERS | ENDLESS | TOUCHES | MPE
