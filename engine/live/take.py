@@ -140,7 +140,7 @@ class Header:
 
     @property
     def total_latency(self) -> int:
-        """From input to output, in samples."""
+        """From input blocks to output blocks, in samples."""
         return self.latency + self.buffer_blocks * self.block_size
 
 

@@ -96,9 +96,8 @@ def test_blocks_that_are_too_short_for_the_board_or_for_the_device_are_left_out(
     assert "more than 20.00 ms too soon" in sentence(None, times, "bowed", 48_000, wild)
 
 
-@pytest.mark.parametrize("period", [256, 1024])
-def test_it_listens_to_the_device(rig, dreampedal, period):
-    rig.block_size = period
+def test_it_listens_to_the_device(rig, dreampedal):
+    rig.block_size = period = 1024
     through = ["--input", rig.DEVICE, "--output", rig.DEVICE]
     run = dreampedal("doctor", *through, "--seconds", "0.05", "--preset", "bowed", "--json")
     assert (run.status, run.err) == (0, "")
@@ -128,14 +127,17 @@ def test_the_round_trip_is_measured_through_a_cable(rig, dreampedal):
         hand.start()
         try:
             through = ["--input", rig.DEVICE, "--output", rig.DEVICE]
-            run = dreampedal("doctor", "--loopback", *through, "--seconds", "0.05", "--json", "--preset", "bowed")
+            # Blocks of 512: no machine is so busy that most of them are late, which would be another way round.
+            options = [*through, "--seconds", "0.05", "--json", "--preset", "bowed", "--block", "512"]
+            run = dreampedal("doctor", "--loopback", *options)
         finally:
             ends.append(True)
             hand.join()
     assert (run.status, run.err) == (0, "")
     outside, board, total = run.json["round_trip"]
     assert board["measured"] == board["ledger"] == 256
-    assert outside["measured"] >= 128 and outside["measured"] % 128 == 0
+    # Four of the server's periods make a block, which waits for its result; the cable and the server add periods.
+    assert outside["measured"] >= 384 + 512 and outside["measured"] % 128 == 0
     assert total["measured"] == outside["measured"] + board["measured"]
 
 

