@@ -194,7 +194,7 @@ def test_bad_folders(here, recording, tmp_path):
     assert refused("sounds", "class 'two'", "expected three or more")
     for number in (1, 2):
         (tmp_path / "sounds" / "two" / f"{number}.wav").write_text("no sound " * 100)
-    assert refused("sounds", "two", "cannot be read as sound")
+    assert refused("sounds", "two", "no sound that can be read")
     for number in (1, 2):
         shutil.copy(tmp_path / "sounds" / "two" / "0.wav", tmp_path / "sounds" / "two" / f"{number}.wav")
     assert refused("sounds", "the same sound on two sides")
