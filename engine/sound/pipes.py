@@ -43,5 +43,6 @@ def spooled(path: Path) -> Iterator[IO[bytes]]:
 def _write(file: IO[bytes], chunk: bytes) -> None:
     try:
         file.write(chunk)
+        file.flush()  # so that a full disk is told here
     except OSError as error:
         raise OSError(error.errno, error.strerror, tempfile.gettempdir()) from error

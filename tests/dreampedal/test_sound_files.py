@@ -1,6 +1,10 @@
 """Other people's sound files on the command line and in training sets: whole, or one line that says why not."""
 
+import errno
+import os
+import resource
 import subprocess
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +87,17 @@ def test_a_pipe_is_read_as_a_file_is(tmp_path, make, length):
     run = subprocess.run(arguments, cwd=tmp_path, input=make(), capture_output=True, timeout=120)
     assert (run.returncode, run.stderr) == (0, b"")
     assert read(tmp_path / "out.wav").shape == (2, length)
+
+
+def test_a_full_temporary_folder_is_named_and_not_what_was_to_be_written(tmp_path):
+    (tmp_path / "plain.toml").write_text(PLAIN)
+    run = subprocess.run(
+        command("process", "/dev/stdin", "-o", "out.wav", "--preset", "./plain.toml"),
+        cwd=tmp_path, input=wav(), capture_output=True, timeout=120,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000)),
+    )  # fmt: skip
+    assert run.returncode == 2
+    assert run.stderr.decode().splitlines() == [f"dreampedal: {tempfile.gettempdir()}: {os.strerror(errno.EFBIG)}"]
 
 
 def test_several_pipes_of_a_shell_go_into_a_folder(tmp_path):
