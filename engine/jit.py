@@ -144,7 +144,10 @@ class _Files(caching.IndexDataCacheFile):
         checksum, content = written[:32], written[32:]
         if self._checksum(content) != checksum:
             return None
-        found, value = pickle.loads(content)
+        try:
+            found, value = pickle.loads(content)
+        except Exception:  # it is whole, and speaks of what another version of a library had
+            return None
         return value if found == purpose else None
 
     def _checksum(self, content: bytes) -> bytes:
@@ -173,7 +176,7 @@ class Kept(caching.FunctionCache):
         """The kernel for a signature, None if it has to be compiled."""
         try:
             return super().load_overload(sig, target_context)
-        except Exception:  # whole, and still not what this version of a library can read: it is made anew
+        except Exception:  # whole as well, and still not what LLVM takes: it is made anew
             return None
 
     def save_overload(self, sig: Any, data: Any) -> None:
