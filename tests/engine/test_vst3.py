@@ -23,7 +23,7 @@ from dreampedal.engine.native_habits import habits_of
 from ..signals import in_blocks
 from ..stress import count
 from .test_native import fading, partitions, with_channels
-from .vst3 import ALL, CRASHES, ERRATIC, EXACT, FEW, STRESSED, doctored, is_stereo, vst3
+from .vst3 import ALL, CRASHES, ERRATIC, EXACT, FEW, SLOW, STRESSED, doctored, is_stereo, vst3
 
 RATE = 48_000
 recordings = settings(
@@ -221,7 +221,7 @@ def test_the_file_of_a_plugin_that_pedalboard_loaded(tmp_path):
     assert file_of(load_plugin(elsewhere)) == str(elsewhere)
 
 
-@pytest.mark.parametrize("name", EXACT if STRESSED else FEW)
+@pytest.mark.parametrize("name", [*EXACT, *SLOW] if STRESSED else FEW)
 def test_presets_and_copies_carry_a_plugin(name, clip, tmp_path):
     board = Board([pedalboard.Gain(-3), turned(name), None])
     audio = with_channels(clip("mix_rock")[0][:, :9000], 2)

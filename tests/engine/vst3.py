@@ -19,7 +19,10 @@ ALL = (
 ERRATIC = ("ZamHeadX2", "ZamTube")
 """They read memory that nobody wrote: pedalboard plays one sound with them in two ways."""
 
-EXACT = [name for name in ALL if name not in ERRATIC]
+SLOW = ("ZamVerb",)
+"""It takes seconds to make one, where the others take milliseconds."""
+
+EXACT = [name for name in ALL if name not in ERRATIC + SLOW]
 FEW = [name for name in EXACT if STRESSED or name in ("ZaMaximX2", "ZamComp", "ZamDelay", "ZamGateX2")]
 """Two of two channels, two of one; one with latency, one whose sound follows the size of its blocks."""
 
