@@ -200,7 +200,8 @@ def _why(result: TakeRendered) -> str:
     """Why samples are others than those that were heard."""
     reasons = [f"model {name!r}" for name in result.other_models] + result.other_libraries
     if result.other_processor and not reasons:
-        return f", because another processor rounds differently: {result.other_processor}"
+        why = "another processor rounds differently, and dreams grow apart from there"
+        return f", because {why}: {result.other_processor}"
     if result.other_processor:
         reasons.append(f"the processor, {result.other_processor}")
     if reasons:

@@ -1,8 +1,9 @@
 """What the samples of this machine depend on besides libraries: its processor, and what kernels are compiled for.
 
 Sums are rounded in another order on each kind of processor, by the kernels that numba compiles for it as by ONNX
-Runtime, which chooses its own while it runs. The same performance then differs in its last places, and where phases are
-estimated by more.
+Runtime, which chooses its own while it runs. A dream begins each frame where the last one ended, and iterated phases as
+well, so that a last place that differs grows within a second or two: the same performance dreams alike, not the same
+samples. (So it does where one sample of the input is changed in its last place.)
 """
 
 from __future__ import annotations
