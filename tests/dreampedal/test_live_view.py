@@ -142,7 +142,7 @@ def test_why_blocks_were_late_is_told():
         view = scene(**{"late_slow": 0, "late_bursts": 0, "late_system": 1, "together": 1024, cause: 9})
         assert drawn(view)[0][-2].strip() == words
         assert f"; {words}" in summary_text(Ended(view.snapshot))
-    assert "; late" not in summary_text(Ended(scene(late_blocks=0, late_system=0).snapshot))
+    assert "; late since" not in summary_text(Ended(scene(late_blocks=0, late_system=0).snapshot))
 
 
 def test_a_knob_that_waits_says_so_and_shows_where_it_stands():
