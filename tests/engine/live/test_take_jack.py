@@ -118,7 +118,7 @@ def test_what_a_client_recorded_is_what_is_rendered(rig, clip, tmp_path, stalls,
 
 
 def test_a_worker_that_fell_behind_by_the_whole_ring(rig, clip, tmp_path, monkeypatch):
-    """It leaves blocks out, which the take tells. It stalls by blocks, since a server may be slower than time."""
+    """It leaves blocks out, which are in the take as such. It stalls until the ring is full, however long it takes."""
     monkeypatch.setattr(exchange, "RING_SECONDS", 2.0)
     sound, played, blocks = excerpt(clip, "mix_rock", 5), Player.process_cut, count()
 
