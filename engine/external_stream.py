@@ -21,7 +21,7 @@ from .external_channels import primed_external, spread
 from .external_parameters import raw_values, settable_parameters
 from .native import CONSTANT_BLOCK, Blocks
 from .native_habits import habits_of
-from .native_stream import CHANGE_SECONDS, STEP_SAMPLES, Reblocked
+from .native_stream import CHANGE_SECONDS, STEP_SAMPLES, Reblocked, in_full
 from .turns import Turn
 
 CHOICES = 1000
@@ -64,11 +64,7 @@ class ExternalVoice:
         return np.concatenate(parts, axis=0)
 
     def process(self, block: Block) -> Block:
-        if block.shape[1] == 0:
-            return block
-        played = self.play(block)
-        missing = block.shape[1] - played.shape[1]
-        return np.pad(played, ((0, 0), (missing, 0))) if missing else played
+        return in_full(self.play, block)
 
 
 def _require_alone(plugin: Any, count: int) -> None:

@@ -13,7 +13,7 @@ values fades in while the old one fades out, and what rings in the old one ends.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, Protocol
@@ -44,11 +44,16 @@ class Voice:
         return self._chain.process(block, *self._measures)
 
     def process(self, block: Block) -> Block:
-        if block.shape[1] == 0:
-            return block
-        played = self.play(block)
-        missing = block.shape[1] - played.shape[1]
-        return np.pad(played, ((0, 0), (missing, 0))) if missing else played
+        return in_full(self.play, block)
+
+
+def in_full(play: Callable[[Block], Block], block: Block) -> Block:
+    """As many samples as a block has: silence stands for those that a plugin withholds at the start of a signal."""
+    if block.shape[1] == 0:
+        return block
+    played = play(block)
+    missing = block.shape[1] - played.shape[1]
+    return np.pad(played, ((0, 0), (missing, 0))) if missing else played
 
 
 class Player(Protocol):
