@@ -13,6 +13,7 @@ elsewhere, by pedalboard's own `load_plugin`, more can be made there alone.
 from __future__ import annotations
 
 import atexit
+import ctypes
 import functools
 import gc
 import os
@@ -98,16 +99,17 @@ def load_plugin(
 
 
 def file_of(plugin: ExternalPlugin) -> str | None:
-    """The path of a plugin's file, if it can be found."""
+    """The path of a plugin's file, if it can be found, and is still there."""
     found: Any = plugin
     identifier = str(found.identifier)
     if identifier not in _FILES:
         told = identifier.rsplit("-", 2)[-2]
-        for path in _candidates(type(plugin)):
-            if f"{_hash(path):x}" == told:
-                _FILES[identifier] = path
+        for candidate in _candidates(type(plugin)):
+            if f"{_hash(candidate):x}" == told:
+                _FILES[identifier] = candidate
                 break
-    return _FILES.get(identifier)
+    path = _FILES.get(identifier)
+    return path if path and os.path.exists(path) else None
 
 
 def _hash(text: str) -> int:
@@ -177,8 +179,33 @@ def _loaded(path: str, name: str | None, classes: list[Any]) -> ExternalPlugin:
 
 
 def _bare(cls: Any, path: str, name: str | None) -> Any:
-    with silence(), _unread_parameters():
+    with silence(), _unread_parameters(), _usual_floats():
         return cls(path, plugin_name=name)
+
+
+@contextmanager
+def _usual_floats() -> Iterator[None]:
+    """Leave this thread's arithmetic as it was.
+
+    A library that was compiled with -ffast-math turns off numbers below 1e-38 for the thread that loads it, and every
+    kernel that runs there afterwards rounds otherwise than before.
+    """
+    kept = ctypes.create_string_buffer(_FLOATS_BYTES)
+    try:
+        system = ctypes.CDLL(None)
+        get, put = system.fegetenv, system.fesetenv
+    except (AttributeError, OSError, TypeError):  # a system whose C library is found otherwise
+        yield
+        return
+    get(kept)
+    try:
+        yield
+    finally:
+        put(kept)
+
+
+_FLOATS_BYTES = 512
+"""More than C's `fenv_t` takes anywhere."""
 
 
 _HELD: dict[int, tuple[Any, Chain]] = {}

@@ -33,6 +33,7 @@ class Line:
         self.sample_rate = float(sample_rate or self.output.default_rate)
         self.channels = channels or min(2, self.output.outputs)
         self._columns = self._columns_of(self.channels)
+        self._fewer: tuple[int, int] | None = None
         devices.check(self.input, self.output, self.sample_rate, self._columns)
         self.connection: Connection | None = None
 
@@ -66,10 +67,22 @@ class Line:
             self.connection = None
 
     def find_again(self) -> None:
-        """Find both by their names, since numbers change; an error if they are not there."""
+        """Find both by their names, since numbers change; an error if they are not there.
+
+        A program that comes back to a JACK server makes its ports one by one. Whoever connects meanwhile takes a place
+        among them, and channels change about. So it is there once it has as many as before, or as few at two looks.
+        """
         devices.refresh()
-        self.input = devices.find(self.input.full_name, "input")
-        self.output = devices.find(self.output.full_name, "output")
+        input = devices.find(self.input.full_name, "input")
+        output = devices.find(self.output.full_name, "output")
+        before, there = (self.input.inputs, self.output.outputs), (input.inputs, output.outputs)
+        if (there[0] < before[0] or there[1] < before[1]) and there != self._fewer:
+            self._fewer = there
+            raise ValueError(
+                f"{output.name} has {there[0]} of {before[0]} inputs and {there[1]} of {before[1]} outputs so far"
+            )
+        self._fewer = None
+        self.input, self.output = input, output
 
     def rate_there(self) -> float:
         """The rate at which devices that are back play: ours, or their own if none was asked for; else a ValueError."""

@@ -11,11 +11,11 @@ from threading import Event, Thread
 
 import numpy as np
 import pytest
-from pedalboard import load_plugin
 
 from dreampedal.engine.board import Board
 from dreampedal.engine.delay import DelayLine
 from dreampedal.engine.effect import Effect
+from dreampedal.engine.external import load_plugin
 from dreampedal.engine.mix import Mix
 from dreampedal.engine.parameters import Number
 from dreampedal.engine.turns import OverlapError, Turn

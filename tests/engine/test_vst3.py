@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from pedalboard import Pedalboard, Reverb
 
 from dreampedal import Board, Mix, load_plugin, load_preset, save_preset
-from dreampedal.engine.external import file_of
+from dreampedal.engine.external import file_of, where_it_can_be
 from dreampedal.engine.external_parameters import raw_values, values_of
 from dreampedal.engine.native import Blocks, native_parameters, set_native, twin
 from dreampedal.engine.native_habits import habits_of
@@ -54,6 +54,13 @@ def by_pedalboard(plugin, audio, buffer_size=8192):
 def block_of(plugin, channels):
     """The buffer size at which pedalboard plays what a board does: any, or that of all our blocks."""
     return 128 if habits_of(plugin, RATE, channels).blocks is Blocks.SIZED else 8192
+
+
+def test_a_plugin_leaves_the_arithmetic_of_a_thread_as_it_was():
+    """Libraries that were compiled with -ffast-math set small numbers to zero wherever they are loaded."""
+    load_plugin(vst3("ZaMaximX2"))
+    smallest = np.float64(np.finfo(np.float64).tiny)
+    assert where_it_can_be(lambda: smallest / 2) > 0 and smallest / 2 > 0
 
 
 @pytest.mark.parametrize("name", ALL if STRESSED else [*FEW, "ZamGrains"])
