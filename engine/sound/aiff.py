@@ -13,7 +13,8 @@ _FLOATS = {b"fl32": ">f4", b"FL32": ">f4", b"fl64": ">f8", b"FL64": ">f8"}
 
 def sound_of(file: IO[bytes], start: int, size: int) -> tuple[Part, ...]:
     """The sound of an AIFF file that begins at `start` of a file of `size` bytes."""
-    outer = start + 8 + struct.unpack(">I", bytes_at(file, start + 4, 4))[0]
+    told = struct.unpack(">I", bytes_at(file, start + 4, 4))[0]
+    outer = start + 8 + told if told else size  # FFmpeg leaves 0 where it could not go back, as in a pipe
     at, common, place = start + 12, b"", None
     while at + 8 <= min(size, outer if outer < OPEN_SIZE else size):
         name, length = struct.unpack(">4sI", bytes_at(file, at, 8))

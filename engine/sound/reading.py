@@ -97,7 +97,8 @@ def open_sound(path: Path) -> Iterator[SoundFile]:
     if path.is_dir():
         raise ValueError(f"{path} is a folder: expected a sound file")
     if not path.exists():
-        raise ValueError(f"{path}: no such file")
+        hint = "; what a pipe brings is /dev/stdin" if str(path) == "-" else ""
+        raise ValueError(f"{path}: no such file{hint}")
     with _naming(path), path.open("rb") if path.is_file() else spooled(path) as file:
         yield sound_in(file, path)
 
