@@ -3,6 +3,7 @@
 import os
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -117,9 +118,10 @@ def test_the_round_trip_is_measured_through_a_cable(rig, dreampedal):
         while not ends:
             outs = cable.get_ports("PortAudio.*", is_audio=True, is_output=True)
             ins = cable.get_ports("PortAudio.*", is_audio=True, is_input=True)
-            for first, last in zip(outs, ins, strict=False):
-                if last not in cable.get_all_connections(first):
-                    cable.connect(first, last)
+            with suppress(jack.JackError):  # of a stream that was there for a look, and is gone by now
+                for first, last in zip(outs, ins, strict=False):
+                    if last not in cable.get_all_connections(first):
+                        cable.connect(first, last)
             time.sleep(0.05)
 
     with cable:
