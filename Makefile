@@ -11,7 +11,7 @@ CHECKED := build/check
 GENRES ?= $(firstword $(wildcard ../shared/data/genres) build/genres)
 # Twelve recordings, which some benchmarks play.
 CLIPS ?= ../shared/data/clips
-PACKAGES := dreampedal engine engine/live engine/phase engine/sound effects export export/fit export/judge export/musicnn export/sets export/write export/zoo presets
+PACKAGES := dreampedal effects engine export presets
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint types imports unit live-server soak stress pedalboard-suite train-notes train-all train-styles bench figures clean
@@ -129,7 +129,7 @@ SOUNDFONTS ?= /usr/share/sounds/sf2/FluidR3_GM.sf2
 	$(INSTALL) --no-build-isolation --editable '.[pictures,train,dev]'
 	@touch $@
 
-$(CHECKED)/stamp: .venv/develop pyproject.toml $(wildcard $(PACKAGES:=/*.py))
+$(CHECKED)/stamp: .venv/develop pyproject.toml $(shell find $(PACKAGES) -name '*.py')
 	@rm -rf build/lib $(CHECKED)
 	$(INSTALL) --no-deps --no-build-isolation --target $(CHECKED) .
 	@rm -rf build/lib

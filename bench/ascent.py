@@ -22,11 +22,11 @@ from numpy.typing import NDArray
 from report import median_seconds, report
 from torch import Tensor, nn
 
-from dreampedal.engine.ascent import Ascent
-from dreampedal.engine.model import Model
-from dreampedal.engine.structure import parse
-from dreampedal.export.ascent import Training, export_ascent
-from dreampedal.export.networks import Network
+from dreampedal.engine.model.ascent import Ascent
+from dreampedal.engine.model.model import Model
+from dreampedal.engine.model.structure import parse
+from dreampedal.export.compile.ascent import Training, export_ascent
+from dreampedal.export.nets.causal import Network
 
 SHIPPED = Path(__file__).parents[1] / "presets" / "models" / "notes.onnx"
 STEPS = 8

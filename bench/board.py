@@ -14,8 +14,8 @@ import pedalboard
 from pedalboard import Chorus, Compressor, Delay, Gain, HighpassFilter, Limiter, PeakFilter, Reverb
 from report import median_seconds, report
 
-from dreampedal.engine.board import Board
-from dreampedal.engine.mix import Mix
+from dreampedal.engine.host.board import Board
+from dreampedal.engine.host.mix import Mix
 from dreampedal.presets import demo_recording
 
 RATE, BLOCK, BLOCKS = 48_000, 128, 500

@@ -17,9 +17,9 @@ from pedalboard.io import AudioFile
 from report import report
 
 from dreampedal import load_preset
-from dreampedal.engine import measure
-from dreampedal.engine.guard import k_gain
-from dreampedal.engine.spectral import SpectralEffect
+from dreampedal.effects.spectral import measure
+from dreampedal.effects.spectral.effect import SpectralEffect
+from dreampedal.effects.spectral.frame.guard import k_gain
 from dreampedal.presets import demo_recording, preset_names
 
 RANDOM_OFFSETS = 20

@@ -17,8 +17,8 @@ from pedalboard.io import AudioFile
 from report import report
 
 from dreampedal import Dream
-from dreampedal.engine import measure
-from dreampedal.engine.measure_fill import filled, magnitudes
+from dreampedal.effects.spectral import measure
+from dreampedal.effects.spectral.measure_fill import filled, magnitudes
 from dreampedal.presets import demo_recording
 
 SECONDS = 4

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pedalboard.io import AudioFile
 
-from dreampedal.engine.files import written_whole
+from dreampedal.engine.runtime.files import written_whole
 
 TRACKS = Path(__file__).with_suffix(".csv")
 SAMPLE_RATE, SECONDS = 44_100, 5.0

@@ -22,10 +22,10 @@ import torch
 from report import report
 from torch import nn
 
-from dreampedal.engine.ascent import Ascent
-from dreampedal.engine.device import make_session, why_no_cuda
-from dreampedal.engine.model import Model
-from dreampedal.export.ascent import Training, export_window
+from dreampedal.engine.model.ascent import Ascent
+from dreampedal.engine.model.device import make_session, why_no_cuda
+from dreampedal.engine.model.model import Model
+from dreampedal.export.compile.ascent import Training, export_window
 
 SHIPPED = Path(__file__).parents[1] / "presets" / "models" / "notes.onnx"
 STREAMS = 1, 2, 4, 8, 16

@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 from report import report
 
 from dreampedal import Board, LiveStream
-from dreampedal.engine.live import devices, line
-from dreampedal.engine.live.connection import Connection
-from dreampedal.engine.live.portaudio import close, portaudio
-from dreampedal.live_presets import Setlist
+from dreampedal.engine.live.device import devices, line
+from dreampedal.engine.live.device.connection import Connection
+from dreampedal.engine.live.device.portaudio import close, portaudio
+from dreampedal.live_ui.presets import Setlist
 from dreampedal.presets import demo_recording
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))

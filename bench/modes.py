@@ -23,8 +23,8 @@ from render import RATE, mono_at_48k
 from report import report
 
 from dreampedal import load_preset
-from dreampedal.engine import measure
-from dreampedal.engine.spectral import SpectralEffect
+from dreampedal.effects.spectral import measure
+from dreampedal.effects.spectral.effect import SpectralEffect
 from dreampedal.presets import demo_recording, preset_names
 
 MODES = ("studio", "live", "instant")

@@ -16,7 +16,7 @@ from typing import Any
 from networks import arguments, write_page
 from report import RESULTS, machine
 
-from dreampedal.engine.files import written_whole
+from dreampedal.engine.runtime.files import written_whole
 from dreampedal.export.musicnn.genres import SEEDS, train_genres
 from dreampedal.export.musicnn.wheel import published_wheel
 from dreampedal.export.recipe_runs import student_95

@@ -16,7 +16,7 @@ from typing import Any
 
 from report import RESULTS, machine
 
-from dreampedal.engine.files import written_whole
+from dreampedal.engine.runtime.files import written_whole
 from dreampedal.export.recipe_data import Sources
 from dreampedal.export.recipe_runs import run
 from dreampedal.export.recipes import RECIPES, Recipe

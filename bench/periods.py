@@ -15,7 +15,7 @@ from live import RATE, Side, WatchedConnection, bare, ours, playing
 from report import report
 
 from dreampedal import Board
-from dreampedal.engine.live import devices, line
+from dreampedal.engine.live.device import devices, line
 from tests.rig import Rig
 
 PERIODS = (32, 64, 128, 256, 512, 1024, 2048, 4096)

@@ -25,8 +25,8 @@ import scipy.fft
 from pedalboard.io import AudioFile
 from report import RESULTS, machine, report
 
-from dreampedal.engine.phase import Estimator, convergence_db
-from dreampedal.engine.stft import Frames, FrameState
+from dreampedal.engine.dsp.phase import Estimator, convergence_db
+from dreampedal.engine.dsp.stft import Frames, FrameState
 from dreampedal.presets import demo_recording
 
 CLIPS = Path(__file__).resolve().parents[2] / "shared" / "data" / "clips"

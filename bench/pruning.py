@@ -20,18 +20,18 @@ import numpy as np
 from networks import arguments, sources_of, write_page
 from report import RESULTS, machine
 
-from dreampedal.engine.files import written_whole
+from dreampedal.engine.runtime.files import written_whole
 from dreampedal.export import recipe_data
-from dreampedal.export.fit.fitting import fit
-from dreampedal.export.judge.pruning import Pruning, prune, rewound
-from dreampedal.export.judge.scores import probabilities, score
+from dreampedal.export.data.clips import Clips
+from dreampedal.export.data.splits import split
+from dreampedal.export.data.store import encode
+from dreampedal.export.judge.prune.pruning import Pruning, prune, rewound
+from dreampedal.export.metrics.scores import probabilities, score
+from dreampedal.export.nets.net import Net
 from dreampedal.export.recipe_data import Sources
 from dreampedal.export.recipe_runs import train_one
 from dreampedal.export.recipes import RECIPES
-from dreampedal.export.sets.clips import Clips
-from dreampedal.export.sets.splits import split
-from dreampedal.export.sets.store import encode
-from dreampedal.export.zoo.net import Net
+from dreampedal.export.train.fit.fitting import fit
 
 LIMIT = 0.01
 """What accuracy on validation may lose: a point."""

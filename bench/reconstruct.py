@@ -21,7 +21,7 @@ from pedalboard.io import AudioFile
 from report import report
 from threadpoolctl import threadpool_limits
 
-from dreampedal.engine.phase.offline import griffin_lim
+from dreampedal.engine.dsp.phase.offline.griffin_lim import griffin_lim
 from dreampedal.phase import Frames, reconstruct
 from dreampedal.presets import demo_recording
 

@@ -25,8 +25,8 @@ from pedalboard.io import AudioFile, StreamResampler
 from report import median_seconds, report
 
 from dreampedal import Dream
-from dreampedal.engine.bands import BandLayout, lay, log_band_features
-from dreampedal.engine.model import Model
+from dreampedal.engine.dsp.bands import BandLayout, lay, log_band_features
+from dreampedal.engine.model.model import Model
 from dreampedal.presets import demo_recording
 
 RATE = 48_000

@@ -19,8 +19,8 @@ from pedalboard.io import AudioFile
 from report import report
 
 from dreampedal import load_preset
-from dreampedal.engine import measure
-from dreampedal.engine.spectral import SpectralEffect
+from dreampedal.effects.spectral import measure
+from dreampedal.effects.spectral.effect import SpectralEffect
 from dreampedal.export.musicnn.networks import Tagger
 from dreampedal.export.musicnn.published import load
 from dreampedal.export.musicnn.wheel import published_wheel

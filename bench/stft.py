@@ -17,9 +17,9 @@ from numba import njit
 from pyroomacoustics.transform import STFT
 from report import median_seconds, report
 
-from dreampedal.engine.fft import FASTMATH, irfft_add, plan, rfft, scratch
-from dreampedal.engine.stft import Frames, FrameState
-from dreampedal.engine.windows import hann
+from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, plan, rfft, scratch
+from dreampedal.engine.dsp.stft import Frames, FrameState
+from dreampedal.engine.dsp.windows import hann
 from dreampedal.presets import demo_recording
 
 HOPS = 200

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from report import RESULTS
 
-from dreampedal.export.ascent import Training, export_ascent
+from dreampedal.export.compile.ascent import Training, export_ascent
 from dreampedal.export.recipe_data import Sources
 from dreampedal.export.recipe_runs import MODELS, train_on_all
 from dreampedal.export.recipes import RECIPES

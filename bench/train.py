@@ -20,13 +20,13 @@ import torch
 from numpy.typing import NDArray
 from report import report
 
-from dreampedal.engine.inputs import Input, Mel, Waveform
-from dreampedal.export.sets.batches import Batches
-from dreampedal.export.sets.recordings import LabelledSet, open_set
-from dreampedal.export.sets.segments import Segmenting
-from dreampedal.export.sets.store import encode
-from dreampedal.export.zoo.net import Net
-from dreampedal.export.zoo.table import build
+from dreampedal.engine.model.format.inputs import Input, Mel, Waveform
+from dreampedal.export.data.batches import Batches
+from dreampedal.export.data.recordings import LabelledSet, open_set
+from dreampedal.export.data.segments import Segmenting
+from dreampedal.export.data.store import encode
+from dreampedal.export.nets.net import Net
+from dreampedal.export.nets.table import build
 
 BATCH = 32
 SECONDS_EACH = 20.0

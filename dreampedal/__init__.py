@@ -18,13 +18,13 @@ if TYPE_CHECKING:
     from dreampedal import phase
     from dreampedal.effects.amplify import Amplify
     from dreampedal.effects.dream import Dream
-    from dreampedal.engine.board import Board
-    from dreampedal.engine.external import load_plugin
-    from dreampedal.engine.mix import Mix
+    from dreampedal.engine.host.board import Board
+    from dreampedal.engine.host.mix import Mix
+    from dreampedal.engine.host.natives.external import load_plugin
     from dreampedal.presets.loader import load_preset, save_preset
     from dreampedal.presets.playing import LiveStream
 
-from dreampedal.engine.library import library
+from dreampedal.engine.model.library import library
 
 __version__ = "0.1.0"
 
@@ -43,11 +43,11 @@ __all__ = [
 
 _HOME = {
     "Amplify": "dreampedal.effects.amplify",
-    "Board": "dreampedal.engine.board",
+    "Board": "dreampedal.engine.host.board",
     "Dream": "dreampedal.effects.dream",
     "LiveStream": "dreampedal.presets.playing",
-    "Mix": "dreampedal.engine.mix",
-    "load_plugin": "dreampedal.engine.external",
+    "Mix": "dreampedal.engine.host.mix",
+    "load_plugin": "dreampedal.engine.host.natives.external",
     "load_preset": "dreampedal.presets.loader",
     "save_preset": "dreampedal.presets.loader",
 }

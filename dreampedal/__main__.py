@@ -1,6 +1,6 @@
 """`python -m dreampedal`, the command line."""
 
-from .cli import main
+from dreampedal.cli.app import main
 
 if __name__ == "__main__":
     main()

@@ -26,12 +26,12 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dreampedal.engine.checks import is_whole
-from dreampedal.engine.phase.offline import griffin_lim, random_start
-from dreampedal.engine.phase.offline_pghi import pghi
-from dreampedal.engine.phase.offline_stream import STREAMED, streamed
-from dreampedal.engine.phase.streaming import Estimator
-from dreampedal.engine.stft import Frames
+from dreampedal.engine.dsp.phase.offline.griffin_lim import griffin_lim, random_start
+from dreampedal.engine.dsp.phase.offline.pghi import pghi
+from dreampedal.engine.dsp.phase.offline.streamed import STREAMED, streamed
+from dreampedal.engine.dsp.phase.streaming import Estimator
+from dreampedal.engine.dsp.stft import Frames
+from dreampedal.engine.runtime.checks import is_whole
 
 __all__ = ["METHODS", "Estimator", "Frames", "reconstruct"]
 

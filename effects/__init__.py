@@ -1,6 +1,6 @@
 """What a user puts on a board: one short file an effect."""
 
-from .amplify import Amplify
-from .dream import Dream
+from dreampedal.effects.amplify import Amplify
+from dreampedal.effects.dream import Dream
 
 __all__ = ["Amplify", "Dream"]

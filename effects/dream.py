@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from dreampedal.engine.spectral import SpectralEffect, TargetText
+from dreampedal.effects.spectral.effect import SpectralEffect, TargetText
 
 
 class Dream(SpectralEffect):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from . import augment
+from dreampedal.export.train import augment
 
 STRETCH_FRAMES = 192
 """Frames of each clip that a batch hears: 2.2 s at 44.1 kHz, from a place that is drawn."""

@@ -10,18 +10,17 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.engine.inputs import Input, features
+from dreampedal.engine.model.format.inputs import Input, features
 from dreampedal.engine.sound.reading import sound_in
-
-from .evaluation import SOUNDS, family_in
-from .families import CLASSES
-from .progress import Progress
-from .qt_resource import read_resources
-from .recipes import Recipe
-from .sets.clips import Clips
-from .sets.recordings import LabelledSet, open_set
-from .sets.soundfonts import note_clips
-from .zoo.table import NETWORKS
+from dreampedal.export.data.clips import Clips
+from dreampedal.export.data.instruments.families import CLASSES
+from dreampedal.export.data.instruments.qt_resource import read_resources
+from dreampedal.export.data.instruments.soundfonts import note_clips
+from dreampedal.export.data.recordings import LabelledSet, open_set
+from dreampedal.export.nets.table import NETWORKS
+from dreampedal.export.progress import Progress
+from dreampedal.export.recipes import Recipe
+from dreampedal.export.train.evaluation import SOUNDS, family_in
 
 LEVEL = 0.1
 """Root mean square of every clip of a levelled set."""

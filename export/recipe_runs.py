@@ -18,23 +18,22 @@ from platformdirs import user_cache_path
 from scipy import stats
 
 from dreampedal import presets
-
-from . import recipe_data
-from .fit.checkpoints import identity, named
-from .fit.fitting import fit
-from .fit.plan import Plan
-from .judge.scores import Measures, Scores, probabilities, score
-from .progress import Progress
-from .recipe_data import Sources
-from .recipe_starts import from_model
-from .recipes import Recipe
-from .sets.clips import Clips
-from .sets.recordings import LabelledSet, Recording
-from .sets.splits import content_of, folds, split
-from .sets.store import encode
-from .zoo.costs import multiply_adds, parameters
-from .zoo.net import Net
-from .zoo.table import build
+from dreampedal.export import recipe_data
+from dreampedal.export.data.clips import Clips
+from dreampedal.export.data.recordings import LabelledSet, Recording
+from dreampedal.export.data.splits import content_of, folds, split
+from dreampedal.export.data.store import encode
+from dreampedal.export.metrics.scores import Measures, Scores, probabilities, score
+from dreampedal.export.nets.costs import multiply_adds, parameters
+from dreampedal.export.nets.net import Net
+from dreampedal.export.nets.table import build
+from dreampedal.export.progress import Progress
+from dreampedal.export.recipe_data import Sources
+from dreampedal.export.recipe_starts import from_model
+from dreampedal.export.recipes import Recipe
+from dreampedal.export.train.fit.checkpoints import identity, named
+from dreampedal.export.train.fit.fitting import fit
+from dreampedal.export.train.fit.plan import Plan
 
 MODELS = Path(presets.__file__).parent / "models"
 

@@ -10,11 +10,10 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dreampedal.engine.model import Model
-
-from .sets.clips import Clips
-from .zoo.columns import Columns
-from .zoo.net import Net
+from dreampedal.engine.model.model import Model
+from dreampedal.export.data.clips import Clips
+from dreampedal.export.nets.columns import Columns
+from dreampedal.export.nets.net import Net
 
 
 @torch.no_grad()

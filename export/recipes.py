@@ -11,11 +11,10 @@ from typing import Any, Literal
 
 from torch import Generator, Tensor
 
-from dreampedal.engine.inputs import BandImage, Input, Mel
-
-from . import recipe_changes
-from .fit.plan import Plan, plan_for
-from .sets.segments import Segmenting
+from dreampedal.engine.model.format.inputs import BandImage, Input, Mel
+from dreampedal.export import recipe_changes
+from dreampedal.export.data.segments import Segmenting
+from dreampedal.export.train.fit.plan import Plan, plan_for
 
 Data = Literal["styles", "genres", "notes"]
 """styles: soft against metal; genres: all seven, or those named; notes: 11 families of instruments."""

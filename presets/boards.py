@@ -19,18 +19,17 @@ from typing import Any
 import pedalboard
 import tomli_w
 
-from dreampedal.engine.board import Board, Rack
-from dreampedal.engine.effect import Effect
-from dreampedal.engine.library import listed, suggestion
-from dreampedal.engine.live.midi_map import Mapping
-from dreampedal.engine.mix import Mix
-from dreampedal.engine.parameters import parameters_of
-
-from .effect_types import effect_class
-from .midi import mappings_of, tables_of
-from .natives import PREFIX, plugin_class, plugin_from, table_of
-from .settings import apply
-from .toml_text import toml_of
+from dreampedal.engine.host.board import Board, Rack
+from dreampedal.engine.host.contract.effect import Effect
+from dreampedal.engine.host.contract.parameters import parameters_of
+from dreampedal.engine.host.mix import Mix
+from dreampedal.engine.live.midi.map import Mapping
+from dreampedal.engine.runtime.names import listed, suggestion
+from dreampedal.presets.effect_types import effect_class
+from dreampedal.presets.midi import mappings_of, tables_of
+from dreampedal.presets.natives import PREFIX, plugin_class, plugin_from, table_of
+from dreampedal.presets.settings import apply
+from dreampedal.presets.toml_text import toml_of
 
 KEYS = ("title", "description", "effects", "midi")
 """What a preset holds."""

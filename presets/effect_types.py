@@ -12,8 +12,8 @@ import inspect
 import pkgutil
 from importlib import metadata
 
-from dreampedal.engine.effect import Effect
-from dreampedal.engine.library import listed, suggestion
+from dreampedal.engine.host.contract.effect import Effect
+from dreampedal.engine.runtime.names import listed, suggestion
 
 GROUP = "dreampedal.effects"
 

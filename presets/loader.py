@@ -6,13 +6,12 @@ import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from dreampedal.engine.board import Board
-from dreampedal.engine.files import written_whole
-from dreampedal.engine.library import library
-from dreampedal.engine.live.midi_map import Mapping
-
-from .boards import Preset, parse, render
-from .toml_text import text_of
+from dreampedal.engine.host.board import Board
+from dreampedal.engine.live.midi.map import Mapping
+from dreampedal.engine.model.library import library
+from dreampedal.engine.runtime.files import written_whole
+from dreampedal.presets.boards import Preset, parse, render
+from dreampedal.presets.toml_text import text_of
 
 
 def load_preset(name: str | os.PathLike[str]) -> Board:

@@ -9,7 +9,7 @@
     source = "note:60"
     action = "bypass"
 
-`source` is one of those that `dreampedal.engine.live.midi_map.Mapping` lists: "cc:74", "cc14:1", "nrpn:148",
+`source` is one of those that `dreampedal.engine.live.midi.map.Mapping` lists: "cc:74", "cc14:1", "nrpn:148",
 "rel:74:twos", "bend", "pressure", "key_pressure:60", "note:60". `effect` counts from 0, and "2.1" is the second effect
 inside the third. `low`, `high`, `curve` and `pickup` are those of that class too.
 
@@ -24,10 +24,10 @@ from collections.abc import Iterable
 from dataclasses import fields
 from typing import Any
 
-from dreampedal.engine.board import Board
-from dreampedal.engine.library import listed, suggestion
-from dreampedal.engine.live.midi_map import Mapping
-from dreampedal.engine.live.midi_travel import require_mapping
+from dreampedal.engine.host.board import Board
+from dreampedal.engine.live.midi.map import Mapping
+from dreampedal.engine.live.midi.travel import require_mapping
+from dreampedal.engine.runtime.names import listed, suggestion
 
 _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "source": (str, "a text"),

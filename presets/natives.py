@@ -12,9 +12,8 @@ from typing import Any
 import numpy as np
 import pedalboard
 
-from dreampedal.engine.library import listed, suggestion
-
-from .natives_external import KEYS, external_from, external_table
+from dreampedal.engine.runtime.names import listed, suggestion
+from dreampedal.presets.natives_external import KEYS, external_from, external_table
 
 PREFIX = "pedalboard."
 

@@ -28,10 +28,10 @@ import numpy as np
 import pedalboard
 from pedalboard import ExternalPlugin
 
-from dreampedal.engine.external import External, load_plugin, restore
-from dreampedal.engine.external_parameters import set_parameter, shown_values, turn
-from dreampedal.engine.library import listed, suggestion
-from dreampedal.engine.native_habits import require_loads
+from dreampedal.engine.host.natives.external import External, load_plugin, restore
+from dreampedal.engine.host.natives.external_parameters import set_parameter, shown_values, turn
+from dreampedal.engine.host.natives.habits import require_loads
+from dreampedal.engine.runtime.names import listed, suggestion
 
 KEYS = {
     "path_to_plugin_file": "text",

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from dreampedal.engine.board import Rack
-from dreampedal.engine.effect import Effect
+from dreampedal.engine.host.board import Rack
+from dreampedal.engine.host.contract.effect import Effect
 from dreampedal.engine.live.stream import LiveStream as EngineStream
-
-from .boards import render
-from .loader import read_preset
+from dreampedal.presets.boards import render
+from dreampedal.presets.loader import read_preset
 
 
 class LiveStream(EngineStream):

@@ -17,11 +17,10 @@ import re
 import tomllib
 from typing import Any
 
-from dreampedal.engine.library import listed, suggestion
-from dreampedal.engine.parameters import parameters_of
-
-from .effect_types import effect_class
-from .natives import PREFIX, arguments_of, checked, plugin_class
+from dreampedal.engine.host.contract.parameters import parameters_of
+from dreampedal.engine.runtime.names import listed, suggestion
+from dreampedal.presets.effect_types import effect_class
+from dreampedal.presets.natives import PREFIX, arguments_of, checked, plugin_class
 
 _SETTING = re.compile(r"\s*(?:(?P<index>\d+)\.)?(?P<key>[a-z_][a-z0-9_]*)\s*=\s*(?P<value>.*?)\s*", re.DOTALL)
 

@@ -208,7 +208,7 @@ def die_with_parent():
 def look_again():
     """Let PortAudio see what runs now."""
     # Imported late: a test's environment is set before anything of ours is loaded.
-    from dreampedal.engine.live import devices
+    from dreampedal.engine.live.device import devices
 
     devices.refresh()
 

@@ -4,9 +4,9 @@ from itertools import cycle
 
 import numpy as np
 
-from dreampedal.engine.delay import DelayLine
-from dreampedal.engine.effect import Effect
-from dreampedal.engine.parameters import Count
+from dreampedal.engine.dsp.delay import DelayLine
+from dreampedal.engine.host.contract.effect import Effect
+from dreampedal.engine.host.contract.parameters import Count
 
 
 class Wait(Effect, family=True):

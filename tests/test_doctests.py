@@ -6,29 +6,14 @@ import pkgutil
 
 import pytest
 
-PACKAGES = (
-    "dreampedal",
-    "dreampedal.engine",
-    "dreampedal.engine.live",
-    "dreampedal.engine.phase",
-    "dreampedal.effects",
-    "dreampedal.presets",
-    "dreampedal.export",
-    "dreampedal.export.fit",
-    "dreampedal.export.judge",
-    "dreampedal.export.musicnn",
-    "dreampedal.export.sets",
-    "dreampedal.export.write",
-    "dreampedal.export.zoo",
-)
+PACKAGES = ("dreampedal", "dreampedal.engine", "dreampedal.effects", "dreampedal.presets", "dreampedal.export")
 
 
 def modules():
     for package in PACKAGES:
         yield package
-        for module in pkgutil.iter_modules(importlib.import_module(package).__path__, f"{package}."):
-            if not module.ispkg and not module.name.endswith("__main__"):
-                yield module.name
+        below = pkgutil.walk_packages(importlib.import_module(package).__path__, f"{package}.")
+        yield from (module.name for module in below if not module.name.endswith("__main__"))
 
 
 @pytest.mark.parametrize("name", list(modules()))

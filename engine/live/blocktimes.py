@@ -14,10 +14,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..board import Rack
-from ..effect import Block
-from .interpreter import ask_for_real_time, be_live, be_usual
-from .player import Player
+from dreampedal.engine.host.board import Rack
+from dreampedal.engine.live.interpreter import ask_for_real_time, be_live, be_usual
+from dreampedal.engine.live.player.player import Player
+from dreampedal.engine.runtime.blocks import Block
 
 BLOCK_SIZES = (32, 64, 128, 256, 512, 1024)
 

@@ -10,10 +10,10 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from .changes import Bypass, Panic, Resume, Set, Swap
-from .exchange import Exchange, Noted
-from .swap import HELD_BACK, INPUT_LOST, LATE, OUTPUT_LOST, PANICKED, RESUMED
-from .take import Changed, Entry, Held, Late, Restarted, Skipped
+from dreampedal.engine.live.exchange.exchange import Exchange, Noted
+from dreampedal.engine.live.exchange.swap import HELD_BACK, INPUT_LOST, LATE, OUTPUT_LOST, PANICKED, RESUMED
+from dreampedal.engine.live.player.changes import Bypass, Panic, Resume, Set, Swap
+from dreampedal.engine.live.take.take import Changed, Entry, Held, Late, Restarted, Skipped
 
 MOST_EVENTS = 200
 

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from ..board import Rack
-from ..routing import latency_of
+from dreampedal.engine.host.board import Rack
+from dreampedal.engine.host.routing import latency_of
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def ledger(
         device_seconds: what the device says of its input and its output.
         adaption: samples that it takes to make blocks of callbacks that are none.
 
-    >>> from dreampedal.engine.board import Board
+    >>> from dreampedal.engine.host.board import Board
     >>> found = ledger(Board(), 0, 48_000, 128, 1, (0.001, 0.002))
     >>> [(row.name, row.samples) for row in found.rows], found.total.samples
     ([('device in', 48), ('buffering', 128), ('device out', 96)], 272)

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .journal import Event
-from .swap import CEILING_BLOCKS, INPUT_XRUNS, LATE_BLOCKS, MUTED, OUTPUT_XRUNS
+from dreampedal.engine.live.exchange.swap import CEILING_BLOCKS, INPUT_XRUNS, LATE_BLOCKS, MUTED, OUTPUT_XRUNS
+from dreampedal.engine.live.journal import Event
 
 if TYPE_CHECKING:
-    from .stream import LiveStream
+    from dreampedal.engine.live.stream import LiveStream
 
 
 COUNTED = (

@@ -17,14 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import chirp, correlate
 
-from ..board import Board, Rack
-from ..effect import Block, Effect, Stream
-from ..parameters import parameters_of
-from .changes import paths
-from .devices import Device
-from .ledger import Ledger
-from .mirror import twin_of
-from .stream import LiveStream
+from dreampedal.engine.host.board import Board, Rack
+from dreampedal.engine.host.contract.effect import Effect, Stream
+from dreampedal.engine.host.contract.parameters import parameters_of
+from dreampedal.engine.live.device.devices import Device
+from dreampedal.engine.live.ledger import Ledger
+from dreampedal.engine.live.player.changes import paths
+from dreampedal.engine.live.player.mirror import twin_of
+from dreampedal.engine.live.stream import LiveStream
+from dreampedal.engine.runtime.blocks import Block
 
 SWEEP_SECONDS = 0.2
 SWEEP_PEAK = 0.125

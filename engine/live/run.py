@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .builder import Builder, Make
-from .changes import Bypass, Set
-from .exchange import Exchange
-from .interpreter import ask_for_real_time
-from .journal import Journal
-from .midi import Midi
-from .pacing import Pacing
-from .player import Player, Program
-from .recorder import Recorder
-from .report import Report
-from .take import Header, models_of
-from .tape import Tape
-from .worker import Worker
+from dreampedal.engine.live.exchange.exchange import Exchange
+from dreampedal.engine.live.exchange.pacing import Pacing
+from dreampedal.engine.live.interpreter import ask_for_real_time
+from dreampedal.engine.live.journal import Journal
+from dreampedal.engine.live.midi.control import Midi
+from dreampedal.engine.live.player.builder import Builder, Make
+from dreampedal.engine.live.player.changes import Bypass, Set
+from dreampedal.engine.live.player.player import Player, Program
+from dreampedal.engine.live.report import Report
+from dreampedal.engine.live.take.recorder import Recorder
+from dreampedal.engine.live.take.take import Header, models_of
+from dreampedal.engine.live.tape import Tape
+from dreampedal.engine.live.worker import Worker
 
 
 @dataclass(frozen=True)

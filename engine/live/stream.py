@@ -17,23 +17,23 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from ..board import Board, Rack
-from ..effect import Effect
-from .builder import Builder
-from .changes import Bypass, Set
-from .devices import Device
-from .exchange import Exchange
-from .interpreter import be_live, be_usual
-from .journal import Journal
-from .ledger import Ledger, ledger
-from .line import Line
-from .midi import Midi
-from .pacing import SMALLEST_BLOCK, Pacing, paced
-from .player import Player
-from .report import Report, snapshot
-from .run import Asks, Run
-from .take import Restarted
-from .worker import Worker
+from dreampedal.engine.host.board import Board, Rack
+from dreampedal.engine.host.contract.effect import Effect
+from dreampedal.engine.live.device.devices import Device
+from dreampedal.engine.live.device.line import Line
+from dreampedal.engine.live.exchange.exchange import Exchange
+from dreampedal.engine.live.exchange.pacing import SMALLEST_BLOCK, Pacing, paced
+from dreampedal.engine.live.interpreter import be_live, be_usual
+from dreampedal.engine.live.journal import Journal
+from dreampedal.engine.live.ledger import Ledger, ledger
+from dreampedal.engine.live.midi.control import Midi
+from dreampedal.engine.live.player.builder import Builder
+from dreampedal.engine.live.player.changes import Bypass, Set
+from dreampedal.engine.live.player.player import Player
+from dreampedal.engine.live.report import Report, snapshot
+from dreampedal.engine.live.run import Asks, Run
+from dreampedal.engine.live.take.take import Restarted
+from dreampedal.engine.live.worker import Worker
 
 MONITOR_SECONDS = 0.25
 MIDI_SECONDS = 1.0

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from .exchange import Exchange
-from .journal import Journal
-from .recorder import Captured
+from dreampedal.engine.live.exchange.exchange import Exchange
+from dreampedal.engine.live.journal import Journal
+from dreampedal.engine.live.take.recorder import Captured
 
 PIECE_BLOCKS = 256
 """Most blocks that are handed over at once."""

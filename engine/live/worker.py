@@ -16,15 +16,15 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from ..parameters import parameters_of
-from .changes import Bypass, Change, Program, Set, item_at
-from .exchange import Exchange
-from .journal import Journal
-from .midi import Midi
-from .mirror import Mirror
-from .player import Player
-from .player import Program as Prepared
-from .take import Changed, Held, Skipped
+from dreampedal.engine.host.contract.parameters import parameters_of
+from dreampedal.engine.live.exchange.exchange import Exchange
+from dreampedal.engine.live.journal import Journal
+from dreampedal.engine.live.midi.control import Midi
+from dreampedal.engine.live.player.changes import Bypass, Change, Program, Set, item_at
+from dreampedal.engine.live.player.mirror import Mirror
+from dreampedal.engine.live.player.player import Player
+from dreampedal.engine.live.player.player import Program as Prepared
+from dreampedal.engine.live.take.take import Changed, Held, Skipped
 
 STEP_SECONDS = 0.0002
 """Between two looks for a block that is due."""

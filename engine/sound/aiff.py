@@ -5,7 +5,17 @@ from __future__ import annotations
 import struct
 from typing import IO
 
-from .layout import OPEN_SIZE, SLOPPY, Coded, Part, Pcm, Span, UnreadableError, bytes_at, require_no_more
+from dreampedal.engine.sound.layout import (
+    OPEN_SIZE,
+    SLOPPY,
+    Coded,
+    Part,
+    Pcm,
+    Span,
+    UnreadableError,
+    bytes_at,
+    require_no_more,
+)
 
 _PLAIN = {b"NONE": ">i", b"twos": ">i", b"in24": ">i", b"in32": ">i", b"sowt": "<i"}
 _FLOATS = {b"fl32": ">f4", b"FL32": ">f4", b"fl64": ">f8", b"FL64": ">f8"}

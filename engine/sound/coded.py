@@ -14,9 +14,9 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
-from .flac import stream_info
-from .layout import Coded, Spliced, UnreadableError
-from .pcm import scaled
+from dreampedal.engine.sound.flac import stream_info
+from dreampedal.engine.sound.layout import Coded, Spliced, UnreadableError
+from dreampedal.engine.sound.pcm import scaled
 
 av.logging.set_level(None)  # what its decoders write to stderr is told by exceptions
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import IO
 
-from .layout import Coded, Part, Span, UnreadableError, bytes_at
+from dreampedal.engine.sound.layout import Coded, Part, Span, UnreadableError, bytes_at
 
 _TAG = 128
 """Bytes of an ID3v1 tag at the end of a file."""

@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable
 from typing import IO
 
-from . import aiff, flac, mp4, mpeg, ogg, riff
-from .layout import Part, UnreadableError, behind_id3, bytes_at
+from dreampedal.engine.sound import aiff, flac, mp4, mpeg, ogg, riff
+from dreampedal.engine.sound.layout import Part, UnreadableError, behind_id3, bytes_at
 
 Finder = Callable[[IO[bytes], int, int], tuple[Part, ...]]
 """Finds the sound of a file, from the file, the place behind its ID3 tags, and its size."""

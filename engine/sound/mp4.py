@@ -6,7 +6,7 @@ import re
 import struct
 from typing import IO
 
-from .layout import Coded, Part, Span, UnreadableError, bytes_at
+from dreampedal.engine.sound.layout import Coded, Part, Span, UnreadableError, bytes_at
 
 _MOST_INDEX = 1 << 28
 """Bytes of an index that are looked through for what iTunes says of encoder's silence."""

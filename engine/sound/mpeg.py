@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass, field, replace
 from typing import IO, NamedTuple
 
-from .layout import Coded, Part, Span, UnreadableError, behind_id3, bytes_at
+from dreampedal.engine.sound.layout import Coded, Part, Span, UnreadableError, behind_id3, bytes_at
 
 _DECODER_DELAY = 529
 """Samples that a decoder of Layer III is late."""

@@ -10,8 +10,8 @@ import zlib
 from dataclasses import dataclass, field
 from typing import IO
 
-from .flac import stream_info
-from .layout import Coded, Part, Span, UnreadableError, bytes_at
+from dreampedal.engine.sound.flac import stream_info
+from dreampedal.engine.sound.layout import Coded, Part, Span, UnreadableError, bytes_at
 
 _FIRST, _LAST = 2, 4
 _NOTHING = (1 << 64) - 1

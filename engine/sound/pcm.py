@@ -8,7 +8,7 @@ from typing import IO, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .layout import Pcm, Spliced
+from dreampedal.engine.sound.layout import Pcm, Spliced
 
 
 def blocks(file: IO[bytes], part: Pcm, first: int, count: int) -> Iterator[NDArray[np.float32]]:

@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
-from .kinds import require_known
-from .layout import UnreadableError
+from dreampedal.engine.sound.kinds import require_known
+from dreampedal.engine.sound.layout import UnreadableError
 
 _CHUNK = 1 << 20
 _HEAD = 1 << 16

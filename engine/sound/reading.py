@@ -11,11 +11,11 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
-from . import mpeg, pcm
-from .coded import decoding
-from .kinds import parts_of
-from .layout import Part, Pcm, UnreadableError
-from .pipes import spooled
+from dreampedal.engine.sound import mpeg, pcm
+from dreampedal.engine.sound.coded import decoding
+from dreampedal.engine.sound.kinds import parts_of
+from dreampedal.engine.sound.layout import Part, Pcm, UnreadableError
+from dreampedal.engine.sound.pipes import spooled
 
 BLOCK_SAMPLES = 65_536
 

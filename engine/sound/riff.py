@@ -12,7 +12,19 @@ import struct
 from dataclasses import dataclass, field
 from typing import IO
 
-from .layout import OPEN_SIZE, SLOPPY, TAGS, Coded, Part, Pcm, Span, UnreadableError, bytes_at, is_zero, require_no_more
+from dreampedal.engine.sound.layout import (
+    OPEN_SIZE,
+    SLOPPY,
+    TAGS,
+    Coded,
+    Part,
+    Pcm,
+    Span,
+    UnreadableError,
+    bytes_at,
+    is_zero,
+    require_no_more,
+)
 
 _NAME = re.compile(rb"[A-Za-z0-9_][A-Za-z0-9_ .-]{3}")
 _WRAP = 1 << 32

@@ -9,15 +9,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from .kernel_pictures import draw_activations, draw_kernels, draw_most_similar
-from .kernels import CONVOLUTIONS
-from .pictures import as_it_is, draw_confusion, draw_reliability
-from .scores import Scores
+from dreampedal.export.judge.kernel_pictures import draw_activations, draw_kernels, draw_most_similar
+from dreampedal.export.judge.pictures import as_it_is, draw_confusion, draw_reliability
+from dreampedal.export.judge.prune.kernels import CONVOLUTIONS
+from dreampedal.export.metrics.scores import Scores
 
 if TYPE_CHECKING:
-    from ..sets.clips import Clips
-    from ..zoo.net import Net
-    from .listeners import Listener
+    from dreampedal.export.data.clips import Clips
+    from dreampedal.export.judge.listeners import Listener
+    from dreampedal.export.nets.net import Net
 
 SHIFT = 2
 """Positions in time that kernels may be shifted by to be found alike."""

@@ -10,21 +10,21 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..fit.settings import checked
-from ..progress import Progress
-from ..sets.places import name_of, place_of
-from ..sets.recordings import LabelledSet, open_set
-from ..sets.segments import Segmenting
-from ..sets.splits import SHARES, set_hash, split
-from ..sets.store import encode
-from .listeners import Listener, open_listener
-from .pictures import draw_pruning
-from .scores import Pooling, pool, score
+from dreampedal.export.data.places import name_of, place_of
+from dreampedal.export.data.recordings import LabelledSet, open_set
+from dreampedal.export.data.segments import Segmenting
+from dreampedal.export.data.splits import SHARES, set_hash, split
+from dreampedal.export.data.store import encode
+from dreampedal.export.judge.listeners import Listener, open_listener
+from dreampedal.export.judge.pictures import draw_pruning
+from dreampedal.export.metrics.scores import Pooling, pool, score
+from dreampedal.export.progress import Progress
+from dreampedal.export.train.fit.settings import checked
 
 if TYPE_CHECKING:
-    from ..sets.clips import Clips
-    from .pruned import Pruned
-    from .pruning import Pruning
+    from dreampedal.export.data.clips import Clips
+    from dreampedal.export.judge.prune.pruned import Pruned
+    from dreampedal.export.judge.prune.pruning import Pruning
 
 PARTS = ("all", "training", "validation", "test")
 
@@ -83,7 +83,7 @@ def evaluate_on(
     report["notes"] = (*scores.notes, *_doubts(listener, judged.folder))
     report["recordings"] = _recordings(probabilities, clips, listener.classes, pooling)
     if pictures is not None:
-        from .drawing import draw_all
+        from dreampedal.export.judge.drawing import draw_all
 
         where = f"{name_of(judged.folder)} ({part})"
         report["pictures"] = [str(path) for path in draw_all(listener, clips, probabilities, scores, pictures, where)]
@@ -109,7 +109,7 @@ def prune_on(
     Returns:
         What `pruning.Pruned.to_json` says, with model, set and out.
     """
-    from .pruning import prune
+    from dreampedal.export.judge.prune.pruning import prune
 
     if out.suffix not in (".safetensors", ".onnx"):
         raise ValueError(f"{out}: expected a name that ends in .safetensors or .onnx")
@@ -134,8 +134,8 @@ def prune_on(
 
 def _write(pruned: Pruned, out: Path, extra: Mapping[str, Any], settings: Pruning) -> None:
     """Write the smaller network with what its checkpoint kept, its new accuracy, and what became of its kernels."""
-    from ..write.checkpoints import export_checkpoint
-    from ..zoo.checkpoint import save
+    from dreampedal.export.nets.checkpoint import save
+    from dreampedal.export.train.model_files import export_checkpoint
 
     report = pruned.to_json()
     kept = {name: report[name] for name in ("before", "after", "validation", "gone")}
@@ -252,9 +252,9 @@ def _recordings(
 
 def _tuning(listener: Listener, train: Clips, val: Clips, epochs: int) -> Callable[[Any], Any]:
     """Training a little more, by the network's own plan."""
-    from ..fit.fitting import fit
-    from ..fit.plan import Plan, plan_for
-    from .pruning import rewound
+    from dreampedal.export.judge.prune.pruning import rewound
+    from dreampedal.export.train.fit.fitting import fit
+    from dreampedal.export.train.fit.plan import Plan, plan_for
 
     plan = Plan(**listener.extra["plan"]) if "plan" in listener.extra else plan_for(listener.name)
     plan = rewound(plan, len(train), epochs)

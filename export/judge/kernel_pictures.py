@@ -10,18 +10,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.engine.inputs import BandImage, Input, LogBands, Mel
-from dreampedal.engine.inputs_spectra import mel_weights
-
-from .kernels import most_similar, weights
-from .pictures import INK, OTHER, blank, save
+from dreampedal.engine.model.format.input_spectra import mel_weights
+from dreampedal.engine.model.format.inputs import BandImage, Input, LogBands, Mel
+from dreampedal.export.judge.pictures import INK, OTHER, blank, save
+from dreampedal.export.judge.prune.kernels import most_similar, weights
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from matplotlib.image import AxesImage
 
-    from ..zoo.net import Net
+    from dreampedal.export.nets.net import Net
 
 SHOWN = 64
 """Kernels in a picture at most."""

@@ -14,18 +14,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.engine.classifier import softmax
-from dreampedal.engine.clip_manifest import ClassifierManifest
-from dreampedal.engine.clip_model import ClipModel, open_model
-from dreampedal.engine.inputs import Input, LogBands
-from dreampedal.engine.manifest import Training
-from dreampedal.engine.model import Model
-
-from .scores import probabilities
+from dreampedal.engine.model.classifier import softmax
+from dreampedal.engine.model.clip_model import ClipModel, open_model
+from dreampedal.engine.model.format.clip_manifest import ClassifierManifest
+from dreampedal.engine.model.format.inputs import Input, LogBands
+from dreampedal.engine.model.format.manifest import Training
+from dreampedal.engine.model.model import Model
+from dreampedal.export.metrics.scores import probabilities
 
 if TYPE_CHECKING:
-    from ..sets.clips import Clips
-    from ..zoo.net import Net
+    from dreampedal.export.data.clips import Clips
+    from dreampedal.export.nets.net import Net
 
 STREAMED_SECONDS = 5.0
 """Length of the clips that a model which runs column by column is judged on."""
@@ -62,8 +61,8 @@ def open_listener(path: Path) -> Listener:
         OSError: if it cannot be read.
     """
     if path.suffix == ".safetensors":
-        from ..fit.kept import kept_in
-        from ..zoo.checkpoint import load
+        from dreampedal.export.nets.checkpoint import load
+        from dreampedal.export.train.fit.kept import kept_in
 
         return listening(load(path), kept_in(path))
     model = open_model(path, device="cpu")
@@ -96,7 +95,7 @@ def _on_clips(model: ClipModel) -> Listener:
 
 def _streamed(model: Model) -> Listener:
     """A model that runs column by column: its mean logits over the columns that depend on the clip alone."""
-    from ..evaluation import heard
+    from dreampedal.export.train.evaluation import heard
 
     manifest = model.manifest
     if manifest.runs_on != "columns":

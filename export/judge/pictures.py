@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dreampedal.engine.files import written_whole
+from dreampedal.engine.runtime.files import written_whole
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from .calibration import Reliability
-    from .pruned import Pruned
-    from .scores import Interval, Measures
+    from dreampedal.export.judge.prune.pruned import Pruned
+    from dreampedal.export.metrics.calibration import Reliability
+    from dreampedal.export.metrics.scores import Interval, Measures
 
 INK = "#3b0f70"
 OTHER = "#de4968"

@@ -14,22 +14,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from dreampedal.engine.inputs import Envelope, Input, Mel, Waveform
-
-from ..fit.fitting import fit
-from ..fit.plan import Plan, plan_for
-from ..progress import Progress
-from ..sets.segments import Segmenting
-from ..sets.store import encode
-from ..zoo.costs import multiply_adds, parameters
-from ..zoo.net import Net
-from ..zoo.table import NETWORKS, build
-from .pictures import draw_bars, draw_curve
-from .scores import Scores, probabilities, score
+from dreampedal.engine.model.format.inputs import Envelope, Input, Mel, Waveform
+from dreampedal.export.data.segments import Segmenting
+from dreampedal.export.data.store import encode
+from dreampedal.export.judge.pictures import draw_bars, draw_curve
+from dreampedal.export.metrics.scores import Scores, probabilities, score
+from dreampedal.export.nets.costs import multiply_adds, parameters
+from dreampedal.export.nets.net import Net
+from dreampedal.export.nets.table import NETWORKS, build
+from dreampedal.export.progress import Progress
+from dreampedal.export.train.fit.fitting import fit
+from dreampedal.export.train.fit.plan import Plan, plan_for
 
 if TYPE_CHECKING:
-    from ..sets.clips import Clips
-    from ..sets.recordings import LabelledSet
+    from dreampedal.export.data.clips import Clips
+    from dreampedal.export.data.recordings import LabelledSet
 
 Parts = tuple["Clips", "Clips", "Clips"]
 """Clips for training, validation and test."""

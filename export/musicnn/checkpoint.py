@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from .checksum import masked_crc32c
+from dreampedal.export.musicnn.checksum import masked_crc32c
 
 MAGIC = 0xDB4775248B80FB57
 FOOTER_BYTES = 48

@@ -18,14 +18,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dreampedal.export.augment import NEPERS
-from dreampedal.export.networks import Network
+from dreampedal.export.musicnn.lessons import BEFORE, Lessons, Slopes, heard, pooled, random_lessons, slopes, smoother
+from dreampedal.export.musicnn.networks import Tagger
+from dreampedal.export.musicnn.views import LAYOUT, Views
+from dreampedal.export.nets.causal import Network
 from dreampedal.export.progress import Progress
-from dreampedal.export.training import average
-
-from .lessons import BEFORE, Lessons, Slopes, heard, pooled, random_lessons, slopes, smoother
-from .networks import Tagger
-from .views import LAYOUT, Views
+from dreampedal.export.train.augment import NEPERS
+from dreampedal.export.train.notes_model import average
 
 STRETCH = 24
 """Columns over which a gradient in time is summed: a quarter of a second."""

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import os
 
-from dreampedal.engine.clip_manifest import ClassifierManifest
-from dreampedal.export.write.classifier import Training, export_classifier
-
-from .published import NOTICE, TRAINED_ON, load
+from dreampedal.engine.model.format.clip_manifest import ClassifierManifest
+from dreampedal.export.compile.classifier import Training, export_classifier
+from dreampedal.export.musicnn.published import NOTICE, TRAINED_ON, load
 
 PUBLISHED = {
     "mtt_musicnn": {"roc_auc_magnatagatune": 0.9067, "pr_auc_magnatagatune": 0.3831},

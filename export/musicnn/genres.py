@@ -16,15 +16,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.engine.inputs import Mel, features, frames_of
-from dreampedal.export.judge.scores import Scores, score
+from dreampedal.engine.model.format.inputs import Mel, features, frames_of
+from dreampedal.export.compile.classifier import Training, export_classifier
+from dreampedal.export.data.recordings import LabelledSet, open_set
+from dreampedal.export.metrics.scores import Scores, score
+from dreampedal.export.musicnn.halves import rounded, store_halves
+from dreampedal.export.musicnn.heads import SECONDS, Headed, cross_validated, fit_head, hidden_of, temperature
+from dreampedal.export.musicnn.published import NOTICE, TRAINED_ON, load
 from dreampedal.export.progress import Progress
-from dreampedal.export.sets.recordings import LabelledSet, open_set
-from dreampedal.export.write.classifier import Training, export_classifier
-
-from .halves import rounded, store_halves
-from .heads import SECONDS, Headed, cross_validated, fit_head, hidden_of, temperature
-from .published import NOTICE, TRAINED_ON, load
 
 TAGGERS = ("mtt_musicnn", "msd_musicnn")
 SEEDS = 5

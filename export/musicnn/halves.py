@@ -16,9 +16,9 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
-from dreampedal.engine.files import written_whole
-from dreampedal.engine.manifest import METADATA_KEY
-from dreampedal.engine.structure import content_hash, read_model
+from dreampedal.engine.model.format.manifest import METADATA_KEY
+from dreampedal.engine.model.structure import content_hash, read_model
+from dreampedal.engine.runtime.files import written_whole
 
 LEAST_VALUES = 1024
 """Tensors with fewer values stay as they are."""

@@ -18,9 +18,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from torch import Tensor, nn
 
-from dreampedal.engine.inputs import Mel
-
-from .networks import NoSettings, Tagger
+from dreampedal.engine.model.format.inputs import Mel
+from dreampedal.export.musicnn.networks import NoSettings, Tagger
 
 SECONDS = 5.0
 STRENGTH = 1e-3

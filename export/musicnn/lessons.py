@@ -17,12 +17,11 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
-from dreampedal.export.augment import NEPERS
-from dreampedal.export.networks import Network
+from dreampedal.export.musicnn.networks import FRAMES, Tagger
+from dreampedal.export.musicnn.views import LAYOUT, Views, at_one_loudness, columns_of, moved, start_column
+from dreampedal.export.nets.causal import Network
 from dreampedal.export.progress import Progress
-
-from .networks import FRAMES, Tagger
-from .views import LAYOUT, Views, at_one_loudness, columns_of, moved, start_column
+from dreampedal.export.train.augment import NEPERS
 
 BEFORE = 28
 """Columns before the 3 s that the student hears too: as many as its convolutions reach back."""

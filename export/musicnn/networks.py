@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from dreampedal.engine.inputs import Mel, features
-from dreampedal.engine.manifest import Strict
+from dreampedal.engine.model.format.inputs import Mel, features
+from dreampedal.engine.model.format.manifest import Strict
 
 BANDS = 96
 FRAMES = 187

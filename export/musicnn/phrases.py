@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.export.families import Note
-from dreampedal.export.soundfont import Soundfont
+from dreampedal.export.data.instruments.families import Note
+from dreampedal.export.data.instruments.soundfont import Soundfont
 
 INSTRUMENTS = {
     "flute": ((73, 75, 72, 77), 60, 93),

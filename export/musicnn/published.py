@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from .checkpoint import CheckpointError, read_bundle
-from .networks import Musicnn, Tagger, Vgg
+from dreampedal.export.musicnn.checkpoint import CheckpointError, read_bundle
+from dreampedal.export.musicnn.networks import Musicnn, Tagger, Vgg
 
 NETWORKS = ("mtt_musicnn", "msd_musicnn", "mtt_vgg", "msd_vgg")
 

@@ -19,18 +19,17 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from dreampedal.engine.inputs import resampled
-from dreampedal.export.ascent import Training, export_ascent
-from dreampedal.export.networks import Network
+from dreampedal.engine.model.format.inputs import resampled
+from dreampedal.export.compile.ascent import Training, export_ascent
+from dreampedal.export.data.instruments.soundfont import Soundfont
+from dreampedal.export.data.recordings import LabelledSet, open_set
+from dreampedal.export.musicnn.distil import Plan, agreement, distil
+from dreampedal.export.musicnn.lessons import random_lessons
+from dreampedal.export.musicnn.phrases import phrases
+from dreampedal.export.musicnn.published import NOTICE, TRAINED_ON, load
+from dreampedal.export.musicnn.views import Views, views
+from dreampedal.export.nets.causal import Network
 from dreampedal.export.progress import Progress
-from dreampedal.export.sets.recordings import LabelledSet, open_set
-from dreampedal.export.soundfont import Soundfont
-
-from .distil import Plan, agreement, distil
-from .lessons import random_lessons
-from .phrases import phrases
-from .published import NOTICE, TRAINED_ON, load
-from .views import Views, views
 
 TEACHER = "mtt_musicnn"
 TAGS = (

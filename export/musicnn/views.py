@@ -14,11 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dreampedal.engine.bands import BandLayout
-from dreampedal.engine.guard import k_gain
-from dreampedal.engine.inputs import LogBands, Mel, features
-
-from .networks import BANDS, FRAMES
+from dreampedal.effects.spectral.frame.guard import k_gain
+from dreampedal.engine.dsp.bands import BandLayout
+from dreampedal.engine.model.format.inputs import LogBands, Mel, features
+from dreampedal.export.musicnn.networks import BANDS, FRAMES
 
 LAYOUT = BandLayout()
 WINDOW, HOP = 2048, 512

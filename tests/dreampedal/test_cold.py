@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from pedalboard.io import AudioFile
 
-from dreampedal import rendering
-from dreampedal.cli import main
+from dreampedal.cli.app import main
+from dreampedal.rendering import rendering
 
 from ..stress import STRESSED
 from .conftest import HALL

@@ -28,7 +28,8 @@ def test_the_package_itself_loads_not_even_numpy():
 
 @pytest.mark.parametrize("arguments", [["--help"], ["process", "--help"], ["--version"]])
 def test_help_loads_not_even_numpy(arguments):
-    run = f"from dreampedal.cli import main\ntry: main({arguments!r})\nexcept SystemExit as end: assert not end.code\n"
+    begin = "from dreampedal.cli.app import main"
+    run = f"{begin}\ntry: main({arguments!r})\nexcept SystemExit as end: assert not end.code\n"
     assert loaded_by(f"exec({run!r})") == []
 
 
@@ -57,7 +58,7 @@ def test_python_dash_m_and_version(dreampedal):
 
 
 def test_training_without_torch_says_what_to_install():
-    without = "import sys; sys.modules['torch'] = None; from dreampedal.cli import main; "
+    without = "import sys; sys.modules['torch'] = None; from dreampedal.cli.app import main; "
     code = f"{without}main(['train', 'notes', '--soundfont', 'x'])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert done.returncode == 2

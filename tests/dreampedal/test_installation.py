@@ -47,8 +47,8 @@ def test_wheel_holds_every_module_and_everything_that_ships(wheel):
 def test_wheel_works_where_there_is_no_checkout(wheel, tmp_path):
     zipfile.ZipFile(wheel).extractall(tmp_path / "site")
     code = (
-        "import dreampedal, dreampedal.engine.board, dreampedal.presets.loader as loader\n"
-        "print(dreampedal.engine.board.__file__, loader.__file__, *dreampedal.library.folders, sep='\\n')"
+        "import dreampedal, dreampedal.engine.host.board, dreampedal.presets.loader as loader\n"
+        "print(dreampedal.engine.host.board.__file__, loader.__file__, *dreampedal.library.folders, sep='\\n')"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, check=True, capture_output=True, text=True,
@@ -61,7 +61,7 @@ def test_wheel_works_where_there_is_no_checkout(wheel, tmp_path):
 
 def test_modules_come_from_the_checkout_whatever_the_folder(tmp_path):
     """An editable install maps five folders; none of them may be hidden by the folder that one works in."""
-    code = "import dreampedal.engine.effect as effect; print(effect.__file__)"
+    code = "import dreampedal.engine.host.contract.effect as effect; print(effect.__file__)"
     found = set()
     for folder in (tmp_path, ROOT, ROOT / "tests"):
         done = subprocess.run([sys.executable, "-c", code], cwd=folder, check=True, capture_output=True, text=True)

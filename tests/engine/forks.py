@@ -12,8 +12,8 @@ import numpy as np
 from pedalboard import Gain
 
 from dreampedal import Board, Dream
-from dreampedal.engine.jit import njit
-from dreampedal.engine.library import library
+from dreampedal.engine.model.library import library
+from dreampedal.engine.runtime.jit import njit
 
 RATE = 44_100
 SOUND = np.random.default_rng(0).standard_normal((2, 9000)).astype(np.float32) * np.float32(0.1)

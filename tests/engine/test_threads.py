@@ -12,16 +12,16 @@ from threading import Event, Thread
 import numpy as np
 import pytest
 
-from dreampedal.engine.board import Board
-from dreampedal.engine.delay import DelayLine
-from dreampedal.engine.effect import Effect
-from dreampedal.engine.external import load_plugin
-from dreampedal.engine.mix import Mix
-from dreampedal.engine.parameters import Number
-from dreampedal.engine.turns import OverlapError, Turn
+from dreampedal.engine.dsp.delay import DelayLine
+from dreampedal.engine.host.board import Board
+from dreampedal.engine.host.contract.effect import Effect
+from dreampedal.engine.host.contract.parameters import Number
+from dreampedal.engine.host.mix import Mix
+from dreampedal.engine.host.natives.external import load_plugin
+from dreampedal.engine.runtime.turns import OverlapError, Turn
 
 from ..stress import count
-from .vst3 import vst3
+from .host.natives.vst3 import vst3
 
 SCRIPT = Path(__file__).with_name("threads.py")
 RUNS, TOGETHER = count(1000, 20), 50

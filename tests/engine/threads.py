@@ -16,9 +16,9 @@ import numpy as np
 from pedalboard import Chorus, Compressor, Convolution, Delay, Gain, Reverb
 
 from dreampedal import Amplify, Board, Dream, Mix, library
-from dreampedal.engine.classifier import Classifier
-from dreampedal.engine.stft import FrameState
-from dreampedal.engine.turns import OverlapError
+from dreampedal.engine.dsp.stft import FrameState
+from dreampedal.engine.model.classifier import Classifier
+from dreampedal.engine.runtime.turns import OverlapError
 from dreampedal.phase import Estimator, Frames
 
 RATE = 44_100

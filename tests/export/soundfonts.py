@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dreampedal.export.patches import MAGIC, SAMPLE_HEADER
+from dreampedal.export.data.instruments.patches import MAGIC, SAMPLE_HEADER
 
 FLUID = Path("/usr/share/sounds/sf2/FluidR3_GM.sf2")
 needs_fluid = pytest.mark.skipif(not FLUID.is_file(), reason=f"{FLUID} is not there (Debian: fluid-soundfont-gm)")

@@ -11,20 +11,20 @@ import torch
 from pedalboard.io import AudioFile
 
 from dreampedal import presets
-from dreampedal.engine.bands import log_band_features
-from dreampedal.engine.inputs import LogBands, Waveform
-from dreampedal.engine.model import Model
+from dreampedal.engine.dsp.bands import log_band_features
+from dreampedal.engine.model.format.inputs import LogBands, Waveform
+from dreampedal.engine.model.model import Model
 from dreampedal.export import recipe_changes, recipe_data, recipe_runs
-from dreampedal.export.evaluation import heard
-from dreampedal.export.fit.plan import Plan
-from dreampedal.export.judge.scores import score
+from dreampedal.export.data.clips import Clips
+from dreampedal.export.data.segments import Segmenting
+from dreampedal.export.metrics.scores import score
+from dreampedal.export.nets.costs import multiply_adds
+from dreampedal.export.nets.table import NETWORKS, build
 from dreampedal.export.recipe_data import Sources
 from dreampedal.export.recipe_starts import from_model, weights_of
 from dreampedal.export.recipes import RECIPES, SIX_GENRES
-from dreampedal.export.sets.clips import Clips
-from dreampedal.export.sets.segments import Segmenting
-from dreampedal.export.zoo.costs import multiply_adds
-from dreampedal.export.zoo.table import NETWORKS, build
+from dreampedal.export.train.evaluation import heard
+from dreampedal.export.train.fit.plan import Plan
 from tests.conftest import ROOT
 
 pytestmark = pytest.mark.any_recording
@@ -125,7 +125,7 @@ SMALL = replace(
 
 @pytest.mark.very_recording
 def test_the_seeds_together_judge_every_recording(genres, monkeypatch, tmp_path):
-    monkeypatch.setattr("dreampedal.export.sets.store.user_cache_path", lambda name: tmp_path / "cache")
+    monkeypatch.setattr("dreampedal.export.data.store.user_cache_path", lambda name: tmp_path / "cache")
     found = recipe_runs.run(SMALL, genres)
     assert found["clips"] == 16 and found["recordings"] == 8
     assert len(found["clip"]["seeds"]) == 2
@@ -140,7 +140,7 @@ def test_the_seeds_together_judge_every_recording(genres, monkeypatch, tmp_path)
 
 
 def test_a_recording_on_both_sides_of_a_fold_is_refused(genres, monkeypatch, tmp_path):
-    monkeypatch.setattr("dreampedal.export.sets.store.user_cache_path", lambda name: tmp_path / "cache")
+    monkeypatch.setattr("dreampedal.export.data.store.user_cache_path", lambda name: tmp_path / "cache")
     for track in (1, 2, 3):
         shutil.copy(genres.genres / "metal_0_0.wav", genres.genres / f"metal_{track}_1.wav")
     with pytest.raises(ValueError, match=r"metal_.*wav and .*metal_.*wav are the same sound on two sides of a fold"):

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from dreampedal import library
-from dreampedal.export import notes
-from dreampedal.export.evaluation import evaluate
+from dreampedal.export.data.instruments import notes
+from dreampedal.export.train.evaluation import evaluate
 
 JUDGE = Path("/usr/share/sounds/sf2/TimGM6mb.sf2")
 

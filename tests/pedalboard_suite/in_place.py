@@ -20,7 +20,7 @@ import pedalboard
 import pytest
 
 from dreampedal import Board, Mix
-from dreampedal.engine import native_probe  # noqa: F401 - whatever reads pedalboard is loaded before the swap
+from dreampedal.engine.host.natives import probe as native_probe  # noqa: F401 - whatever reads pedalboard is loaded before the swap
 
 SWAPPED = {"Pedalboard": Board, "Mix": Mix}
 LIST = Path(__file__).with_name("differences.txt")

@@ -5,10 +5,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dreampedal.engine.board import Board
-from dreampedal.engine.effect import Effect
-from dreampedal.engine.mix import Mix
-from dreampedal.engine.native import native_parameters
+from dreampedal.engine.host.board import Board
+from dreampedal.engine.host.contract.effect import Effect
+from dreampedal.engine.host.mix import Mix
+from dreampedal.engine.host.natives.native import native_parameters
 from dreampedal.presets.boards import parse, render
 
 from .tone import Tone

@@ -5,9 +5,9 @@ from itertools import combinations
 import numpy as np
 import pytest
 
-from dreampedal.engine import measure
-from dreampedal.engine.bands import log_band_features
-from dreampedal.engine.spectral import SpectralEffect
+from dreampedal.effects.spectral import measure
+from dreampedal.effects.spectral.effect import SpectralEffect
+from dreampedal.engine.dsp.bands import log_band_features
 from dreampedal.presets import DEMO_RECORDING, load_preset
 
 SHIPPED = sorted(path.stem for path in DEMO_RECORDING.parents[1].glob("*.toml"))

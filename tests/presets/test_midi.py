@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dreampedal.engine.board import Board
-from dreampedal.engine.live.midi_map import Mapping
-from dreampedal.engine.mix import Mix
+from dreampedal.engine.host.board import Board
+from dreampedal.engine.host.mix import Mix
+from dreampedal.engine.live.midi.map import Mapping
 from dreampedal.presets import read_preset, save_preset, shipped_presets
 from dreampedal.presets.boards import parse, render
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from dreampedal.engine import measure
-from dreampedal.engine.spectral import SpectralEffect
+from dreampedal.effects.spectral import measure
+from dreampedal.effects.spectral.effect import SpectralEffect
 from dreampedal.presets import DEMO_RECORDING, load_preset
 
 SHIPPED = sorted(path.stem for path in DEMO_RECORDING.parents[1].glob("*.toml"))

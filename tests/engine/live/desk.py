@@ -4,11 +4,11 @@ import time
 
 import numpy as np
 
-from dreampedal.engine.live.builder import Builder
-from dreampedal.engine.live.exchange import Exchange
+from dreampedal.engine.live.exchange.exchange import Exchange
 from dreampedal.engine.live.journal import Journal
-from dreampedal.engine.live.midi import Midi
-from dreampedal.engine.live.player import Player
+from dreampedal.engine.live.midi.control import Midi
+from dreampedal.engine.live.player.builder import Builder
+from dreampedal.engine.live.player.player import Player
 from dreampedal.engine.live.worker import Worker
 
 

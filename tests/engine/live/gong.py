@@ -1,8 +1,8 @@
 """An effect with a parameter of each kind, for tests of what moves them."""
 
-from dreampedal.engine.delay import DelayLine
-from dreampedal.engine.effect import Effect
-from dreampedal.engine.parameters import Choice, Count, Number, Switch, Text
+from dreampedal.engine.dsp.delay import DelayLine
+from dreampedal.engine.host.contract.effect import Effect
+from dreampedal.engine.host.contract.parameters import Choice, Count, Number, Switch, Text
 
 
 class SlowCount(Count):

@@ -7,7 +7,7 @@ right is known without asking the reader that is tested.
 import math
 from dataclasses import dataclass, field
 
-from dreampedal.engine.live.changes import Set
+from dreampedal.engine.live.player.changes import Set
 
 HALF_AN_UPPER = 127 / 16383
 """The most that a value may be off between the two halves of a pair."""

@@ -9,12 +9,12 @@ from functools import partial
 
 import numpy as np
 
-from dreampedal.engine.live.changes import Swap
-from dreampedal.engine.live.exchange import Exchange
+from dreampedal.engine.live.exchange.exchange import Exchange
 from dreampedal.engine.live.journal import Journal
-from dreampedal.engine.live.player import Player
-from dreampedal.engine.live.recorder import Recorder
-from dreampedal.engine.live.take import Changed, Header, Held, Skipped, models_of
+from dreampedal.engine.live.player.changes import Swap
+from dreampedal.engine.live.player.player import Player
+from dreampedal.engine.live.take.recorder import Recorder
+from dreampedal.engine.live.take.take import Changed, Header, Held, Skipped, models_of
 from dreampedal.engine.live.tape import Tape
 from dreampedal.presets.boards import parse, render
 

@@ -5,7 +5,7 @@ import time
 import numpy as np
 
 from dreampedal import LiveStream
-from dreampedal.engine.effect import Effect
+from dreampedal.engine.host.contract.effect import Effect
 
 
 class Witness(Effect, family=True):

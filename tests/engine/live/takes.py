@@ -6,9 +6,9 @@ import time
 
 import numpy as np
 
-from dreampedal.engine.live.changes import Bypass, Panic, Resume, Set, Swap
-from dreampedal.engine.live.recorder import Captured, Recorder
-from dreampedal.engine.live.take import Changed, Header, Held, Late, Restarted, Skipped
+from dreampedal.engine.live.player.changes import Bypass, Panic, Resume, Set, Swap
+from dreampedal.engine.live.take.recorder import Captured, Recorder
+from dreampedal.engine.live.take.take import Changed, Header, Held, Late, Restarted, Skipped
 
 RATE = 48_000
 BOARD = '[[effects]]\ntype = "pedalboard.Gain"\n'

@@ -7,8 +7,8 @@ import time
 import numpy as np
 import pytest
 
-from dreampedal.engine.board import Board
-from dreampedal.engine.effect import Effect
+from dreampedal.engine.host.board import Board
+from dreampedal.engine.host.contract.effect import Effect
 from dreampedal.engine.live import blocktimes
 from dreampedal.engine.live.blocktimes import BlockTimes, block_times, recommended, summary
 

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from dreampedal.engine.live.exchange import INPUT_LOST, Exchange
+from dreampedal.engine.live.exchange.exchange import INPUT_LOST, Exchange
 from dreampedal.engine.live.journal import MOST_EVENTS, Journal
-from dreampedal.engine.live.take import Held, Restarted
+from dreampedal.engine.live.take.take import Held, Restarted
 
 
 def test_no_flood_pushes_out_what_is_rare_nor_another_flood():

@@ -3,9 +3,9 @@
 from pedalboard import Gain
 
 from dreampedal.effects.dream import Dream
-from dreampedal.engine.board import Board
+from dreampedal.engine.host.board import Board
+from dreampedal.engine.host.mix import Mix
 from dreampedal.engine.live.ledger import ledger
-from dreampedal.engine.mix import Mix
 
 from ...signals import Wait
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.signal import lfilter
 
-from dreampedal.engine.board import Board
-from dreampedal.engine.delay import DelayLine
-from dreampedal.engine.live.exchange import Exchange
+from dreampedal.engine.dsp.delay import DelayLine
+from dreampedal.engine.host.board import Board
+from dreampedal.engine.live.exchange.exchange import Exchange
 from dreampedal.engine.live.roundtrip import Probe, agrees, board_delay, found, sweep
 from dreampedal.presets import load_preset, shipped_presets
 

@@ -11,11 +11,11 @@ import pytest
 from pedalboard import Distortion, Gain, Reverb
 
 from dreampedal import Board, Dream
-from dreampedal.engine.effect import Effect
-from dreampedal.engine.live.changes import Bypass
-from dreampedal.engine.live.connection import Connection
-from dreampedal.engine.live.exchange import Exchange
-from dreampedal.engine.live.player import Player
+from dreampedal.engine.host.contract.effect import Effect
+from dreampedal.engine.live.device.connection import Connection
+from dreampedal.engine.live.exchange.exchange import Exchange
+from dreampedal.engine.live.player.changes import Bypass
+from dreampedal.engine.live.player.player import Player
 
 from .heap import allocated_bytes
 

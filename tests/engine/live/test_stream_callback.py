@@ -9,9 +9,10 @@ import pytest
 from pedalboard import Gain
 
 from dreampedal import Board
-from dreampedal.engine.live import connection, exchange
-from dreampedal.engine.live.connection import Connection
-from dreampedal.engine.live.exchange import Exchange
+from dreampedal.engine.live.device import connection
+from dreampedal.engine.live.device.connection import Connection
+from dreampedal.engine.live.exchange import exchange
+from dreampedal.engine.live.exchange.exchange import Exchange
 
 from .stage import on_stage
 

@@ -8,7 +8,7 @@ import pytest
 from pedalboard import Gain, Invert
 
 from dreampedal import Board, Dream, LiveStream
-from dreampedal.engine.live.line import Line
+from dreampedal.engine.live.device.line import Line
 
 from .stage import Witness, delayed, on_stage, until
 
@@ -164,7 +164,7 @@ def test_what_cannot_be_opened_is_refused_in_one_line(rig):
 
 def test_no_server_and_no_sound_card(rig):
     rig.kill()
-    from dreampedal.engine.live import devices
+    from dreampedal.engine.live.device import devices
 
     devices.refresh()
     if not devices.audio_devices():

@@ -5,11 +5,11 @@ import pytest
 from pedalboard import Invert
 
 from dreampedal import Board
-from dreampedal.engine.effect import Effect
-from dreampedal.engine.live import devices
-from dreampedal.engine.live.arrivals import arrivals, server_callbacks
-from dreampedal.engine.live.rendering import Rendering
-from dreampedal.engine.live.take_reading import read_take
+from dreampedal.engine.host.contract.effect import Effect
+from dreampedal.engine.live.device import devices
+from dreampedal.engine.live.device.arrivals import arrivals, server_callbacks
+from dreampedal.engine.live.take.reading import read_take
+from dreampedal.engine.live.take.rendering import Rendering
 from dreampedal.presets.playing import LiveStream
 
 from ...stress import count

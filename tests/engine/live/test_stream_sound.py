@@ -6,7 +6,7 @@ import sounddevice
 from pedalboard import Compressor, Gain, Reverb
 
 from dreampedal import Board, Dream
-from dreampedal.engine.parameters import parameters_of
+from dreampedal.engine.host.contract.parameters import parameters_of
 
 from .stage import Witness, delay_of, delayed, on_stage
 

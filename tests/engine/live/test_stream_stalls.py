@@ -5,8 +5,8 @@ import pytest
 from pedalboard import Invert
 
 from dreampedal import Board, Dream
-from dreampedal.engine.live.exchange import join_curve
-from dreampedal.engine.live.take import Late
+from dreampedal.engine.live.exchange.exchange import join_curve
+from dreampedal.engine.live.take.take import Late
 
 from .stage import Witness, delayed, on_stage
 

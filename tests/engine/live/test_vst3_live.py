@@ -5,16 +5,16 @@ import pytest
 from pedalboard import Gain
 
 from dreampedal import Board, LiveStream, load_plugin, save_preset
-from dreampedal.engine.external_parameters import raw_values, values_of
-from dreampedal.engine.live.changes import Set
-from dreampedal.engine.live.midi_map import Mapping
-from dreampedal.engine.live.midi_travel import require_mapping, travel_of
-from dreampedal.engine.live.mirror import Mirror
-from dreampedal.engine.live.rendering import Rendering
-from dreampedal.engine.live.take_reading import read_take
-from dreampedal.engine.native import set_native
+from dreampedal.engine.host.natives.external_parameters import raw_values, values_of
+from dreampedal.engine.host.natives.native import set_native
+from dreampedal.engine.live.midi.map import Mapping
+from dreampedal.engine.live.midi.travel import require_mapping, travel_of
+from dreampedal.engine.live.player.changes import Set
+from dreampedal.engine.live.player.mirror import Mirror
+from dreampedal.engine.live.take.reading import read_take
+from dreampedal.engine.live.take.rendering import Rendering
 
-from ..vst3 import vst3
+from ..host.natives.vst3 import vst3
 from .performance import Performance, build
 from .stage import Witness, on_stage, until
 

@@ -9,11 +9,11 @@ import pytest
 from pedalboard import Gain
 
 from dreampedal.effects.dream import Dream
-from dreampedal.engine.board import Board
-from dreampedal.engine.effect import Effect
+from dreampedal.engine.host.board import Board
+from dreampedal.engine.host.contract.effect import Effect
 from dreampedal.engine.live import worker
-from dreampedal.engine.live.changes import Bypass, Set, Swap
-from dreampedal.engine.live.take import Changed, Held, Late, Skipped
+from dreampedal.engine.live.player.changes import Bypass, Set, Swap
+from dreampedal.engine.live.take.take import Changed, Held, Late, Skipped
 
 from ...signals import Wait
 from .desk import Desk, late_by

@@ -2,21 +2,7 @@
 
 import struct
 
-from .formats import (
-    FLOAT,
-    PCM,
-    chunk,
-    coded,
-    extensible,
-    floats,
-    form,
-    id3,
-    large,
-    of_wave_module,
-    pcm,
-    riff,
-    wav,
-)
+from .formats import FLOAT, PCM, chunk, coded, extensible, floats, form, id3, large, of_wave_module, pcm, riff, wav
 
 OPEN_SIZES = 0x7F000024, 0x7FFF0000, 0x7FFFF000, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFE, 0xFFFFFFFF
 INFO = chunk(b"LIST", b"INFOIART\x05\0\0\0Jane\0\0")

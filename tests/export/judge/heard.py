@@ -5,10 +5,10 @@ import torch
 from pedalboard.io import AudioFile
 from scipy.signal import butter, sosfilt
 
-from dreampedal.engine.inputs import LogBands, features
-from dreampedal.engine.manifest import Bands
-from dreampedal.export.sets.clips import Clips
-from dreampedal.export.zoo.table import build
+from dreampedal.engine.model.format.inputs import LogBands, features
+from dreampedal.engine.model.format.manifest import Bands
+from dreampedal.export.data.clips import Clips
+from dreampedal.export.nets.table import build
 from tests.conftest import read
 
 CLASSES = ("bright", "dull", "whole")

@@ -8,19 +8,19 @@ import numpy as np
 import pytest
 import torch
 
-from dreampedal.engine.structure import read_model
-from dreampedal.export.ascent import Training, export_ascent
-from dreampedal.export.fit.folder import Order, train_folder
+from dreampedal.engine.model.structure import read_model
+from dreampedal.export.compile.ascent import Training, export_ascent
+from dreampedal.export.compile.classifier import export_classifier
+from dreampedal.export.data.recordings import open_set
+from dreampedal.export.data.splits import split
 from dreampedal.export.judge.evaluating import Judged, encoded, evaluate_on, prune_on
 from dreampedal.export.judge.listeners import open_listener
-from dreampedal.export.judge.pruning import Pruning
-from dreampedal.export.judge.scores import probabilities
-from dreampedal.export.sets.recordings import open_set
-from dreampedal.export.sets.splits import split
-from dreampedal.export.write.checkpoints import export_checkpoint
-from dreampedal.export.write.classifier import export_classifier
-from dreampedal.export.zoo.checkpoint import load, save
-from dreampedal.export.zoo.table import build
+from dreampedal.export.judge.prune.pruning import Pruning
+from dreampedal.export.metrics.scores import probabilities
+from dreampedal.export.nets.checkpoint import load, save
+from dreampedal.export.nets.table import build
+from dreampedal.export.train.folder import Order, train_folder
+from dreampedal.export.train.model_files import export_checkpoint
 from tests.export.judge.heard import CLASSES, SECONDS, parts, sounds, taught, write_folder
 
 RECORD = Training(data="nothing", licence="CC0-1.0", seed=0)
@@ -57,7 +57,7 @@ def cache(tmp_path_factory):
     """What is encoded goes where nobody else looks."""
     place = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dreampedal.export.sets.store.user_cache_path", lambda _: place)
+        patch.setattr("dreampedal.export.data.store.user_cache_path", lambda _: place)
         yield
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from dreampedal.engine.inputs import LogBands, Mel, Waveform
-from dreampedal.engine.manifest import Bands
+from dreampedal.engine.model.format.inputs import LogBands, Mel, Waveform
+from dreampedal.engine.model.format.manifest import Bands
 from dreampedal.export.judge.kernel_pictures import draw_activations, draw_kernels, draw_most_similar, rows_hz
 from dreampedal.export.judge.pictures import draw_confusion, draw_pruning, draw_reliability
-from dreampedal.export.judge.pruned import Pruned, Step, Tuning, size
-from dreampedal.export.judge.scores import score
-from dreampedal.export.zoo.table import build
+from dreampedal.export.judge.prune.pruned import Pruned, Step, Tuning, size
+from dreampedal.export.metrics.scores import score
+from dreampedal.export.nets.table import build
 
 CLASSES = ("drum", "flute")
 

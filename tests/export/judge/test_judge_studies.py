@@ -5,13 +5,13 @@ import json
 import numpy as np
 import pytest
 
-from dreampedal.engine.inputs import Envelope, LogBands, Waveform
-from dreampedal.engine.manifest import Bands
-from dreampedal.export.fit.plan import Plan
+from dreampedal.engine.model.format.inputs import Envelope, LogBands, Waveform
+from dreampedal.engine.model.format.manifest import Bands
+from dreampedal.export.data.recordings import open_set
+from dreampedal.export.data.splits import split
 from dreampedal.export.judge.studies import INPUTS, against_inputs, against_kernels, against_seconds
-from dreampedal.export.sets.recordings import open_set
-from dreampedal.export.sets.splits import split
-from dreampedal.export.zoo.table import NETWORKS
+from dreampedal.export.nets.table import NETWORKS
+from dreampedal.export.train.fit.plan import Plan
 from tests.export.judge.heard import parts, sounds, write_folder
 
 PLAN = Plan(epochs=4, batch=24, learning_rate=0.01)
@@ -21,7 +21,7 @@ PLAN = Plan(epochs=4, batch=24, learning_rate=0.01)
 def cache(tmp_path_factory):
     place = tmp_path_factory.mktemp("cache")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dreampedal.export.sets.store.user_cache_path", lambda _: place)
+        patch.setattr("dreampedal.export.data.store.user_cache_path", lambda _: place)
         yield
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
-from dreampedal.engine import measure
-from dreampedal.engine.bands import BandLayout
-from dreampedal.engine.inputs import Mel, features
+from dreampedal.effects.spectral import measure
+from dreampedal.engine.dsp.bands import BandLayout
+from dreampedal.engine.model.format.inputs import Mel, features
 from dreampedal.export.musicnn.distil import Plan, agreement, directions, new_student, taught
 from dreampedal.export.musicnn.lessons import random_lessons, slopes
 from dreampedal.export.musicnn.networks import FRAMES, Musicnn
@@ -64,7 +64,7 @@ def test_what_an_offset_does_is_known_without_rendering_it(recording, clip):
 
 @pytest.mark.any_recording
 def test_an_offset_at_one_loudness_adds_none(clip):
-    from dreampedal.engine.bands import log_band_features
+    from dreampedal.engine.dsp.bands import log_band_features
 
     audio, rate = clip("mix_rock")
     bands = torch.from_numpy(log_band_features(audio[:1, : 3 * int(rate)], rate)).double()
@@ -75,7 +75,7 @@ def test_an_offset_at_one_loudness_adds_none(clip):
 
 
 def measure_weights():
-    from dreampedal.engine.guard import k_gain
+    from dreampedal.effects.spectral.frame.guard import k_gain
 
     return k_gain(BandLayout().centres_hz)
 

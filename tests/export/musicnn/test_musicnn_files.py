@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from dreampedal.engine.classifier import Classifier
-from dreampedal.engine.inputs import features
-from dreampedal.engine.verify import verify
+from dreampedal.engine.model.classifier import Classifier
+from dreampedal.engine.model.format.inputs import features
+from dreampedal.engine.model.verify import verify
 from dreampedal.export.musicnn.files import export_published
 from dreampedal.export.musicnn.genres import train_genres
 from dreampedal.export.musicnn.published import NOTICE, load

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dreampedal.engine.inputs import Mel, features
+from dreampedal.engine.model.format.inputs import Mel, features
 from dreampedal.export.musicnn.networks import FRAMES
 from dreampedal.export.musicnn.published import NETWORKS, NOTICE, load, weights_of
 

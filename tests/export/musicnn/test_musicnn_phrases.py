@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from dreampedal.export.data.instruments.soundfont import Soundfont
 from dreampedal.export.musicnn.phrases import phrases
-from dreampedal.export.soundfont import Soundfont
 
 from ..soundfonts import FLUID, needs_fluid
 

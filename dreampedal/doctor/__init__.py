@@ -1,0 +1,1 @@
+"""What this machine is, and how long blocks take on it."""

@@ -1,0 +1,210 @@
+"""`dreampedal doctor`: what this machine is, how long a block takes on it, and how long the sound is on its way."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dreampedal.console.console import print_json
+from dreampedal.doctor.device import Heard, heard
+from dreampedal.doctor.devices import Listing, audio_line, listing
+from dreampedal.doctor.machine import advice, machine
+from dreampedal.engine.host.board import Board
+from dreampedal.engine.live.blocktimes import BLOCK_SIZES, SHARE, BlockTimes, block_times, recommended
+from dreampedal.live_ui.presets import Setlist
+from dreampedal.live_ui.text import finite
+from dreampedal.presets.recording import demo_recording
+
+USUAL_RATE = 48_000.0
+
+
+@dataclass(frozen=True)
+class Compared:
+    """One row of the round trip: what the ledger says, and what was measured."""
+
+    name: str
+    ledger: int
+    measured: int | None
+
+    @property
+    def sentence(self) -> str:
+        """Both, in words.
+
+        >>> Compared("total", 1230, 1234).sentence
+        'measured 1,234 samples, ledger says 1,230: 4 more'
+        """
+        if self.measured is None:
+            return f"ledger says {self.ledger:,}; it could not be measured in this sound"
+        difference = self.measured - self.ledger
+        words = "the same" if not difference else f"{abs(difference):,} {'more' if difference > 0 else 'less'}"
+        return f"measured {self.measured:,} samples, ledger says {self.ledger:,}: {words}"
+
+
+def run(
+    preset: str,
+    input_device: str | None,
+    output_device: str | None,
+    rate: float | None,
+    block: int | None,
+    mode: str | None,
+    seconds: float,
+    loopback: bool,
+    as_json: bool,
+) -> int:
+    """Look, measure, and say what came of it; the status to exit with."""
+    board = Setlist([preset], mode=mode).first().board
+    facts, devices = machine(), listing()
+    console = Console()
+    if not as_json:
+        _print_machine(console, facts, devices)
+    rate = rate or _rate(devices, output_device)
+    device = heard(devices, input_device, output_device, rate, seconds)
+    times = _measure(board, rate, seconds, sorted({*BLOCK_SIZES, *device.sizes}), quiet=as_json)
+    best = recommended(times, device.least, device.jitter)
+    if not as_json:
+        print(f"\n{device.sentence}")
+        console.print(_table(times, preset, rate))
+        print(sentence(best, times, preset, rate, device))
+    rows = _loopback(board, input_device, output_device, rate, block) if loopback else []
+    if as_json:
+        print_json(finite(_document(facts, devices, preset, rate, times, best, rows, device)))
+        return 0
+    for row in rows:
+        print(f"{row.name}: {row.sentence}")
+    for line in advice(facts):
+        print(f"advice: {line}")
+    return 0
+
+
+def sentence(
+    best: BlockTimes | None, times: Sequence[BlockTimes], preset: str, rate: float, device: Heard | None = None
+) -> str:
+    """What to choose, and why."""
+    device = device or Heard()
+    if best is None:
+        largest = max(times, key=lambda each: each.block_size)
+        if largest.is_safe:
+            return (
+                f"The device is too uneven for {preset} with one block of reserve: 1 in 20 callbacks comes more than "
+                f"{1000 * device.jitter:.2f} ms too soon. Close other programs, or take --buffers 2."
+            )
+        return (
+            f"{preset} is too much for this machine at {rate:g} Hz: even at {largest.block_size} samples, p99.9 is "
+            f"{100 * largest.p999 / largest.period:.0f} % of the period. Close other programs, or take fewer steps."
+        )
+    limit = f"({1000 * best.p999:.2f} ms) stays under half of its period ({1000 * SHARE * best.period:.2f} ms)"
+    if best.block_size != device.least:
+        why = " and leaves time for the device's jitter" if device.jitter else ""
+        return f"Recommended: --block {best.block_size}. It is the smallest block whose p99.9 {limit}{why}."
+    smaller = recommended(times, jitter=device.jitter) or best
+    sooner = f": {smaller.block_size} would do" if smaller.block_size < best.block_size else ""
+    return (
+        f"Recommended: --block {best.block_size}{device.usual}. Its p99.9 {limit}. "
+        f"Smaller blocks are no sooner, since they come in bursts; {device.shorter}{sooner}."
+    )
+
+
+def _rate(devices: Listing, wanted: str | None) -> float:
+    """The rate that `live` would play at: that of the output, or a usual one where there is none."""
+    if not devices.audio:
+        return USUAL_RATE
+    from dreampedal.engine.live.device.devices import find
+
+    return find(wanted, "output").default_rate
+
+
+def _measure(board: Board, rate: float, seconds: float, sizes: Sequence[int], quiet: bool) -> list[BlockTimes]:
+    """The times at each block size, with a word on what is going on."""
+    audio, _ = demo_recording()
+    console = Console(stderr=True)
+    shown = console.is_terminal and not quiet
+    found = []
+    with console.status("playing blocks of 32 samples") if shown else nullcontext() as status:
+        for each in block_times(board, audio, rate, sizes, seconds):
+            found.append(each)
+            if status and len(found) < len(sizes):
+                status.update(f"playing blocks of {sizes[len(found)]} samples")
+    return found
+
+
+def _loopback(
+    board: Board, input_device: str | None, output_device: str | None, rate: float, block: int | None
+) -> list[Compared]:
+    """The round trip through the device, and through the board."""
+    from dreampedal.engine.live.roundtrip import board_delay, round_trip
+
+    trip = round_trip(input=input_device, output=output_device, sample_rate=rate, block_size=block)
+    outside = trip.ledger.total.samples
+    inside = board.latency_at(rate)
+    delay = board_delay(board, rate, trip.block_size)
+    through = "device out, cable, device in, buffering"
+    return [
+        Compared(through, outside, trip.samples),
+        Compared("board", inside, delay),
+        Compared("total", outside + inside, None if delay is None else trip.samples + delay),
+    ]
+
+
+def _print_machine(console: Console, facts: dict[str, Any], devices: Listing) -> None:
+    """Facts, a line each."""
+    granted = {True: "granted", False: "not granted", None: "left to the system"}[facts["real_time"]]
+    packages = ", ".join(f"{name} {version}" for name, version in facts["packages"].items())
+    providers = ", ".join(name.removesuffix("ExecutionProvider") for name in facts["providers"])
+    lines = {
+        "machine": f"{facts['processor']}, {facts['cores']} cores, {facts['system']}",
+        "versions": f"dreampedal {facts['dreampedal']}, Python {facts['python']}, {packages}",
+        "onnxruntime": f"{providers}; GPU: {'yes' if facts['gpu'] else 'no'} ({facts['gpu_note']})",
+        "kernels": facts["kernels"],
+        "transforms": facts["transforms"],
+        "real time": f"priority {granted}",
+        "audio": f"{facts['portaudio'] or 'no PortAudio'}; {audio_line(devices)}",
+        "midi": ", ".join(devices.midi_inputs) or "no input",
+    }
+    grid = Table.grid(padding=(0, 2))
+    for name, text in lines.items():
+        grid.add_row(Text(name, "bold"), Text(text))
+    console.print(grid)
+
+
+def _table(times: Iterable[BlockTimes], preset: str, rate: float) -> Table:
+    """The times at each block size."""
+    table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left", title_style="bold")
+    table.title = f"\nWhat a block of {preset} takes at {rate:g} Hz, in ms"
+    for name in ("block", "period", "median", "p99", "p99.9", "longest", "p99.9 of the period"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for each in times:
+        values = (each.period, each.median, each.p99, each.p999, each.longest)
+        share = Text(f"{100 * each.p999 / each.period:.0f} %", "green" if each.is_safe else "bold red")
+        table.add_row(str(each.block_size), *(f"{1000 * value:.2f}" for value in values), share)
+    return table
+
+
+def _document(
+    facts: dict[str, Any],
+    devices: Listing,
+    preset: str,
+    rate: float,
+    times: Sequence[BlockTimes],
+    best: BlockTimes | None,
+    rows: Sequence[Compared],
+    device: Heard,
+) -> dict[str, Any]:
+    """All of it as plain values."""
+    return {
+        "machine": facts,
+        "advice": advice(facts),
+        "devices": devices.document(),
+        "preset": preset,
+        "sample_rate": rate,
+        "arrivals": asdict(device.arrivals) if device.arrivals else None,
+        "arrivals_trouble": device.trouble or None,
+        "block_times": [asdict(each) | {"is_safe": each.is_safe} for each in times],
+        "recommended_block": best.block_size if best else None,
+        "round_trip": [asdict(row) for row in rows],
+    }

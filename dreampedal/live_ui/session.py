@@ -1,0 +1,130 @@
+"""`dreampedal live`: the sound in a process of its own, and what a user sees and presses in this one."""
+
+from __future__ import annotations
+
+import io
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from typing import Protocol
+
+from dreampedal.console.console import fail
+from dreampedal.live_ui.keys import Keys, keyboard
+from dreampedal.live_ui.link import Link, sound
+from dreampedal.live_ui.meters import Memory
+from dreampedal.live_ui.talk import Command, Ended, Opened, Opening, Preparing, Refused, Snapshot, Stop
+from dreampedal.live_ui.text import Lines, Silent
+
+TICK_SECONDS = 0.05
+"""How often keys are asked for where they cannot be waited for, and the time is looked at."""
+
+OPENING_SECONDS = 180.0
+"""The first time on a machine, kernels are compiled."""
+
+
+class Front(Protocol):
+    """Where a session is shown."""
+
+    def begin(self) -> None:
+        """It plays."""
+        ...
+
+    def show(self, snapshot: Snapshot, memory: Memory) -> None:
+        """The newest snapshot."""
+        ...
+
+    def pressed(self, key: str) -> Command | None:
+        """What a key asks for."""
+        ...
+
+    def end(self, ended: Ended) -> None:
+        """What it came to."""
+        ...
+
+
+def run(opening: Opening, seconds: float | None = None, as_json: bool = False) -> int:
+    """Play until a key, a signal or the end of `seconds`; the status to exit with."""
+    if seconds is not None and not seconds > 0:
+        raise ValueError(f"seconds = {seconds:g}: expected more than 0")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # names of devices have letters that a terminal may not have
+    with sound(opening) as link:
+        try:
+            opened, first = _opened(link, as_json)
+        except KeyboardInterrupt:
+            link.stop()
+            return 130
+        status = 0
+        with _front(opened, first, as_json) as (front, keys):
+            try:
+                front.begin()  # who sees it may interrupt, and is told at once how it was
+                _play(link, front, keys, seconds)
+            except KeyboardInterrupt:
+                status = 130
+            except SystemExit as end:  # SIGTERM
+                status = int(end.code or 0)
+            ended = link.stop()
+        if ended is None:
+            return fail("the sound's process did not end as it should")
+        front.end(ended)
+        return status
+
+
+def _opened(link: Link, as_json: bool) -> tuple[Opened, Snapshot]:
+    """What the sound says first, and its first snapshot; a ValueError with its reason if it cannot play."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+    waiting = console.status("getting ready") if console.is_terminal and not as_json else nullcontext()
+    until = time.monotonic() + OPENING_SECONDS
+    opened: Opened | None = None
+    with waiting as status:
+        while time.monotonic() < until:
+            for message in link.messages(1.0):
+                if isinstance(message, Refused):
+                    raise ValueError(message.reason)
+                if isinstance(message, Preparing) and status:
+                    status.update(f"getting ready: {message.what}")
+                if isinstance(message, Opened):
+                    opened = message
+                elif isinstance(message, Snapshot) and opened:
+                    return opened, message
+    raise ValueError(f"nothing plays after {OPENING_SECONDS:g} seconds: see `dreampedal doctor`")
+
+
+@contextmanager
+def _front(opened: Opened, first: Snapshot, as_json: bool) -> Iterator[tuple[Front, Keys]]:
+    """A screen with keys where there is one, else lines, or only a document at the end."""
+    from dreampedal.live_ui.keys import NoKeys
+
+    if as_json:
+        yield Silent(opened), NoKeys()
+    elif not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
+        yield Lines(opened, first), NoKeys()
+    else:
+        from dreampedal.live_ui.screen import screen
+
+        with keyboard() as keys, screen(opened, first) as front:
+            yield front, keys
+
+
+def _play(link: Link, front: Front, keys: Keys, seconds: float | None) -> None:
+    """Show what comes and pass on what is pressed, until it is over."""
+    memory = Memory()
+    until = time.monotonic() + (seconds if seconds is not None else float("inf"))
+    while time.monotonic() < until:
+        newest = None
+        for message in link.messages(TICK_SECONDS, keys.handles):
+            if isinstance(message, Snapshot):
+                newest = message
+                memory.see(message.report)
+        for key in keys.pressed():
+            command = front.pressed(key)
+            if isinstance(command, Stop):
+                return
+            if command is not None:
+                link.send(command)
+        if newest:
+            front.show(newest, memory)

@@ -1,0 +1,1 @@
+"""Recordings through boards, from file to file."""

@@ -1,0 +1,186 @@
+"""The demo: the shipped recording through every shipped preset, what came of it, and a picture of each.
+
+Whatever is told here is measured on the files that were written, read and analysed afresh.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterable
+from contextlib import nullcontext
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pedalboard.io import AudioFile
+from rich.console import Console
+from rich.table import Table
+
+from dreampedal.console.console import print_json, say
+from dreampedal.effects.spectral.effect import SpectralEffect
+from dreampedal.effects.spectral.measure import features_of, heard, loudness_db, matched, trace
+from dreampedal.effects.spectral.stream import NEPERS_PER_DB
+from dreampedal.engine.host.board import Board, Rack
+from dreampedal.engine.runtime.files import written_whole
+from dreampedal.presets.loader import read_preset, shipped_presets
+from dreampedal.presets.recording import DEMO_RECORDING, demo_recording
+from dreampedal.rendering.rendering import Sound, Task, render
+
+CEILING_DB = -1.0
+
+
+@dataclass(frozen=True)
+class Dreamed:
+    """What a preset did to the recording."""
+
+    preset: str
+    title: str
+    target: str
+    file: str
+    picture: str | None
+    objective_before: float
+    """What the network hears of the target in the recording: the mean over its frames."""
+    objective_after: float
+    """The same in the file that was written, at the loudness of the recording."""
+    loudness_change_db: float
+    latency_milliseconds: float
+    times_real_time: float
+
+
+@dataclass(frozen=True)
+class View:
+    """What a picture shows: log band magnitudes and their change in dB, each (bands, frames)."""
+
+    before: NDArray[np.float32]
+    after: NDArray[np.float32]
+    offset: NDArray[np.float32]
+    centres_hz: NDArray[Any]
+    seconds: float
+
+
+def run(out: Path, as_json: bool) -> None:
+    """Dream the shipped recording with every shipped preset into the folder `out`, and show what came of it."""
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"{out} is a file: expected the name of a folder")
+    out.mkdir(parents=True, exist_ok=True)
+    with written_whole(out / f"dry{DEMO_RECORDING.suffix}") as part:
+        shutil.copyfile(DEMO_RECORDING, part)
+    console = Console(stderr=True)
+    draw = _painter(console)
+    results = []
+    with console.status("dreaming") if console.is_terminal else nullcontext():
+        for path in shipped_presets().values():
+            results.append(_dream(path, out, draw))
+    if as_json:
+        print_json([asdict(result) for result in results])
+    else:
+        Console().print(_table(results))
+        print("Before and after: what the network hears of it. Speed: times real time.")
+        say(f"{len(results)} sounds{' and pictures' if draw else ''} are in {out}, beside the dry recording.")
+
+
+def _dream(path: Path, out: Path, draw: Any) -> Dreamed:
+    """One preset: its sound, its picture, its figures."""
+    preset = read_preset(path)
+    sound = Sound(str(path), ceiling_db=CEILING_DB)
+    preset.board.stream(44_100, 2)  # loaded and compiled before the clock runs
+    written = render(Task(DEMO_RECORDING, out / f"{path.stem}.wav"), preset.board, sound, _quiet)
+    dry, rate = demo_recording()
+    with AudioFile(written.target) as file:
+        wet = file.read(file.frames)
+    place = _first_dream(preset.board)
+    effect = place.effect
+    after = matched(wet, dry, rate)
+    picture = out / f"{path.stem}.png" if draw else None
+    if draw:
+        draw(picture, preset, _view(effect, place.input(dry, rate), dry, after, rate))
+    return Dreamed(
+        preset=path.stem,
+        title=preset.title,
+        target=effect.target,
+        file=written.target,
+        picture=str(picture) if picture else None,
+        objective_before=heard(effect, dry, rate),
+        objective_after=heard(effect, after, rate),
+        loudness_change_db=loudness_db(wet, rate) - loudness_db(dry, rate),
+        latency_milliseconds=1000 * written.latency_samples / rate,
+        times_real_time=written.times_real_time,
+    )
+
+
+@dataclass(frozen=True)
+class Place:
+    """An effect on a board, and what the board has before it."""
+
+    effect: SpectralEffect
+    before: Board
+
+    def input(self, audio: NDArray[np.float32], rate: float) -> NDArray[np.float32]:
+        """What reaches the effect of `audio`."""
+        return self.before(audio, rate)
+
+
+def _first_dream(board: Board) -> Place:
+    """The first dreaming effect of a board; within a rack, it hears what the rack hears."""
+    for index, plugin in enumerate(board):
+        for effect in _flat([plugin]):
+            if isinstance(effect, SpectralEffect):
+                return Place(effect, Board(board.plugins[:index]))
+    raise ValueError(f"{board!r} has no effect that dreams")
+
+
+def _flat(plugins: Iterable[Any]) -> Iterable[Any]:
+    for plugin in plugins:
+        if isinstance(plugin, Rack):
+            yield from _flat(plugin)
+        else:
+            yield plugin
+
+
+def _view(
+    effect: SpectralEffect,
+    reached: NDArray[np.float32],
+    dry: NDArray[np.float32],
+    wet: NDArray[np.float32],
+    rate: float,
+) -> View:
+    """Before, after and offset, averaged over channels."""
+    before, after = (features_of(effect, audio, rate).mean(0) / NEPERS_PER_DB for audio in (dry, wet))
+    offset = trace(effect, reached, rate).offset.mean(0) / NEPERS_PER_DB
+    centres = effect.layout.centres_hz
+    return View(before, after, offset, centres, dry.shape[1] / rate)
+
+
+def _painter(console: Console) -> Any:
+    """The function that draws, or None where matplotlib is not installed."""
+    try:
+        from dreampedal.rendering.pictures import draw
+    except ImportError:
+        console.print("No pictures: they need matplotlib (pip install 'dreampedal\\[pictures]').")
+        return None
+    return draw
+
+
+def _table(results: Iterable[Dreamed]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("preset", no_wrap=True)
+    table.add_column("turns up", min_width=18)
+    for name in ("before", "after", "loudness", "latency", "speed"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for result in results:
+        table.add_row(
+            result.preset,
+            result.target,
+            f"{result.objective_before:.3g}",
+            f"{result.objective_after:.3g}",
+            f"{result.loudness_change_db:+.1f} dB",
+            f"{result.latency_milliseconds:.0f} ms",
+            f"{result.times_real_time:.0f}x",
+        )
+    return table
+
+
+def _quiet(_: float) -> None:
+    """A progress that nobody follows."""

@@ -1,0 +1,111 @@
+"""What `process` and `presets` show: a bar while it runs, a line for each file, or JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from dreampedal.console.console import fail, one_line, plain, print_json, say
+from dreampedal.presets.loader import preset_names, read_preset
+from dreampedal.rendering.rendering import Rendered, Sound, Task, folder_of, plan
+from dreampedal.rendering.workers import Progress as Heard
+from dreampedal.rendering.workers import render_all
+
+
+def process(
+    recordings: Sequence[Path],
+    out: str,
+    preset: str,
+    settings: Sequence[str],
+    ceiling_db: float | None,
+    ending: str | None,
+    bits: int | None,
+    jobs: int,
+    as_json: bool,
+) -> int:
+    """Play recordings through a preset and say what came of it; the status to exit with."""
+    if bits not in (None, 16, 24, 32):
+        raise ValueError(f"bits = {bits}: expected 16, 24, or 32")
+    tasks = plan(recordings, out, ending)
+    sound = Sound(preset, tuple(settings), ceiling_db, bits)
+    sound.board()
+    results, failed = [], False
+    with (
+        folder_of(tasks),
+        progress_bar(len(tasks)) as heard,
+        closing(render_all(tasks, sound, jobs, heard)) as rendered,
+    ):
+        for task, result in rendered:
+            if isinstance(result, Rendered):
+                results.append(asdict(result))
+                if not as_json:
+                    say(_line(result))
+            else:
+                results.append({"source": str(task.source), "error": one_line(result)})
+                failed = True
+                fail(one_line(result))
+    if as_json:
+        order = [str(task.source) for task in tasks]
+        print_json(sorted(results, key=lambda result: order.index(result["source"])))
+    return 2 if failed else 0
+
+
+def presets(as_json: bool) -> None:
+    """List every preset. One that cannot be read is listed with what is wrong with it."""
+    entries = [_entry(name, path) for name, path in preset_names().items()]
+    if as_json:
+        print_json(entries)
+        return
+    table = Table("preset", "what it does", "effects", box=None, pad_edge=False)
+    for entry in entries:
+        about = entry.get("error") or entry["description"] or entry["title"]
+        table.add_row(entry["name"], escape(plain(about)), escape(", ".join(entry.get("effects", []))))
+    Console().print(table)
+
+
+def _entry(name: str, path: Path) -> dict[str, Any]:
+    try:
+        preset = read_preset(path)
+    except ValueError as error:
+        return {"name": name, "file": str(path), "error": str(error)}
+    effects = [table["type"] for table in preset.tables]
+    return {
+        "name": name, "title": preset.title, "description": preset.description, "effects": effects, "file": str(path)
+    }  # fmt: skip
+
+
+def _line(result: Rendered) -> str:
+    """One file in one line."""
+    depth = {None: "", 32: ", 32-bit float"}.get(result.bits, f", {result.bits}-bit")
+    peak = "silence" if result.peak_db is None else f"peak {result.peak_db:+.1f} dBFS"
+    overs = f", {result.overs} samples over full scale (--ceiling -1 keeps them under)" if result.overs else ""
+    waited = 1000 * result.lookahead_samples / result.sample_rate
+    ahead = f", look-ahead {waited:.0f} ms" if waited else ""
+    return (
+        f"{result.target}: {result.seconds:.1f} s at {result.sample_rate:g} Hz{depth}, {peak}{overs}{ahead}, "
+        f"in {result.elapsed_seconds:.1f} s ({result.times_real_time:g} times real time)"
+    )
+
+
+@contextmanager
+def progress_bar(files: int) -> Iterator[Heard]:
+    """A progress bar on stderr with the time left; quiet where nobody looks."""
+    console = Console(stderr=True)
+    columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+        bar = progress.add_task("", total=files)
+        done: dict[Path, float] = {}
+
+        def heard(task: Task, fraction: float) -> None:
+            done[task.target] = min(fraction, 1.0)
+            progress.update(bar, completed=sum(done.values()), description=escape(task.source.name))
+
+        yield heard

@@ -1,0 +1,1 @@
+"""Effects on frames: the stream, and the network that steers it."""

@@ -1,0 +1,1 @@
+"""How an offset is played: one file a latency mode."""

@@ -1,0 +1,1 @@
+"""Signal processing: frames, windows, bands, rates, delays and the ceiling."""

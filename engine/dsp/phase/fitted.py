@@ -1,0 +1,136 @@
+"""RTPGHI fitted to its neighbours: every frame that the gradient predicts is heard once among those around it.
+
+Frames overlap, so the gradient's phases for one frame contradict those of the frames that were played: at attacks and
+where partials meet, the gradient is wrong and what was played knows better. The predicted frame, and with look-ahead
+the one that the gradient then predicts after it, are overlap-added, at little weight, to what was played. Divided by
+the sum of the weighted windows that is the least-squares signal of these frames (Griffin and Lim 1984, equation 6);
+its analysis gives the phase that is handed out, and from which the next frame is predicted. This is half of one
+iteration of RTISI-LA (Zhu, Beauregard and Wyse 2007) on one frame, once: nothing is repeated. Two papers' parts, but
+the combination and the weights are ours, by measurement on twelve recordings with a Hann window: RTPGHI(1) gains
+3.0 dB at 2048/512 and 4.1 dB at 2048/256, RTPGHI(0) 1.1 and 1.9 dB, and no recording loses.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, rfft
+from dreampedal.engine.dsp.phase.arithmetic import Bits, Row
+from dreampedal.engine.dsp.phase.frame_kernels import Rows, acceptable, give_back, hand_out, lean, shift
+from dreampedal.engine.dsp.phase.gradient import rise_of, take_in
+from dreampedal.engine.dsp.phase.integration import find_roots, turn_from_roots
+from dreampedal.engine.dsp.stft import Planes
+from dreampedal.engine.runtime.jit import njit
+
+TRUST = (0.4, 0.1)
+"""Weight of a predicted frame beside one that was played, by frames of look-ahead; the best of 0.05 to 3."""
+LEAST = 0.01
+"""The least sum of windows that is divided by, so that the ends of a frame do not grow."""
+
+_NOTHING = 1e-30  # the square of a length that has no direction
+
+
+def fit_windows(window: Row, dual: Row, hop_samples: int, lookahead_frames: int) -> NDArray[np.float32]:
+    """The window that hears a frame among those around it, and the dual window at the weight of predicted frames.
+
+    Shape (2, window); `window` and `dual` are those of analysis and synthesis.
+    """
+    size, trust = window.size, TRUST[lookahead_frames]
+    share = window.astype(np.float64) * dual
+    there = trust * share
+    for later in range(hop_samples, size, hop_samples):
+        there[: size - later] += share[later:]
+    if lookahead_frames:
+        there[hop_samples:] += trust * share[: size - hop_samples]
+    return np.array([window / np.maximum(there, LEAST), trust * dual], np.float32)
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
+def _choose(re: Row, im: Row, heard_re: Row, heard_im: Row) -> None:
+    """Take the direction that was heard, in bins where something was."""
+    for m in range(re.size):
+        square = heard_re[m] * heard_re[m] + heard_im[m] * heard_im[m]
+        scale = np.float32(1) / np.sqrt(max(square, np.float32(_NOTHING)))
+        directed = square > np.float32(_NOTHING)
+        re[m] = heard_re[m] * scale if directed else re[m]
+        im[m] = heard_im[m] * scale if directed else im[m]
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
+def push_fitted(
+    magnitude: NDArray[np.float32],
+    known: Planes,
+    weight: NDArray[np.float32],
+    leans: bool,
+    logs: Rows,
+    held: Rows,
+    knowns: NDArray[np.float32],
+    turn: Planes,
+    line: NDArray[np.float32],
+    out: Planes,
+    advance: NDArray[np.float32],
+    factors: NDArray[np.float32],
+    windows: NDArray[np.float32],
+    dual: Row,
+    hop: int,
+    sound: Row,
+    work: NDArray[np.float32],
+    roots: Bits,
+    twiddle: Row,
+    untangle: NDArray[np.float32],
+    fft_work: NDArray[np.float32],
+) -> bool:
+    """Take the newest magnitudes and write the frame that they complete to `out`; False, and nothing done, if invalid.
+
+    `line`, (channels, window), is what was played under the newest frame; `windows` are `fit_windows`; `sound` has room
+    for a window and a hop; `roots`, (channels, bins), are those of the newest frame. Other arguments are as in
+    `push_gradient`.
+    """
+    if not acceptable(magnitude, known, weight, leans):
+        return False
+    size, ahead = dual.size, held.shape[1] - 1
+    shift(held, magnitude)
+    if leans:
+        shift(knowns[0], known[0])
+        shift(knowns[1], known[1])
+        shift(knowns[2], weight)
+    x, y = work[-2], work[-3]
+    for channel in range(magnitude.shape[0]):
+        re, im, row, log = out[0, channel], out[1, channel], line[channel], logs[channel]
+        turn_re, turn_im, wanted = turn[0, channel], turn[1, channel], held[channel]
+        rise, root, at = work[-1], roots[channel], 0 if ahead > 0 else 1
+        take_in(log, magnitude[channel], rise)
+        rise_of(log, ahead > 0, rise)
+        if ahead == 0:  # else they were found a hop ago
+            find_roots(log[1], log[2], factors[3], work, root)
+        turn_from_roots(
+            log[at], log[at + 1], rise, advance, factors[0], factors[1], int(factors[2]), root,
+            turn_re, turn_im, re, im, work,
+        )  # fmt: skip
+        for n in range(size - hop):
+            row[n] = row[n + hop]
+            sound[n] = row[n]
+        row[size - hop :] = np.float32(0)
+        sound[size - hop :] = np.float32(0)
+        if ahead > 0:
+            rise_of(log, False, rise)
+            find_roots(log[1], log[2], factors[3], work, root)
+            turn_from_roots(
+                log[1], log[2], rise, advance, factors[0], factors[1], int(factors[2]), root, re, im, x, y, work
+            )
+            for m in range(re.size):
+                x[m], y[m] = wanted[1, m] * x[m], wanted[1, m] * y[m]
+            irfft_add(x, y, windows[1], sound[hop:], twiddle, untangle, fft_work)
+        for m in range(re.size):
+            x[m], y[m] = wanted[0, m] * re[m], wanted[0, m] * im[m]
+        irfft_add(x, y, windows[1], sound[:size], twiddle, untangle, fft_work)
+        rfft(sound[:size], windows[0], x, y, twiddle, untangle, fft_work)
+        _choose(re, im, x, y)
+        if leans:
+            lean(re, im, knowns[0, channel, 0], knowns[1, channel, 0], knowns[2, channel, 0])
+        hand_out(re, im, wanted[0], turn_re, turn_im)
+        if leans:
+            give_back(re, im, knowns[0, channel, 0], knowns[1, channel, 0], knowns[2, channel, 0])
+        irfft_add(re, im, dual, row, twiddle, untangle, fft_work)
+    return True

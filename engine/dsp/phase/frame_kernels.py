@@ -1,0 +1,88 @@
+"""What every estimator does around its own idea: take a magnitude in, hold it for the look-ahead, hand a frame out."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreampedal.engine.dsp.fft.real import FASTMATH
+from dreampedal.engine.dsp.phase.arithmetic import Row
+from dreampedal.engine.dsp.stft import Planes
+from dreampedal.engine.runtime.jit import njit
+
+Rows = NDArray[np.float32]
+"""Several frames of one kind, the oldest first: (channels, frames, bins)."""
+
+LOUDEST = 1e15
+"""The largest magnitude accepted: squares and products of two stay finite in float32."""
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
+def within(values: NDArray[np.float32], low: float, high: float) -> bool:
+    """Whether every value of a matrix is a number from `low` to `high`."""
+    good = 0
+    for row in range(values.shape[0]):
+        for m in range(values.shape[1]):
+            value = values[row, m]
+            good += 1 if (value >= np.float32(low)) & (value <= np.float32(high)) else 0
+    return good == values.size
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def shift(rows: Rows, newest: NDArray[np.float32]) -> None:
+    """Drop the oldest frame of every channel and append the newest."""
+    last = rows.shape[1] - 1
+    for channel in range(rows.shape[0]):
+        for row in range(last):
+            for m in range(rows.shape[2]):
+                rows[channel, row, m] = rows[channel, row + 1, m]
+        for m in range(rows.shape[2]):
+            rows[channel, last, m] = newest[channel, m]
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
+def lean(re: Row, im: Row, known_re: Row, known_im: Row, weight: Row) -> None:
+    """Turn the directions in `re` and `im` towards those of a known frame, wholly at weight 0 and not at all at 1.
+
+    Where the known frame is silent, or the two cancel, the estimate stays.
+    """
+    for m in range(re.size):
+        length = np.sqrt(known_re[m] * known_re[m] + known_im[m] * known_im[m])
+        share = (np.float32(1) - weight[m]) / max(length, np.float32(1e-18))
+        x = weight[m] * re[m] + share * known_re[m]
+        y = weight[m] * im[m] + share * known_im[m]
+        size = np.sqrt(x * x + y * y)
+        usable = size > np.float32(1e-6)
+        scale = np.float32(1) / max(size, np.float32(1e-6))
+        re[m] = x * scale if usable else re[m]
+        im[m] = y * scale if usable else im[m]
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
+def acceptable(magnitude: NDArray[np.float32], known: Planes, weight: NDArray[np.float32], leans: bool) -> bool:
+    """Whether magnitudes, and with `leans` a known frame and its weights, are finite and in their ranges."""
+    if not within(magnitude, 0, LOUDEST):
+        return False
+    if not leans:
+        return True
+    fit: bool = within(weight, 0, 1) and within(known[0], -LOUDEST, LOUDEST) and within(known[1], -LOUDEST, LOUDEST)
+    return fit
+
+
+@njit(cache=True, nogil=True, forceinline=True)
+def give_back(re: Row, im: Row, known_re: Row, known_im: Row, weight: Row) -> None:
+    """The known frame itself, to the bit, where its weight is 0."""
+    for m in range(re.size):
+        re[m] = known_re[m] if weight[m] == 0 else re[m]
+        im[m] = known_im[m] if weight[m] == 0 else im[m]
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
+def hand_out(re: Row, im: Row, magnitude: Row, turn_re: Row, turn_im: Row) -> None:
+    """Keep the directions in `turn`, at length 1 whatever rounding did, and scale them to the magnitudes."""
+    for m in range(re.size):
+        square = re[m] * re[m] + im[m] * im[m]
+        scale = np.float32(1) / np.sqrt(max(square, np.float32(1e-12)))
+        x, y = re[m] * scale, im[m] * scale
+        turn_re[m], turn_im[m] = x, y
+        re[m], im[m] = magnitude[m] * x, magnitude[m] * y

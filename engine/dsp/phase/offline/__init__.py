@@ -1,0 +1,1 @@
+"""Phase for a whole spectrogram at once."""

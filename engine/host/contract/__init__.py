@@ -1,0 +1,1 @@
+"""What an effect is to a host, and what its parameters are."""

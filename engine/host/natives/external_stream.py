@@ -1,0 +1,147 @@
+"""Streams of VST3 plugins and Audio Units: the same samples for any blocks, on any number of channels.
+
+A plugin that takes any blocks is prepared for the largest and plays them as they come: no latency of our own. One that
+does not, or whose sound follows the size of its blocks, gets blocks of `CONSTANT_BLOCK` samples, always.
+
+A parameter that the user turns moves to its new value in steps of 16 samples over 20 ms, or of one block where blocks
+have one size; a choice is set at once. What the plugin makes of it is its own.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import numpy as np
+from pedalboard import Chain, ExternalPlugin
+
+from dreampedal.engine.host.natives.external import twin_of_external, where_it_can_be
+from dreampedal.engine.host.natives.external_channels import primed_external, spread
+from dreampedal.engine.host.natives.external_parameters import raw_values, settable_parameters
+from dreampedal.engine.host.natives.habits import habits_of
+from dreampedal.engine.host.natives.native import CONSTANT_BLOCK, Blocks
+from dreampedal.engine.host.natives.stream import CHANGE_SECONDS, STEP_SAMPLES, Reblocked, in_full
+from dreampedal.engine.runtime.blocks import Block
+from dreampedal.engine.runtime.turns import Turn
+
+CHOICES = 1000
+"""A parameter of so many steps, or more, glides."""
+
+
+class ExternalVoice:
+    """Twins of one plugin, as many as it takes to play all channels; `(channels, n)` in and out."""
+
+    def __init__(self, plugin: ExternalPlugin, rate: float, channels: int, max_block: int) -> None:
+        self._spread = spread(plugin, channels)
+        self._measures = (rate, max(max_block, self._spread.width + 1), False)
+        self.twins: list[Any] = []
+        self._chains: list[Chain] = []
+        for _ in range(max(1, self._spread.count)):
+            twin = twin_of_external(plugin)
+            if twin is plugin:
+                _require_alone(plugin, self._spread.count)
+            self.twins.append(twin)
+            self._chains.append(primed_external(twin, rate, self._spread.width, max_block))
+        # Read last: a plugin may know its latency only once it has been prepared for a rate.
+        first: Any = self.twins[0]
+        self.latency = int(first.reported_latency_samples)
+
+    def __del__(self) -> None:
+        """Chains let go of the plugins first, which then close without a word: see `load_plugin`."""
+        self._chains = []
+
+    def play(self, block: Block) -> Block:
+        """What pedalboard returns: the newest samples, as many as are not withheld."""
+        if self._spread.folds:
+            both: Block = self._chains[0].process(np.repeat(block, 2, axis=0), *self._measures)
+            folded: Block = both.mean(axis=0, keepdims=True)
+            return folded
+        if len(self._chains) == 1:
+            return self._chains[0].process(block, *self._measures)
+        parts = [
+            chain.process(block[index : index + 1], *self._measures) for index, chain in enumerate(self._chains)
+        ]
+        return np.concatenate(parts, axis=0)
+
+    def process(self, block: Block) -> Block:
+        return in_full(self.play, block)
+
+
+def _require_alone(plugin: Any, count: int) -> None:
+    """A plugin that plays itself can play one signal, and must forget what it played before."""
+    if count > 1:
+        raise ValueError(f"{plugin.name} plays one channel, and more of it cannot be made on this thread")
+    try:
+        plugin.reset()
+    except RuntimeError as error:
+        raise ValueError(
+            f"{plugin.name} can only be made ready on the thread that loaded it: load it with dreampedal.load_plugin"
+        ) from error
+
+
+class ExternalStream:
+    """One plugin, heard with the parameters that the user's own has at each block."""
+
+    def __init__(self, plugin: ExternalPlugin, sample_rate: float, channels: int, max_block: int) -> None:
+        self._plugin = plugin
+        habits = habits_of(plugin, sample_rate, channels)
+        steady = habits.blocks is not Blocks.ANY
+        self._voice = ExternalVoice(plugin, sample_rate, channels, CONSTANT_BLOCK if steady else max_block)
+        self._player = Reblocked(self._voice, channels, CONSTANT_BLOCK) if steady else self._voice
+        self.latency = self._player.latency
+        self._heard = raw_values(plugin)
+        self._moves: list[tuple[Any, int, float, float]] = []
+        self._change_samples, self._moved = round(CHANGE_SECONDS * sample_rate), 0
+        found: Any = plugin
+        self._turn = Turn(f"a stream of {found.name}")
+
+    def process(self, block: Block) -> Block:
+        with self._turn:
+            return self._played(block)
+
+    def _played(self, block: Block) -> Block:
+        if (values := raw_values(self._plugin)) != self._heard:
+            self._move(values)
+        if not self._moves:
+            return self._player.process(block)
+        parts: list[Block] = []
+        start = 0
+        while start < block.shape[1] and self._moves:
+            part = block[:, start : start + STEP_SAMPLES]
+            self._step(part.shape[1])
+            parts.append(self._player.process(part).copy())
+            start += part.shape[1]
+        return np.concatenate([*parts, self._player.process(block[:, start:])], axis=1)
+
+    def _move(self, values: tuple[float, ...]) -> None:
+        """Begin to move to the values that the user's plugin has now."""
+        self._heard, self._moves, self._moved = values, [], 0
+        for twin in self._voice.twins:
+            for index, (parameter, value) in enumerate(zip(settable_parameters(twin), values, strict=True)):
+                if twin is self._plugin or parameter.raw_value == value:
+                    continue
+                if parameter.num_steps < CHOICES:
+                    parameter.raw_value = value
+                else:
+                    self._moves.append((twin, index, parameter.raw_value, value))
+
+    def _step(self, samples: int) -> None:
+        """Move on by `samples`, and end on the very value that was asked for."""
+        self._moved += samples
+        part = min(self._moved / self._change_samples, 1.0)
+        for twin, index, start, end in self._moves:
+            settable_parameters(twin)[index].raw_value = end if part == 1.0 else start + (end - start) * part
+        if part == 1.0:
+            self._moves = []
+
+
+def play_external_once(plugin: ExternalPlugin, block: Block, sample_rate: float, buffer_size: int) -> Block:
+    """A whole signal in one call, latency compensated, for a plugin that can play in no other way."""
+    way = spread(plugin, block.shape[0])
+    fed = np.repeat(block, 2, axis=0) if way.folds else block
+    parts = [
+        where_it_can_be(partial(twin_of_external(plugin).process, fed[at : at + way.width], sample_rate, buffer_size))
+        for at in range(0, fed.shape[0], way.width)
+    ]
+    played = np.concatenate(parts, axis=0)
+    return played.mean(axis=0, keepdims=True) if way.folds else played

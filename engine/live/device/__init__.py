@@ -1,0 +1,1 @@
+"""Audio devices: found, opened, timed, and found again when they went."""

@@ -1,0 +1,1 @@
+"""Where the audio callback meets the worker."""

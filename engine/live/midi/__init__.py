@@ -1,0 +1,1 @@
+"""MIDI: from bytes to parameters."""

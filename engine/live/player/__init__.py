@@ -1,0 +1,1 @@
+"""Boards that play, change and take turns while they play."""

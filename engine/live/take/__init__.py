@@ -1,0 +1,1 @@
+"""Takes: what was played, kept so that it can be rendered again."""

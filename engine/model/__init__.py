@@ -1,0 +1,1 @@
+"""Models: one safe file each, read, proved, and run."""

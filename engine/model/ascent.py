@@ -1,0 +1,174 @@
+"""Gradient ascent under way: the numbers that go in, the offset that comes out, and the state between two hops.
+
+    ascent = model.ascent(channels=1, steps=4)
+    ascent.u["conv2"][5] = 1                    # what to amplify
+    ascent.features[:] = ...                    # each hop
+    ascent.run()
+    ... ascent.result ...
+    ascent.commit()
+
+Everything is bound to ONNX Runtime once: a run reads and writes the arrays below in place and allocates nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreampedal.engine.model.device import told
+from dreampedal.engine.model.format.interface import inputs, sizes
+from dreampedal.engine.model.format.manifest import OWN_CHAINS, ModelError
+from dreampedal.engine.runtime.turns import Turn
+
+if TYPE_CHECKING:
+    from dreampedal.engine.model.model import Model
+
+Array = NDArray[np.float32]
+
+DEFAULT_RATE = 0.1
+"""Nepers that the offset moves in a step, RMS over bands and columns."""
+
+DEFAULT_REACH = 1.4
+"""Nepers that the offset may reach: 12 dB."""
+
+
+@dataclass
+class Run:
+    """A session bound both ways round: states are read from one set of arrays and written to the other."""
+
+    session: Any
+    bindings: tuple[Any, Any]
+    fed: tuple[str, ...]
+    """Inputs to hand over again before each run, where the session does not read our memory (CUDA)."""
+
+
+class Ascent:
+    """One signal's ascent on a model: bound arrays, and the states of its layers.
+
+    Shapes, all float32: `features`, `offset` (where the ascent starts) and `result` (where it ends) are (channels,
+    bands, columns); `shape` (bands, bands) is applied to each gradient; `level` (channels, bands) weighs bands by how
+    loud they are, so that what only changes loudness is taken out along `mask` (bands,), and zeros leave it in;
+    `rate` and `reach` (1,) are in nepers; `u[layer]`, `v[layer]` (filters,) and `classes` (classes,) say what to climb:
+    the mean over columns of Σ(u·y + ½v·y²), plus classes·logits. With 0 steps, `activations[layer]` (channels,
+    filters, columns) and `logits` (channels, classes) hold what the model hears at `features` + `offset`. `inputs` has
+    all that goes in, by its name in the graph.
+
+    Columns are moving ones, the oldest first. `commit` fixes the oldest as it was played; call it once a hop.
+    """
+
+    def __init__(self, model: Model, channels: int, steps: int, columns: int, device: str) -> None:
+        manifest = model.manifest
+        self.model, self.steps, self.device = model, steps, device
+        self.inputs: dict[str, Array] = {
+            name: np.zeros(sizes(shape, channels, columns), np.float32) for name, shape in inputs(manifest).items()
+        }
+        self.features, self.offset = self.inputs["features"], self.inputs["offset"]
+        self.shape, self.level, self.mask = self.inputs["shape"], self.inputs["level"], self.inputs["mask"]
+        self.rate, self.reach = self.inputs["rate"], self.inputs["reach"]
+        self.u = {layer.name: self.inputs[f"u_{layer.name}"] for layer in manifest.layers}
+        self.v = {layer.name: self.inputs[f"v_{layer.name}"] for layer in manifest.layers}
+        self.classes = self.inputs.get("classes", np.zeros(0, np.float32))
+        self.result: Array = np.zeros_like(self.features)
+        self.logits: Array = np.zeros((channels, len(manifest.classes)), np.float32)
+        self.activations: dict[str, Array] = {}
+        self.shape[:], self.mask[:] = np.eye(len(self.mask)), 1
+        self.rate[:], self.reach[:] = DEFAULT_RATE, DEFAULT_REACH
+        own_chain = f"t{columns}" if columns <= OWN_CHAINS else "tn"
+        self._chain = own_chain if manifest.runs_on == "columns" else "window"
+        self._runs: dict[int, Run] = {}
+        self._turn = Turn("an ascent")
+        self._front = 0
+        self._values = _values(self.inputs, device)
+        self._states = tuple(
+            _values({name: self.inputs[f"state_{name}"].copy() for name in manifest.states}, device) for _ in range(2)
+        )
+        self.reset()
+        self._bind(steps)
+
+    @property
+    def channels(self) -> int:
+        """Channels, each with states of its own."""
+        return int(self.features.shape[0])
+
+    @property
+    def columns(self) -> int:
+        """Moving columns, or the whole window of a model that runs on it."""
+        return int(self.features.shape[2])
+
+    def run(self, steps: int | None = None) -> None:
+        """Climb `steps` steps, 0 to the model's `steps` (None: as many as at construction), and write `result`.
+
+        The first run of a number of steps prepares and warms its session; later ones allocate nothing.
+        """
+        wanted = self.steps if steps is None else steps
+        with self._turn:
+            run = self._runs.get(wanted) or self._bind(wanted)
+            binding = run.bindings[self._front]
+            for name in run.fed:
+                self._values[name].update_inplace(self.inputs[name])
+            run.session.run_with_iobinding(binding)
+            if wanted == 0:
+                self.result[:] = self.offset
+
+    def commit(self) -> None:
+        """Fix the oldest moving column as the last run left it: the states it leads to become the current ones."""
+        self._front = 1 - self._front
+
+    def reset(self) -> None:
+        """Go back to endless silence."""
+        self._front = 0
+        for name, silence in self.model.silence.items():
+            self._states[0][name].update_inplace(np.repeat(silence, self.channels, axis=0))
+
+    def state(self, name: str) -> Array:
+        """A copy of a layer's current state, (channels, columns, filters), the newest column last."""
+        return np.array(self._states[self._front][name].numpy())
+
+    def _bind(self, steps: int) -> Run:
+        if not 0 <= steps <= self.model.manifest.steps:
+            raise ValueError(f"steps = {steps}: expected 0 to {self.model.manifest.steps}")
+        session = self.model.session(self._chain, steps, self.device)
+        bindings = self._bound(session, steps, 0), self._bound(session, steps, 1)
+        fed = tuple(value.name for value in session.get_inputs() if not value.name.startswith("state_"))
+        run = Run(session, bindings, fed if self.device == "cuda" else ())
+        try:
+            session.run_with_iobinding(bindings[self._front])
+        except Exception as error:  # ONNX Runtime's errors have no base class of their own
+            raise ModelError(self.model.path, "graph", f"failing {told(error)}", "one that runs") from error
+        self._runs[steps] = run
+        return run
+
+    def _bound(self, session: Any, steps: int, front: int) -> Any:
+        binding = session.io_binding()
+        for value in session.get_inputs():
+            known = self._states[front] if value.name.startswith("state_") else self._values
+            binding.bind_ortvalue_input(value.name, known[value.name.removeprefix("state_")])
+        for value in session.get_outputs():
+            kind, _, name = value.name.removeprefix(f"{self._chain}_").partition("_")
+            if kind == "state":
+                target = self._states[1 - front][name.removeprefix(f"{steps}_")]
+            else:
+                target = _values({"": self._written(kind, name, value.shape)}, "cpu")[""]
+            binding.bind_ortvalue_output(value.name, target)
+        return binding
+
+    def _written(self, kind: str, name: str, shape: list[int | str]) -> Array:
+        """The array that an output of this kind is written to."""
+        if kind == "offset":
+            return self.result
+        if kind == "logits":
+            return self.logits
+        if name not in self.activations:
+            positions = shape[2] if isinstance(shape[2], int) else self.model.positions(name, self.columns)
+            self.activations[name] = np.zeros((self.channels, int(shape[1]), positions), np.float32)
+        return self.activations[name]
+
+
+def _values(arrays: dict[str, Array], device: str) -> dict[str, Any]:
+    """Arrays as ONNX Runtime takes them: on the CPU the same memory, else a copy on the device."""
+    from onnxruntime import OrtValue
+
+    return {name: OrtValue.ortvalue_from_numpy(array, device, 0) for name, array in arrays.items()}

@@ -1,0 +1,246 @@
+"""The proof of a model: its structure, its golden vectors, and that it plays the same however a signal is cut.
+
+Structure comes first (`engine.structure`), so that nothing of a bad file ever runs. Then the takes that the exporter
+recorded are played again: inputs, and what the torch original made of them with autograd over its whole window. Those
+of models that hear clips are in `engine.verify_clips`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from dreampedal.engine.model.ascent import Array
+from dreampedal.engine.model.clip_model import ClipModel
+from dreampedal.engine.model.format.clip_manifest import AnyManifest
+from dreampedal.engine.model.format.interface import inputs, sizes
+from dreampedal.engine.model.format.manifest import GOLDEN_KEY, OWN_CHAINS, Manifest, ModelError
+from dreampedal.engine.model.model import Model
+from dreampedal.engine.model.structure import metadata, read_model
+from dreampedal.engine.model.verify_clips import clip_takes, replayed, takes_in, unpacked
+from dreampedal.engine.runtime.blocks import MAX_CHANNELS
+
+TOLERANCE = 1e-3
+"""Largest deviation from a golden vector, as a share of its largest value."""
+
+ONE_SECOND = 48_000
+
+LONGEST_BLOCKS = 10_000, 700, 40
+"""Samples of the longest block in each of the ways that a signal is cut."""
+
+
+class Playable(Protocol):
+    """What the partition law is tried on: an effect that plays the model."""
+
+    def process(self, input_array: Array, sample_rate: float, *, reset: bool = True) -> Array: ...
+
+    def flush(self) -> Array: ...
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was proved of a model; one that fails raises instead."""
+
+    manifest: AnyManifest
+    file_bytes: int
+    nodes: int
+    takes: int
+    """Golden takes that were replayed."""
+    golden_deviation: float
+    """Largest deviation from the torch original, as a share of the largest value."""
+    partitions: int
+    """Ways of cutting a signal that gave the same samples as one call."""
+
+
+def verify(path: str | Path, effect: Callable[[], Playable] | None = None, device: str = "auto") -> Proof:
+    """Prove the model at `path`.
+
+    Args:
+        effect: makes an effect that plays this model, to try the partition law on samples as well.
+        device: to replay on.
+
+    Raises:
+        ModelError: that names the file, the field, what was found and what was expected.
+    """
+    graph, manifest = read_model(path)
+    golden = metadata(path, graph, GOLDEN_KEY)
+    if isinstance(manifest, Manifest):
+        count, deviation = _proved_ascent(Model(Path(path), graph, manifest, device), golden)
+    else:
+        count, deviation = _proved_clips(ClipModel(Path(path), graph, manifest, device), golden)
+    return Proof(
+        manifest=manifest,
+        file_bytes=Path(path).stat().st_size,
+        nodes=len(graph.graph.node),
+        takes=count,
+        golden_deviation=deviation,
+        partitions=require_partition_law(path, effect()) if effect else 0,
+    )
+
+
+def _proved_ascent(model: Model, golden: str) -> tuple[int, float]:
+    """Golden takes of a model that dreams on bands, and their largest deviation."""
+    takes = golden_takes(model.path, golden, model.manifest)
+    deviation = max(replay(model, take) for take in takes)
+    require_repeatable(model)
+    if model.manifest.runs_on == "columns":
+        require_agreement(model)
+    return len(takes), deviation
+
+
+def _proved_clips(model: ClipModel, golden: str) -> tuple[int, float]:
+    """Golden takes of a model that hears clips, and their largest deviation."""
+    takes = clip_takes(model.path, golden, model.manifest)
+    worst = 0.0
+    for take in takes:
+        again = replayed(model, take)
+        for name, found in replayed(model, take).items():
+            worst = max(worst, _deviation(model.path, f"golden {name}", found, take.expected[name]))
+            if not np.array_equal(found, again[name]) and model.device == "cpu":
+                raise ModelError(model.path, name, "different from one run to the next", "the same every time")
+    return len(takes), worst
+
+
+@dataclass(frozen=True)
+class Take:
+    """A recorded ascent: `columns` moving columns and `steps` steps a hop, over the columns of a sound from silence.
+
+    `given` holds every other input; `offsets` (hops, channels, bands, columns) the results of the last hops; `heard`
+    activations and logits after the last hop was committed, at its own features and the offset that it started from.
+    """
+
+    columns: int
+    steps: int
+    sound: Array
+    given: dict[str, Array]
+    offsets: Array
+    heard: dict[str, Array]
+
+
+def golden_takes(path: str | Path, text: str, manifest: Manifest) -> list[Take]:
+    """The takes in a file's metadata; a ModelError for one that is not whole."""
+    return takes_in(path, text, lambda number, case: _take(path, number, case, manifest))
+
+
+def replay(model: Model, take: Take) -> float:
+    """Play a take; its largest deviation. A ModelError if that is more than `TOLERANCE`."""
+    ascent = model.ascent(take.sound.shape[0], take.steps, take.columns)
+    for name, value in take.given.items():
+        ascent.inputs[name][:] = value
+    hops = take.sound.shape[2] - ascent.columns + 1
+    worst = 0.0
+    for hop in range(hops):
+        ascent.features[:] = take.sound[:, :, hop : hop + ascent.columns]
+        ascent.run()
+        ascent.commit()
+        if (behind := hop - hops + len(take.offsets)) >= 0:
+            expected = take.offsets[behind]
+            worst = max(worst, _deviation(model.path, f"golden offset of hop {hop}", ascent.result, expected))
+    ascent.run(0)
+    for name, value in take.heard.items():
+        found = ascent.logits if name == "logits" else ascent.activations[name.removeprefix("y_")]
+        worst = max(worst, _deviation(model.path, f"golden {name}", found, value))
+    return worst
+
+
+def require_repeatable(model: Model) -> None:
+    """Refuse a model that plays differently after `reset`, or when a run is repeated before it is committed."""
+    rng = np.random.default_rng(0)
+    floor = model.manifest.bands.floor_db * np.log(10) / 20
+    ascent = model.ascent(2, 2)
+    sound = rng.uniform(floor, 0, (6, *ascent.features.shape)).astype(np.float32)
+    for values in (*ascent.u.values(), *ascent.v.values()):
+        values[:] = rng.normal(size=len(values))
+
+    def play(runs: int) -> Array:
+        ascent.reset()
+        results = []
+        for features in sound:
+            ascent.features[:] = features
+            for _ in range(runs):
+                ascent.run()
+            results.append(ascent.result.copy())
+            ascent.commit()
+        return np.stack(results)
+
+    first = play(1)
+    if not np.isfinite(first).all():
+        raise ModelError(model.path, "offset", "not finite", "finite numbers for any sound")
+    if not all(np.array_equal(first, play(runs)) for runs in (1, 2)):
+        raise ModelError(model.path, "state", "different from one playing to the next", "the same samples every time")
+
+
+def require_agreement(model: Model) -> None:
+    """Refuse a model whose chains for so many columns differ from the one for any number."""
+    rng = np.random.default_rng(0)
+    most = min(OWN_CHAINS, model.manifest.context_frames)
+    shapes = inputs(model.manifest).items()
+    for columns in range(1, most + 1):
+        given = {name: rng.normal(size=sizes(shape, 2, columns)).astype(np.float32) for name, shape in shapes}
+        given |= {"rate": np.full(1, 0.1, np.float32), "reach": np.full(1, 0.5, np.float32)}
+        for steps in (0, model.manifest.steps):
+            own, general = (_played(model, chain, steps, given) for chain in (f"t{columns}", "tn"))
+            for name, found, expected in zip(model.taps("tn", steps), own, general, strict=True):
+                _deviation(model.path, f"{name} of {columns} columns", found, expected)
+
+
+def _played(model: Model, chain: str, steps: int, given: Mapping[str, Array]) -> list[Array]:
+    """Outputs of one chain, in the order of its taps."""
+    session = model.session(chain, steps, model.device)
+    fed = {value.name: given[value.name] for value in session.get_inputs()}
+    played: list[Array] = session.run(model.taps(chain, steps), fed)
+    return played
+
+
+def require_partition_law(path: str | Path, effect: Playable) -> int:
+    """Refuse a model with which `effect` plays a signal differently in parts; in how many ways it was cut."""
+    rng = np.random.default_rng(0)
+    sound = (0.1 * rng.normal(size=(1, ONE_SECOND))).astype(np.float32)
+    whole = effect.process(sound, ONE_SECOND)
+    for longest in LONGEST_BLOCKS:
+        start, parts = 0, []
+        while start < sound.shape[1]:
+            length = int(rng.integers(1, longest + 1))
+            parts.append(effect.process(sound[:, start : start + length], ONE_SECOND, reset=False))
+            start += length
+        parts.append(effect.flush())
+        if not np.array_equal(np.concatenate(parts, axis=1), whole):
+            found = f"other samples in blocks of 1 to {longest}"
+            raise ModelError(path, "partition law", found, "the samples of one call, however a signal is cut")
+    return len(LONGEST_BLOCKS)
+
+
+def _take(path: str | Path, number: int, case: Mapping[str, Any], manifest: Manifest) -> Take:
+    arrays = {name: unpacked(value) for name, value in case.items() if isinstance(value, dict)}
+    columns, steps = int(case["columns"]), int(case["steps"])
+    sound, offsets = arrays.pop("sound"), arrays.pop("offsets")
+    if not (1 <= columns <= manifest.context_frames and 0 <= steps <= manifest.steps and sound.ndim == 3):
+        raise ModelError(path, f"golden take {number}", f"{columns} columns, {steps} steps", "what the manifest allows")
+    if not 1 <= sound.shape[0] <= MAX_CHANNELS:
+        raise ModelError(path, f"golden take {number}", f"{sound.shape[0]} channels", f"1 to {MAX_CHANNELS}")
+    given = {}
+    for name, declared in inputs(manifest).items():
+        if name == "features" or name.startswith("state_"):
+            continue
+        expected = sizes(declared, sound.shape[0], columns)
+        given[name] = arrays.pop(name)
+        if given[name].shape != expected:
+            raise ModelError(path, f"golden take {number}, shape of {name}", given[name].shape, expected)
+    hops = sound.shape[2] - columns + 1
+    if sound.shape[1] != manifest.bands.count or hops < 1 or offsets.shape[1:] != given["offset"].shape:
+        raise ModelError(path, f"golden take {number}, shape of sound", sound.shape, "channels, bands, columns")
+    return Take(columns, steps, sound, given, offsets, arrays)
+
+
+def _deviation(path: Path, what: str, found: Array, expected: Array) -> float:
+    if found.shape != expected.shape:
+        raise ModelError(path, f"shape of {what}", found.shape, expected.shape)
+    scale = max(float(np.abs(expected).max(initial=0)), 1e-6)
+    share = float(np.abs(found - expected).max(initial=0)) / scale
+    if not share <= TOLERANCE:
+        raise ModelError(path, what, f"off by {share:.2g} of its largest value", f"at most {TOLERANCE:g}")
+    return share

@@ -1,0 +1,1 @@
+"""From a trained network to one safe ONNX file with its gradient written out."""

@@ -1,0 +1,73 @@
+"""From a network that names to one safe ONNX file.
+
+    export_classifier(net, "styles.onnx", name="styles", training=Training(data=..., licence=..., seed=...))
+
+The file holds the network forward, to the logits and to every layer that it names; probabilities are made of the logits
+where it runs. Its batch norms are folded, and the same network gives the same bytes. Recurrent networks (LSTM) are
+written this way only: none of them dreams, so no gradient of an LSTM is written out.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Unpack
+
+import torch
+
+from dreampedal.engine.model.format.clip_manifest import ClassifierManifest
+from dreampedal.engine.model.format.manifest import Training
+from dreampedal.engine.model.verify_clips import packed
+from dreampedal.export.compile.ascent import write_model
+from dreampedal.export.compile.clips import SEEDS, Net, Told, followed, golden_clips, manifest_of, take
+from dreampedal.export.compile.graph import Graph
+from dreampedal.export.compile.traced import Traced
+
+__all__ = ["Training", "export_classifier"]
+
+
+def export_classifier(net: Net, path: str | os.PathLike[str], **told: Unpack[Told]) -> ClassifierManifest:
+    """Write a network as a model that names what it hears in a clip.
+
+    Args:
+        net: trained; float32, in evaluation from here on. Its attribute `probabilities`, if it has one, says what makes
+            probabilities of its logits: "softmax" (else assumed), or "sigmoid" for tags that do not exclude each other.
+        path: of the ONNX file, which appears whole or not at all.
+        told: name, training, accuracy and version, for the manifest.
+
+    Returns:
+        The manifest in the file.
+
+    Raises:
+        ValueError: for weights that are no numbers, and for a network that cannot be written.
+    """
+    trace, shape = followed(net)
+    manifest = manifest_of(
+        ClassifierManifest,
+        net,
+        trace,
+        input=net.input,
+        seconds=net.seconds,
+        shape=shape,
+        probabilities=getattr(net, "probabilities", "softmax"),
+        **told,
+    )
+    golden = []
+    for seed in SEEDS:
+        with torch.no_grad():
+            logits = net(torch.as_tensor(golden_clips(net.input, shape, seed)))
+        golden.append(take(net.input, seed, {}, {"logits": packed(logits.numpy())}))
+    graph = Graph()
+    values = tapped(graph, trace, trace.forward(graph, "x"))
+    return write_model(Path(path), graph, values, manifest, json.dumps(golden))
+
+
+def tapped(graph: Graph, trace: Traced, names: Mapping[str, str]) -> dict[str, str]:
+    """The value behind each output, logits and layers; `names` as `trace.forward` gave them."""
+    values = {"logits": names[trace.logits]}
+    for layer, value in trace.layers.items():
+        filters, positions = trace.filters[layer], trace.positions(layer)
+        values[f"y_{layer}"] = graph.reshape(names[value], [0, filters, positions])
+    return values

@@ -1,0 +1,232 @@
+"""Causal networks, column by column: the moving columns of a network whose earlier activations are fixed.
+
+Earlier columns cannot change, so each layer keeps the last columns of its input as state, and the share of that history
+in a layer's sum is computed once a hop. The steps move the newest columns only: one, or a few that look ahead. All is
+matrix products on rows, one row a column and channel, so that weights stay packed; a tap that reaches further back than
+the first moving column takes no part. The gradient is exactly that of the whole window.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dreampedal.export.compile.adjoints import Activation
+from dreampedal.export.compile.graph import Graph
+from dreampedal.export.compile.steps import ascend, turned
+
+
+@dataclass(frozen=True)
+class CausalLayer:
+    """A convolution over the past and an activation; `taps` of `dilation` columns, the newest last."""
+
+    name: str
+    weight: NDArray[np.float32]
+    """(filters, inputs, taps)"""
+    bias: NDArray[np.float32]
+    dilation: int
+    activation: Activation
+
+    @property
+    def filters(self) -> int:
+        return int(self.weight.shape[0])
+
+    @property
+    def inputs(self) -> int:
+        return int(self.weight.shape[1])
+
+    @property
+    def taps(self) -> int:
+        return int(self.weight.shape[2])
+
+    @property
+    def history(self) -> int:
+        """Columns of input that it needs before the newest."""
+        return (self.taps - 1) * self.dilation
+
+
+@dataclass(frozen=True)
+class CausalNetwork:
+    """Layers in a row on (bands, columns), and a linear head on the mean over the last `context_frames` columns."""
+
+    layers: tuple[CausalLayer, ...]
+    head: NDArray[np.float32]
+    """(classes, filters); no classes, no head"""
+    head_bias: NDArray[np.float32]
+    context_frames: int
+
+    @property
+    def bands(self) -> int:
+        return self.layers[0].inputs
+
+    @property
+    def receptive_frames(self) -> int:
+        """Columns that the newest activation of the last layer depends on."""
+        return 1 + sum(layer.history for layer in self.layers)
+
+    @cached_property
+    def states(self) -> dict[str, tuple[int, int]]:
+        """Shape (columns, inputs) of each state for one channel, the newest column last."""
+        kept = {layer.name: (layer.history, layer.inputs) for layer in self.layers if layer.history}
+        if len(self.head) and self.context_frames > 1:
+            kept["pool"] = (self.context_frames - 1, self.head.shape[1])
+        return kept
+
+
+def taps(graph: Graph, chain: MovingColumns, steps: int) -> Iterator[tuple[str, str]]:
+    """Write a chain; yield the name of each tap and its value (`engine.model.structure.outputs` lists them)."""
+    net, prefix = chain.net, chain.prefix
+    offsets = ascend(graph, chain, steps)
+    yield from ((f"{prefix}_offset_{step}", turned(graph, offset)) for step, offset in enumerate(offsets) if step)
+    for step, offset in enumerate(offsets):
+        heard = graph.op("Add", turned(graph, "features"), offset)
+        columns = [chain.by_channel(graph, y, n) for n, y in enumerate(chain.activations(graph, offset))]
+        if step == 0:
+            for layer, y in zip(net.layers, columns, strict=True):
+                yield f"{prefix}_y_{layer.name}", turned(graph, y)
+            if len(net.head):
+                yield f"{prefix}_logits", _logits(graph, net, columns[-1])
+        inputs = dict(zip([*(layer.name for layer in net.layers), "pool"], [heard, *columns], strict=True))
+        for name in net.states:
+            kept = graph.slice(f"state_{name}", 1, 1)
+            yield f"{prefix}_state_{step}_{name}", graph.op("Concat", kept, graph.slice(inputs[name], 1, 0, 1), axis=1)
+
+
+def _logits(graph: Graph, net: CausalNetwork, last: str) -> str:
+    if net.context_frames > 1:
+        last = graph.slice(graph.op("Concat", "state_pool", last, axis=1), 1, -net.context_frames)
+    mean = graph.op("ReduceMean", last, graph.constant([1]), keepdims=0)
+    bias = graph.weight("head.bias", net.head_bias)
+    return graph.op("Gemm", mean, graph.weight("head.weight", net.head), bias, transB=1)
+
+
+@dataclass(frozen=True)
+class MovingColumns:
+    """The `columns` newest columns, or any number of them (None), as rows (channels · columns, filters)."""
+
+    net: CausalNetwork
+    columns: int | None = 1
+
+    @property
+    def prefix(self) -> str:
+        return f"t{self.columns or 'n'}"
+
+    def extent(self, graph: Graph) -> str:
+        return graph.op("Concat", self._count(graph), graph.constant([self.net.bands]), axis=0)
+
+    def activations(self, graph: Graph, offset: str) -> list[str]:
+        """Every layer's output, in rows."""
+        x, outputs = graph.reshape(offset, [-1, self.net.bands]), list[str]()
+        for n, layer in enumerate(self.net.layers):
+            live = self._live(layer)
+            weight = _tap_by_tap(graph, layer, layer.taps - live, layer.taps)
+            spread = self._spread(graph, x, layer, layer.inputs, live, forward=True)
+            z = graph.op("Gemm", spread, weight, self._settled(graph, n), transB=1)
+            outputs.append(x := layer.activation.forward(graph, z))
+        return outputs
+
+    def gradient(self, graph: Graph, offset: str) -> str:
+        back = above = ""
+        for n, y in reversed([*enumerate(self.activations(graph, offset))]):
+            layer = self.net.layers[n]
+            dy = self._injection(graph, n, y)
+            if back:
+                dy = graph.op("Gemm", back, above, dy)
+            dz = layer.activation.adjoint(graph, "", y, dy)
+            live = self._live(layer)
+            back = self._spread(graph, dz, layer, layer.filters, live, forward=False)
+            above = _newest_first(graph, layer, live)
+        return self._rows(graph, graph.op("MatMul", back, above), self.net.bands)
+
+    def by_channel(self, graph: Graph, y: str, layer: int) -> str:
+        """A layer's rows as (channels, columns, filters)."""
+        return self._rows(graph, y, self.net.layers[layer].filters)
+
+    def _live(self, layer: CausalLayer) -> int:
+        """Taps, counted from the newest, that reach from one moving column to another."""
+        return layer.taps if self.columns is None else min(layer.taps, (self.columns - 1) // layer.dilation + 1)
+
+    def _injection(self, graph: Graph, n: int, y: str) -> str:
+        """Gradient of the objective at a layer's output: u + v·y, and at the last layer what the head hands down.
+
+        A layer counts by the mean of its T moving columns, the head by the mean of W: relative to the layers, T/W.
+        """
+        name = self.net.layers[n].name
+        u = f"u_{name}"
+        if n == len(self.net.layers) - 1 and len(self.net.head):
+            row, head = graph.reshape("classes", [1, -1]), graph.weight("head.weight", self.net.head)
+            if self.columns is None:
+                row = graph.op("Mul", row, graph.op("Cast", self._count(graph), to=1))
+            u = graph.op("Gemm", row, head, u, alpha=(self.columns or 1) / self.net.context_frames)
+        return graph.op("Add", graph.op("Mul", y, f"v_{name}"), u)
+
+    def _settled(self, graph: Graph, n: int) -> str:
+        """What no step changes of a layer's sum: bias, history, and in the first layer the features themselves."""
+        layer = self.net.layers[n]
+        bias = graph.weight(f"{layer.name}.bias", layer.bias)
+        if n == 0:
+            known = [f"state_{layer.name}"] if layer.history else []
+            past, taps = graph.op("Concat", *known, turned(graph, "features"), axis=1), layer.taps
+        elif layer.history:
+            past, taps = f"state_{layer.name}", layer.taps - 1
+        else:
+            return bias
+        rows = self._taken(graph, past, layer.history, n == 0, np.arange(taps) * layer.dilation, layer.inputs)
+        return graph.op("Gemm", rows, _tap_by_tap(graph, layer, 0, taps), bias, transB=1)
+
+    def _spread(self, graph: Graph, x: str, layer: CausalLayer, width: int, live: int, forward: bool) -> str:
+        """Beside each row, those that `live` taps join it with: earlier ones going forward, later ones going back."""
+        if live == 1:
+            return x
+        reach = np.arange(live) - (live - 1) * forward
+        return self._taken(graph, self._rows(graph, x, width), 0, True, reach * layer.dilation, width)
+
+    def _taken(self, graph: Graph, x: str, fixed: int, moves: bool, reach: NDArray[np.int64], width: int) -> str:
+        """Columns t + reach of `x` (channels, columns, width) side by side for each moving column t, zeros beyond it.
+
+        `x` has `fixed` columns, and the moving ones too if it `moves`. A product with ones and zeros picks them, which
+        beats copying.
+        """
+        if self.columns is not None:
+            there = np.arange(fixed + self.columns * moves)
+            picked = np.arange(self.columns)[:, np.newaxis, np.newaxis] + reach[:, np.newaxis] == there
+            picks = graph.constant(picked.reshape(-1, there.size).astype(np.float32))
+        else:
+            zero, one = graph.constant(0), graph.constant(1)
+            count = graph.reshape(self._count(graph), [])
+            size = graph.op("Add", graph.constant(fixed), count) if moves else graph.constant(fixed)
+            there = graph.op("Range", zero, size, one)
+            places = graph.reshape(graph.op("Range", zero, count, one), [-1, 1, 1])
+            picked = graph.op("Equal", graph.op("Add", places, graph.constant(reach[:, np.newaxis])), there)
+            shape = graph.op("Concat", graph.constant([-1]), graph.reshape(size, [1]), axis=0)
+            picks = graph.op("Reshape", graph.op("Cast", picked, to=1), shape)
+        return graph.reshape(graph.op("MatMul", picks, x), [-1, reach.size * width])
+
+    def _rows(self, graph: Graph, x: str, width: int) -> str:
+        """(channels · columns, width) as (channels, columns, width)."""
+        if self.columns is not None:
+            return graph.reshape(x, [-1, self.columns, width])
+        shape = graph.op("Concat", graph.constant([-1]), self._count(graph), graph.constant([width]), axis=0)
+        return graph.op("Reshape", x, shape)
+
+    def _count(self, graph: Graph) -> str:
+        """The number of moving columns, shape (1,)."""
+        if self.columns is not None:
+            return graph.constant([self.columns])
+        return graph.slice(graph.op("Shape", "features"), 0, 2)
+
+
+def _tap_by_tap(graph: Graph, layer: CausalLayer, first: int, last: int) -> str:
+    """Weights of the taps from `first` up to `last`, the oldest first: (filters, taps · inputs)."""
+    weight = graph.slice(graph.weight(f"{layer.name}.weight", layer.weight), 2, first, last)
+    return graph.reshape(graph.transpose(weight, 0, 2, 1), [layer.filters, (last - first) * layer.inputs])
+
+
+def _newest_first(graph: Graph, layer: CausalLayer, live: int) -> str:
+    """Weights of the `live` newest taps, the newest first: (taps · filters, inputs)."""
+    weight = graph.slice(graph.weight(f"{layer.name}.weight", layer.weight), 2, -1, -1 - live, -1)
+    return graph.reshape(graph.transpose(weight, 2, 0, 1), [live * layer.filters, layer.inputs])

@@ -1,0 +1,1 @@
+"""Sampled instruments: soundfonts, patches, and the notes that are made of them."""

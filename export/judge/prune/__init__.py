@@ -1,0 +1,1 @@
+"""Smaller networks: kernels taken out, and what becomes of the figures."""

@@ -1,0 +1,1 @@
+"""Figures: how well a network names what it hears."""

@@ -1,0 +1,1 @@
+"""Training: from a folder of sounds to a model file."""

@@ -1,0 +1,168 @@
+"""Where a training stands: network, running mean, optimiser, course and history; and one step further."""
+
+from __future__ import annotations
+
+import copy
+import json
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+
+from dreampedal.export.train.fit.adversary import attacked
+from dreampedal.export.train.fit.plan import Plan
+from dreampedal.export.train.fit.processes import Processes
+from dreampedal.export.train.fit.saved import Saved
+from dreampedal.export.train.fit.schedule import Course, heard
+
+if TYPE_CHECKING:
+    from dreampedal.export.data.clips import Clips
+
+Weights = dict[str, Tensor]
+
+
+@dataclass
+class Training:
+    """Where a training stands.
+
+    Fields:
+        net: as it is trained; mean: the running mean of its weights, or the same network where the plan wants none.
+        shared: the network as `Processes.shared` gives it.
+        steps: taken so far; best: the weights of the best epoch; seconds: spent up to the last epoch.
+    """
+
+    plan: Plan
+    processes: Processes
+    net: nn.Module
+    mean: nn.Module
+    shared: nn.Module
+    optimiser: torch.optim.Optimizer
+    course: Course = field(default_factory=Course)
+    history: list[dict[str, float]] = field(default_factory=list)
+    best: Weights = field(default_factory=dict)
+    steps: int = 0
+    seconds: float = 0.0
+
+    @classmethod
+    def of(cls, net: nn.Module, plan: Plan, processes: Processes) -> Training:
+        """A training that has not begun."""
+        net.to(processes.device)
+        weights = [weight for weight in net.parameters() if weight.requires_grad]
+        optimiser: torch.optim.Optimizer
+        if plan.optimiser == "sgd":
+            optimiser = torch.optim.SGD(
+                weights, plan.learning_rate, plan.momentum, weight_decay=plan.weight_decay, nesterov=plan.nesterov
+            )
+        else:
+            optimiser = torch.optim.AdamW(weights, plan.learning_rate, weight_decay=plan.weight_decay)
+        mean = copy.deepcopy(net) if plan.averaging else net
+        return cls(plan, processes, net, mean, processes.shared(net), optimiser)
+
+    def state(self, begun: dict[str, Any]) -> dict[str, Any]:
+        """Everything that the next epoch depends on, as tensors and plain values."""
+        return {
+            "identity": json.dumps(begun),
+            "epoch": len(self.history),
+            "network": self.net.state_dict(),
+            "mean": None if self.mean is self.net else self.mean.state_dict(),
+            "memory": self.optimiser.state_dict()["state"],
+            "course": asdict(self.course),
+            "history": self.history,
+            "best": self.best,
+            "steps": self.steps,
+            "seconds": self.seconds,
+        }
+
+    def restore(self, saved: Saved) -> None:
+        """Stand where a checkpoint was taken; it must fit (`Saved.check_fits`)."""
+        self.net.load_state_dict(saved.network)
+        if saved.mean is not None:
+            self.mean.load_state_dict(saved.mean)
+        # How it steps is the plan's to say; only what it remembers is the file's.
+        self.optimiser.load_state_dict(self.optimiser.state_dict() | {"state": saved.memory})
+        self.course, self.history, self.best = saved.course, list(saved.history), saved.best
+        self.steps, self.seconds = saved.steps, saved.seconds
+
+    def step(self, x: Tensor, targets: Tensor, rate: float) -> Tensor:
+        """One step of the optimiser on a batch, of which this process takes its part.
+
+        Args:
+            x: features (n, rows, frames); targets: class weights (n, classes); rate: learning rate.
+
+        Returns:
+            float64 (3,), of this process's clips: sum of the losses, how many were right, how many there were.
+        """
+        whole, x, targets = len(x), self.processes.part(x), self.processes.part(targets)
+        if self.plan.adversarial_db:
+            x = self._partly_attacked(x, targets)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.zero_grad()
+        logits = self.shared(x)
+        loss = cross_entropy(logits, targets, label_smoothing=self.plan.label_smoothing, reduction="sum")
+        # Processes' gradients are averaged: so the sum over all of them is the batch's mean.
+        (loss * (self.processes.count / whole)).backward()
+        if self.plan.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.net.parameters(), self.plan.clip_norm)
+        self.optimiser.step()
+        self.steps += 1
+        if self.mean is not self.net:
+            follow(self.mean, self.net, min(self.plan.averaging, self.steps / (self.steps + 10)))
+        right = (logits.argmax(1) == targets.argmax(1)).sum()
+        return torch.tensor([loss.item(), right.item(), len(x)], dtype=torch.double)
+
+    def _partly_attacked(self, x: Tensor, targets: Tensor) -> Tensor:
+        """The first clips of a batch moved against the network, the rest as they are."""
+        plan, aimed = self.plan, max(1, round(self.plan.adversarial_share * len(x)))
+        budget = plan.adversarial_db, plan.adversarial_steps
+        return torch.cat([attacked(self.net, self.net.input, x[:aimed], targets[:aimed], *budget), x[aimed:]])
+
+    def judge(self, clips: Clips) -> tuple[float, float]:
+        """Mean cross-entropy in nats and accuracy from 0 to 1 of the running mean on clips."""
+        self.processes.follow_first(self.net)
+        if self.mean is not self.net:
+            self.processes.follow_first(self.mean)
+        return judged(self.mean, clips, self.plan.batch, self.processes)
+
+    def heard(self, row: dict[str, float]) -> None:
+        """Take in an epoch that was judged."""
+        self.history.append(row)
+        self.course = heard(self.course, self.plan, int(row["epoch"]), row["val_loss"], row["val_accuracy"])
+        if self.course.best_epoch == row["epoch"]:
+            self.best = {name: value.detach().cpu().clone() for name, value in self.mean.state_dict().items()}
+
+
+@torch.no_grad()
+def follow(mean: nn.Module, net: nn.Module, keep: float) -> None:
+    """Move a running mean toward a network's weights and statistics; counters are copied.
+
+    Args:
+        keep: weight of the past.
+    """
+    for old, now in zip(mean.state_dict().values(), net.state_dict().values(), strict=True):
+        if old.dtype.is_floating_point:
+            old.lerp_(now, 1 - keep)
+        else:
+            old.copy_(now)
+
+
+@torch.no_grad()
+def judged(net: nn.Module, clips: Clips, batch: int, processes: Processes) -> tuple[float, float]:
+    """Mean cross-entropy in nats and accuracy from 0 to 1 on clips, which processes share out among them."""
+    training = net.training
+    net.eval()
+    mine = np.arange(len(clips))[processes.rank :: processes.count]
+    sums = torch.zeros(3, dtype=torch.double)
+    for places in np.array_split(mine, max(1, -(-len(mine) // batch))):
+        if len(places):
+            x = torch.from_numpy(np.asarray(clips.x[places], np.float32)).to(processes.device)
+            labels = torch.from_numpy(clips.labels[places]).to(processes.device)
+            logits = net(x)
+            loss, right = cross_entropy(logits, labels, reduction="sum"), (logits.argmax(1) == labels).sum()
+            sums += torch.tensor([loss.item(), right.item(), len(places)], dtype=torch.double)
+    net.train(training)
+    loss, right, count = processes.total(sums).tolist()
+    return loss / count, right / count

@@ -1,0 +1,1 @@
+"""Search over networks and plans."""

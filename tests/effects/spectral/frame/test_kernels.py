@@ -1,0 +1,265 @@
+"""The kernels of the spectral effect beside slow twins, and what their stream keeps to while it plays."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dreampedal.effects import Dream
+from dreampedal.effects.spectral import measure
+from dreampedal.effects.spectral.frame.kernels import prepare, settle, sound
+
+SHIPPED = Path(__file__).parents[4] / "presets" / "models" / "notes.onnx"
+BANDS, BINS = 12, 33
+DRAWS = range(60)
+
+
+def level_db(spectrum):
+    """RMS in dBFS of the loudest channel of a Hann-windowed frame (2, channels, bins), by way of its samples."""
+    samples = np.fft.irfft(spectrum[0] + 1j * spectrum[1], axis=-1)
+    return 10 * np.log10(max(np.max(np.mean(samples**2, axis=-1)) / 0.375, 1e-30))
+
+
+def drawn_frame(rng, rows, per_row):
+    """A frame whose rows lie well over or under -40 dBFS, (2, channels, bins), with neither 0 Hz nor Nyquist in it."""
+    spectrum = rng.normal(size=(2, rows * per_row, BINS))
+    spectrum[:, :, [0, -1]] = 0
+    for row in range(rows):
+        channels = slice(row * per_row, (row + 1) * per_row)
+        spectrum[:, channels] *= rng.choice([1.0, 1e-4])
+    return spectrum.astype(np.float32)
+
+
+def prepared(spectrum, newest, loudness, decay, frozen, gate_db, heard, features, result):
+    """What `prepare` writes: features, offset, level, awake."""
+    rows, _, columns = features.shape
+    foreseen = np.repeat(newest[:, :, None], columns - heard + 1, axis=2)
+    features = np.concatenate([features[:, :, 1:heard], foreseen], axis=2)
+    offset = result if frozen else np.concatenate([result[:, :, 1:], result[:, :, -1:]], axis=2)
+    offset = np.where(np.arange(columns) >= heard - 1, offset * decay, offset)
+    level = loudness * np.exp(2 * (newest + offset[:, :, heard - 1]))
+    awake = [level_db(part) >= gate_db for part in np.split(spectrum, rows, axis=1)]
+    return features, offset, level / level.sum(axis=1, keepdims=True), awake
+
+
+@pytest.mark.parametrize("seed", DRAWS)
+def test_prepare_is_its_twin(seed):
+    rng = np.random.default_rng(seed)
+    rows, per_row, columns = rng.integers(1, 3), rng.integers(1, 3), rng.integers(1, 6)
+    heard, frozen, decay = int(rng.integers(1, min(columns, 3) + 1)), bool(seed % 2), rng.uniform(0.3, 0.9)
+    spectrum = drawn_frame(rng, rows, per_row)
+    newest, loudness = rng.normal(-4, 2, (rows, BANDS)).astype(np.float32), rng.uniform(0, 2, BANDS).astype(np.float32)
+    features, result = rng.normal(size=(2, rows, BANDS, columns)).astype(np.float32)
+    offset, level, awake = np.zeros_like(result), np.zeros_like(newest), np.zeros(rows, np.bool_)
+    twin = prepared(spectrum, newest, loudness, decay, frozen, -40.0, heard, features.copy(), result.astype(float))
+    prepare(spectrum, newest, loudness, decay, frozen, -40.0, heard, features, offset, result, level, awake)
+    for found, expected in zip((features, offset, level, awake), twin, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-7)
+    assert np.allclose(level.sum(axis=1), 1, atol=1e-5)
+
+
+def binned(offset, place, reach):
+    """Linear gains of bins at `place` bands along an offset (rows, bands)."""
+    return np.stack([np.exp(np.interp(place, np.arange(BANDS), row) * reach) for row in offset])
+
+
+def settled(
+    spectrum, offset, result, column, awake, mask, loudness, amount, most, gate_db, release, gate, lift, place, reach
+):  # fmt: skip
+    """What `settle` writes and says: result, gate, scaled, gains, lost."""
+    rows, parts = len(result), np.split(spectrum.astype(float), len(result), axis=1)
+    gate = np.array(
+        [1.0 if level_db(part) >= gate_db else was * release for part, was in zip(parts, gate, strict=True)]
+    )
+    gate[gate < 1e-4] = 0
+    result = np.where(awake[:, None, None], result, offset)
+    lost = not np.isfinite(result[:, :, column]).all()
+    if lost:
+        result = np.zeros_like(result)
+    scaled = amount * gate[:, None] * mask * result[:, :, column]
+    gains = binned(scaled, place, reach)
+    for row in range(rows):
+        heard = np.convolve(np.pad(gains[row], 1, mode="edge"), [1 / 6, 2 / 3, 1 / 6], mode="valid")
+        power = loudness * (parts[row] ** 2).sum(axis=0)
+        level = 0.5 * np.log((np.sum(power * heard**2) + 1e-20) / (power.sum() + 1e-20))
+        scaled[row] = np.clip(scaled[row] - mask * (level - amount * lift * gate[row]), -most, most)
+    return result, gate, scaled, binned(scaled, place, reach), lost
+
+
+@pytest.mark.parametrize("seed", DRAWS)
+def test_settle_is_its_twin(seed):
+    rng = np.random.default_rng(seed)
+    rows, per_row, columns = rng.integers(1, 3), rng.integers(1, 3), rng.integers(1, 6)
+    spectrum, most, amount = drawn_frame(rng, rows, per_row), 2.0, rng.uniform(0.5, 1)
+    offset, result = rng.uniform(-most, most, (2, rows, BANDS, columns)).astype(np.float32)
+    column = int(rng.integers(columns))
+    if seed % 6 == 0:
+        result[rng.integers(rows), rng.integers(BANDS), column] = rng.choice([np.nan, np.inf])
+    awake, mask = rng.random(rows) < 0.7, (rng.random(BANDS) < 0.7).astype(np.float32)
+    loudness, reach = rng.uniform(0, 2, (2, BINS)).astype(np.float32) * [[1], [0.5]]
+    loudness, reach = loudness.astype(np.float32), reach.astype(np.float32)
+    gate, lift = rng.choice([0, 1.1e-4, 0.3, 1], rows).astype(np.float32), np.array([rng.uniform(-0.5, 0.5)])
+    place = np.sort(rng.uniform(0, BANDS - 1, BINS))
+    below = np.minimum(place.astype(np.int32), BANDS - 2)
+    twin = settled(
+        spectrum, offset, result, column, awake, mask, loudness, amount, most, -40.0, 0.8, gate, lift[0], place, reach
+    )  # fmt: skip
+    scaled, gains = np.zeros((rows, BANDS), np.float32), np.zeros((rows, BINS), np.float32)
+    lost = settle(
+        spectrum, offset, result, column, awake, mask, loudness, amount, most, -40.0, 0.8, gate, lift, scaled,
+        below, (place - below).astype(np.float32), reach, gains,
+    )  # fmt: skip
+    for found, expected in zip((result, gate, scaled, gains, lost), twin, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=2e-4, atol=1e-5)
+    assert np.abs(scaled).max() <= most
+
+
+@pytest.mark.parametrize("blocks", [[600], [1, 2, 3, 50], [128]])
+def test_sound_is_its_twin(blocks):
+    rng = np.random.default_rng(len(blocks))
+    x, dry, added = rng.normal(size=(3, 2, 600)).astype(np.float32)
+    x[1, 77] = np.nan
+    was, aim, length, out = np.array([1.0, 0.2]), np.array([0.5, 0.9]), 400, np.zeros_like(x)
+    line, past = np.full((2, 700), 7, np.float32), 100
+    ramp, muted = np.array([*was, *aim, *(aim - was) / length, length]), np.zeros(1, np.int64)
+    at, turn = 0, 0
+    while at < x.shape[1]:
+        block = x[:, at : at + blocks[turn % len(blocks)]].copy()
+        part = np.zeros_like(block)
+        done = sound(block, 0, line, dry, added, at, ramp, part, muted)
+        out[:, at : at + done], at, turn = part, at + done, turn + 1
+    way = np.minimum((np.arange(600) + 1) / length, 1)
+    on_dry, on_added = was[:, None] + (aim - was)[:, None] * way
+    np.testing.assert_allclose(out, on_dry * dry + on_added * added, atol=1e-5)
+    assert np.array_equal(line[:, past:], np.nan_to_num(x)) and (line[:, :past] == 7).all() and muted[0] == 1
+    assert ramp[:2].tolist() == aim.tolist()
+
+
+def played(stream, audio, block=512):
+    """All of `audio` through a stream."""
+    starts = range(0, audio.shape[1], block)
+    return np.concatenate([stream.process(audio[:, start : start + block]).copy() for start in starts], axis=1)
+
+
+@pytest.mark.parametrize("block", [32, 7, 500])
+def test_a_change_of_mix_is_one_straight_ramp_whatever_else_is_set(block, clip):
+    audio, rate = clip("solo_egtr_em9")
+    audio, change = audio[:, :24_000], 15_000 // block
+    wet, out = [], []
+    for parts, mixed in ((wet, False), (out, True)):
+        effect = Dream()
+        stream = effect.stream(rate, audio.shape[0], block)
+        for turn in range(audio.shape[1] // block):
+            effect.amount = 1.0 if turn % 2 else 0.9
+            if mixed and turn == change:
+                effect.mix = 0.0
+            parts.append(stream.process(audio[:, turn * block : (turn + 1) * block]).copy())
+    wet, out = np.concatenate(wet, axis=1), np.concatenate(out, axis=1)
+    dry = np.pad(audio, ((0, 0), (stream.latency, 0)))[:, : wet.shape[1]]
+    length, added = round(0.02 * rate), wet - dry
+    expected = np.clip(1 - (np.arange(wet.shape[1]) - change * block + 1) / length, 0, 1)
+    clear = np.abs(added) > 3e-3
+    assert clear[:, change * block :][:, :length].sum() > length / 4
+    weight = (out - dry)[clear] / added[clear]
+    assert np.abs(weight - np.broadcast_to(expected, added.shape)[clear]).max() < 1e-3
+
+
+def test_an_offset_that_is_not_finite_is_lost_and_the_dream_recovers(clip):
+    audio, rate = clip("solo_egtr_em9")
+    stream = Dream().stream(rate, audio.shape[0], 512)
+    out = [played(stream, audio[:, :20_480])]
+    kept = {name: u.copy() for name, u in stream.ascent.u.items()}
+    for u in stream.ascent.u.values():
+        u[:] = np.inf
+    out.append(played(stream, audio[:, 20_480:20_992]))
+    for name, u in kept.items():
+        stream.ascent.u[name][:] = u
+    assert stream.state.lost_hops == 1 and not stream.ascent.result.any()
+    out.append(played(stream, audio[:, 20_992:50_000]))
+    assert stream.state.lost_hops == 1 and np.isfinite(np.concatenate(out, axis=1)).all()
+    again = stream.ascent.result.copy()
+    untouched = Dream().stream(rate, audio.shape[0], 512)
+    played(untouched, audio[:, :50_000])
+    assert np.linalg.norm(again) > 0.5 * np.linalg.norm(untouched.ascent.result) > 0.1
+
+
+def test_no_layout_of_memory_compiles_a_kernel_anew(clip):
+    audio, rate = clip("solo_egtr_em9")
+    audio = np.stack([audio[0], 0.5 * audio[-1]])[:, :16_384]
+    strided = np.repeat(audio, 2, axis=1)[:, ::2]
+    read_only = audio.copy()
+    read_only.flags.writeable = False
+    first = played(Dream().stream(rate, 2, 512), audio)
+    known = len(sound.signatures)
+    for other in (np.asfortranarray(audio), strided, read_only, audio.astype(np.float64)):
+        stream = Dream().stream(rate, 2, 512)
+        parts = []
+        for start in range(0, audio.shape[1], 512):
+            block = other[:, start : start + 512]
+            parts.append(stream.process(np.asfortranarray(block) if other.flags.f_contiguous else block).copy())
+        assert np.array_equal(np.concatenate(parts, axis=1), first)
+        assert len(sound.signatures) == known
+
+
+@pytest.mark.parametrize("freeze", [False, True])
+@pytest.mark.any_recording
+def test_a_narrower_range_leaves_the_rest_untouched_at_once(freeze, clip):
+    audio, rate = clip("mix_rock")
+    audio = audio[:, : 3 * rate]
+    effect = Dream(listen="delta")
+    stream = effect.stream(rate, audio.shape[0], 512)
+    played(stream, audio[:, :rate])
+    effect.freeze = freeze
+    effect.low_hz, effect.high_hz = 1000.0, 4000.0
+    added = played(stream, audio[:, rate:])[:, round(0.3 * rate) :]
+    power = (np.abs(np.fft.rfft(added * np.hanning(added.shape[1]), axis=1)) ** 2).sum(axis=0)
+    hz = np.fft.rfftfreq(added.shape[1], 1 / rate)
+    inside = (hz > 800) & (hz < 5000)
+    assert power[inside].sum() > 1000 * power[~inside].sum() > 0
+
+
+def test_a_session_for_new_steps_is_ready_before_the_stream_needs_it(tmp_path):
+    own = shutil.copy(SHIPPED, tmp_path / "own.onnx")
+    effect = Dream(model=str(own), steps=2)
+    stream = effect.stream(48_000, 1, 512)
+    sessions = effect.loaded_model()._sessions
+    assert (stream.ascent._chain, 3, stream.ascent.device) not in sessions
+    effect.steps = 3
+    assert (stream.ascent._chain, 3, stream.ascent.device) in sessions
+
+
+def test_a_stream_outlives_the_file_of_its_model(tmp_path, clip):
+    audio, rate = clip("solo_egtr_em9")
+    own = Path(shutil.copy(SHIPPED, tmp_path / "own.onnx"))
+    outs = []
+    for deleted in (False, True):
+        effect = Dream(model=str(own), steps=2)
+        stream = effect.stream(rate, audio.shape[0], 512)
+        out = [played(stream, audio[:, :8192])]
+        if deleted:
+            own.unlink()
+        effect.target, effect.steps, effect.reach_db, effect.high_hz = "class:vocal", 5, 30.0, 8000.0
+        outs.append(np.concatenate([*out, played(stream, audio[:, 8192:24_576])], axis=1))
+    assert np.array_equal(*outs)
+
+
+def test_no_lift_outlives_its_phrase(clip):
+    """The second phrase lies where it lay on its own within a hop: where an onset falls in it changes what is found."""
+    (first, rate), (second, _) = clip("solo_egtr_em9"), clip("speech_female_en")
+    decaying = first[:1, : 172 * 512] * np.exp(-3 * np.arange(172 * 512) / rate).astype(np.float32)
+    begin = np.argmax(np.abs(second[0]) > 0.05 * np.abs(second[0]).max()) - 64
+    phrase, silence = second[:1, max(begin, 0) :][:, :rate], np.zeros((1, 172 * 512), np.float32)
+    both = np.concatenate([decaying * np.float32(0.7) / np.abs(decaying).max(), silence, phrase], axis=1)
+    effect, early = Dream(target="class:vocal", reach_db=36.0), rate // 4
+    after, alone = effect(both, rate)[:, -phrase.shape[1] :], effect(phrase, rate)
+    apart = measure.loudness_db(after[:, :early], rate) - measure.loudness_db(alone[:, :early], rate)
+    assert abs(apart) < 0.7
+
+
+@pytest.mark.parametrize("name", ["mix_house", "solo_egtr_em9", "drums_break"])
+def test_a_dream_is_as_loud_as_what_it_dreams_of(name, clip):
+    audio, rate = clip(name)
+    audio = audio[:1, : 8 * rate]
+    wet = Dream(target="class:vocal - 0.5*class:guitar", reach_db=36.0, memory_seconds=0.2, smoothing=1.0)(audio, rate)
+    assert abs(measure.loudness_db(wet, rate) - measure.loudness_db(audio, rate)) < 0.6
