@@ -14,7 +14,7 @@ CLIPS ?= ../shared/data/clips
 PACKAGES := dreampedal effects engine export presets
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint types imports unit live-server soak stress pedalboard-suite train-notes train-all train-styles bench figures clean
+.PHONY: help demo test check quick lint types imports docs unit live-server soak stress pedalboard-suite train-notes train-all train-styles bench figures clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -22,7 +22,13 @@ help: ## Show this list.
 demo: .venv/runtime ## Dream the shipped recording with every preset: wet files and pictures in demo/.
 	$(BIN)/dreampedal demo --out demo
 
-test: .venv/develop lint types imports unit ## Style, types, import directions, doctests and tests.
+test: .venv/develop lint types imports docs unit ## Style, types, import directions, the documentation, doctests and tests.
+
+check: .venv/develop ## In a minute: style, types, and the tests of what changed, then others while there is time.
+	@$(MAKE) --no-print-directory --jobs 2 --output-sync lint types quick
+
+quick: .venv/develop
+	$(BIN)/python -m pytest --quick 25 -q --no-header -m "not slow and not stress and not live"
 
 lint: .venv/develop
 	$(BIN)/ruff check .
@@ -38,6 +44,9 @@ unit: .venv/develop live-server build/musicnn
 	$(BIN)/python -m pytest --numprocesses auto --dist loadgroup $(TESTS)
 
 live-server: build/live-server
+
+docs: .venv/develop ## The documentation as pages, in build/docs; the first warning stops it.
+	$(BIN)/python -m sphinx -W --keep-going --quiet -b html docs build/docs
 
 soak: .venv/develop ## Eight hours' worth of blocks at the end of a live stream: finite, under the ceiling, memory flat.
 	SOAK_HOURS=8 $(BIN)/python -m pytest tests/engine/live/test_soak.py

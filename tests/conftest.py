@@ -18,6 +18,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 from pedalboard.io import AudioFile
 
+from .quick import pytest_addoption, pytest_configure, pytest_ignore_collect  # noqa: F401
 from .rig import plugged_in, rig  # noqa: F401
 
 

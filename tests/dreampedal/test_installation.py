@@ -34,7 +34,8 @@ def test_wheel_holds_every_module_and_everything_that_ships(wheel):
     names = set(zipfile.ZipFile(wheel).namelist())
     for folder in FOLDERS:
         inside = "dreampedal" if folder == "dreampedal" else f"dreampedal/{folder}"
-        wanted = {f"{inside}/{path.name}" for path in (ROOT / folder).glob("*.py")} | {f"{inside}/py.typed"}
+        modules = (path.relative_to(ROOT / folder) for path in (ROOT / folder).rglob("*.py"))
+        wanted = {f"{inside}/{module}" for module in modules} | {f"{inside}/py.typed"}
         assert wanted <= names
     for path in (ROOT / "presets").rglob("*"):
         if path.suffix in (".toml", ".onnx", ".flac", ".md"):

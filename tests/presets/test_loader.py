@@ -44,7 +44,7 @@ def test_marks_and_line_ends_of_other_systems(tmp_path, mark, end):
 
 def test_only_one_place_reads_toml_files():
     """A second reader would take other files for presets than the first: a mark, a line end, another encoding."""
-    sources = [file for module in (dreampedal, presets) for file in Path(module.__file__).parent.glob("*.py")]
+    sources = [file for module in (dreampedal, presets) for file in Path(module.__file__).parent.rglob("*.py")]
     found = {file.name for file in sources if "tomllib" in file.read_text(encoding="utf-8")}
     assert found == {"toml_text.py", "settings.py"}, "settings.py reads values of the command line, no file"
 
