@@ -106,10 +106,3 @@ class Recurrence(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """The state after every frame."""
         return self.cell(x.transpose(1, 2))[0].transpose(1, 2)
-
-
-class MeanOverTime(nn.Module):
-    """(n, channels, frames) to (n, channels)."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        return x.mean(-1)

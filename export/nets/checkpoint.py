@@ -79,23 +79,6 @@ def load(path: StrPath) -> Net:
     return net.eval()
 
 
-def restore(net: Net, path: StrPath) -> dict[str, JsonValue]:
-    """Read a checkpoint of this very network into it; what else the file keeps.
-
-    Raises:
-        ModelError: that names the first of name, classes, input, seconds and settings that differs, or a number that
-            is missing, too many, of another shape, or not finite. The network is then as it was.
-    """
-    about, ours = described(path), _description(net, {})
-    for field in ("name", "classes", "input", "seconds", "sample_rate", "settings"):
-        if getattr(about, field) != getattr(ours, field):
-            raise ModelError(path, field, getattr(about, field), f"{getattr(ours, field)}, as in the network given")
-    tensors = _tensors(path)
-    _check_fits(path, net, tensors)
-    net.load_state_dict(tensors)
-    return about.extra
-
-
 def described(path: StrPath) -> Description:
     """What a checkpoint says of its network, without its numbers.
 

@@ -1,19 +1,14 @@
-"""What a network costs: its numbers, the multiplications of a clip, and the width at which two kinds cost the same."""
+"""What a network costs: its numbers, and the multiplications of a clip."""
 
 from __future__ import annotations
 
 import copy
-import math
-from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from dreampedal.engine.model.format.inputs import Input
 from dreampedal.export.nets.net import Net
-from dreampedal.export.nets.table import NETWORKS, build
 
 
 def parameters(net: nn.Module) -> int:
@@ -39,47 +34,6 @@ def multiply_adds(net: Net) -> int:
     for hook in hooks:
         hook.remove()
     return counted
-
-
-def width_for(
-    cost: int,
-    name: str,
-    classes: Sequence[str],
-    *,
-    setting: str = "width",
-    input: Input | None = None,
-    seconds: float | None = None,
-    settings: Mapping[str, Any] | None = None,
-) -> int:
-    """The width at which a network's multiply-adds a clip lie nearest to `cost`.
-
-    Args:
-        cost: in multiply-adds, for instance `multiply_adds` of the network to compare with.
-        setting: the setting that is the width, of a network whose cost grows with it.
-        settings: the others.
-
-    Raises:
-        ValueError: if the network has no such setting, or `cost` is below that of width 1.
-    """
-    if name in NETWORKS and setting not in NETWORKS[name].settings.model_fields:
-        raise ValueError(f"{name} has no setting {setting!r}: expected one of its width")
-    others = {key: value for key, value in (settings or {}).items() if key != "filters"}
-
-    @cache
-    def at(width: int) -> int:
-        with torch.device("meta"):
-            return multiply_adds(build(name, classes, input, seconds, others | {setting: width}))
-
-    if at(1) > cost:
-        raise ValueError(f"{name} takes {at(1):,} multiply-adds at width 1: expected a cost of at least that")
-    above = 2
-    while at(above) < cost:
-        above *= 2
-    below = above // 2
-    while above - below > 1:
-        middle = (below + above) // 2
-        below, above = (middle, above) if at(middle) <= cost else (below, middle)
-    return min((below, above), key=lambda width: abs(math.log(at(width) / cost)))
 
 
 COUNTED = (nn.Conv1d, nn.Conv2d, nn.Linear, nn.LSTM, nn.GRU)

@@ -16,9 +16,8 @@ from dreampedal.engine.model.format.manifest import ModelError
 from dreampedal.engine.model.verify import verify
 from dreampedal.export.compile.classifier import export_classifier
 from dreampedal.export.nets.table import build
-from dreampedal.export.train.fit.ensemble import Ensemble
 
-from .write_scene import CLASSES, TRAINING, agreement, clips_for, small
+from .write_scene import CLASSES, TRAINING, agreement, small
 
 
 def written(net, path, **more):
@@ -111,14 +110,6 @@ def test_tags_need_not_exclude_each_other(clip, tmp_path):
     audio, rate = clip("solo_egtr_em9")
     judge = Classifier.load(written(net, tmp_path / "tags.onnx"))
     assert judge.probabilities(audio, rate).min() > 0.99
-
-
-def test_networks_that_are_asked_together_are_one_file(tmp_path):
-    net = Ensemble([build("dense", CLASSES), build("dense", CLASSES)]).eval()
-    path, x = written(net, tmp_path / "both.onnx"), clips_for(net)
-    with torch.no_grad():
-        assert np.abs(ClipModel.load(path).logits(x) - net(torch.as_tensor(x)).numpy()).max() < 1e-4
-    assert verify(path).golden_deviation < 1e-4
 
 
 class Follows(Tags):

@@ -9,9 +9,9 @@ import torch
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dreampedal.engine.model.format.inputs import LogBands, Waveform
+from dreampedal.engine.model.format.inputs import LogBands
 from dreampedal.engine.model.format.manifest import METADATA_KEY, Bands, ModelError
-from dreampedal.export.nets.checkpoint import described, load, restore, save
+from dreampedal.export.nets.checkpoint import described, load, save
 from dreampedal.export.nets.table import NETWORKS
 
 pytestmark = pytest.mark.any_recording
@@ -59,12 +59,8 @@ def test_the_same_network_gives_the_same_bytes(saved, tmp_path):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["again.safetensors", "net.safetensors"]
 
 
-def test_what_else_is_kept_comes_back(saved, small):
-    net, path = saved
-    assert described(path).extra == {"history": [{"epoch": 1, "loss": 0.5}]}
-    other = small("recurrent", seed=1)
-    assert restore(other, path) == {"history": [{"epoch": 1, "loss": 0.5}]}
-    assert all(torch.equal(a, b) for a, b in zip(net.parameters(), other.parameters(), strict=True))
+def test_what_else_is_kept_comes_back(saved):
+    assert described(saved[1]).extra == {"history": [{"epoch": 1, "loss": 0.5}]}
 
 
 def test_input_and_settings_come_back(small, tmp_path):
@@ -166,25 +162,6 @@ def raise_from_missing_folder(tmp_path):
     from dreampedal.export.nets.table import build
 
     save(build("dense", ("a", "b")), tmp_path / "nowhere" / "net.safetensors")
-
-
-@pytest.mark.parametrize(
-    "name, changed, message",
-    [
-        ("conv", {}, "name is recurrent: expected conv"),
-        ("recurrent", {"classes": ("drum", "horn")}, r"classes is \('drum', 'flute'\): expected \('drum', 'horn'\)"),
-        ("recurrent", {"seconds": 2.0}, r"seconds is 3\.0: expected 2\.0"),
-        ("recurrent", {"settings": {"cell": "gru"}}, "settings is .*'lstm'.*: expected .*'gru'"),
-        ("raw", {"input": Waveform(sample_rate=11_025)}, "name is recurrent"),
-    ],
-)
-def test_only_a_checkpoint_of_the_same_network_is_restored(name, changed, message, saved, small):
-    _, path = saved
-    net = small(name, seed=3, **changed)
-    before = {part: tensor.clone() for part, tensor in net.state_dict().items()}
-    with pytest.raises(ModelError, match=message):
-        restore(net, path)
-    assert all(torch.equal(before[part], tensor) for part, tensor in net.state_dict().items())
 
 
 def test_only_json_can_be_kept(small, tmp_path):

@@ -13,11 +13,8 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
 
 from dreampedal.export.nets.checkpoint import load
-from dreampedal.export.nets.table import build
-from dreampedal.export.train.fit.ensemble import Ensemble
 from dreampedal.export.train.fit.lock import alone
 from dreampedal.export.train.fit.plan import Plan
 from dreampedal.export.train.search.search import _apart, search
@@ -25,7 +22,7 @@ from dreampedal.export.train.search.space import read_space
 from dreampedal.export.train.search.trials import Task
 from tests.conftest import ROOT
 
-from ..fit.fit_scene import CLASSES, MEL, SECONDS, clips, hold
+from ..fit.fit_scene import clips, hold
 
 SPACE = read_space(["depth=1..3", "plan.learning_rate=1e-3..1e-1", "pooling=max,mean"])
 
@@ -270,18 +267,3 @@ def test_what_breaks_in_a_worker_is_said_in_one_line_and_ends_the_others(tmp_pat
     with pytest.raises(ValueError, match="KeyError: 1"):
         list(_apart(Breaks(tmp_path), 2, 2))
     assert "Traceback" not in capfd.readouterr().err and not multiprocessing.active_children()
-
-
-def test_an_ensemble_answers_with_the_mean_of_the_probabilities():
-    nets = []
-    for seed in range(3):
-        torch.manual_seed(seed)
-        nets.append(build("vgg", CLASSES, MEL, SECONDS, {"depth": 2, "width": 4, "dense": 8}).eval())
-    x = torch.from_numpy(np.asarray(clips().x, np.float32))
-    with torch.no_grad():
-        mean = torch.stack([net(x).softmax(1) for net in nets]).mean(0)
-        assert torch.allclose(Ensemble(nets)(x).softmax(1), mean, atol=1e-6)
-    with pytest.raises(ValueError, match="expected two networks or more"):
-        Ensemble(nets[:1])
-    with pytest.raises(ValueError, match="classes is"):
-        Ensemble([nets[0], build("vgg", ("a", "b"), MEL, SECONDS, {"depth": 1})])
