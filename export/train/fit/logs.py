@@ -1,4 +1,4 @@
-"""Logs of a training: one row an epoch, as CSV for people and spreadsheets, and as event files for TensorBoard.
+"""Logs of a training: one row an epoch, as CSV for people and spreadsheets, and as events for TensorBoard.
 
 Both are written anew from the history when a training is resumed, so that no epoch is there twice or missing.
 """
@@ -7,17 +7,13 @@ from __future__ import annotations
 
 import csv
 import io
-import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO
 
 from dreampedal.engine.runtime.files import written_whole
 
 CSV_NAME = "log.csv"
-EVENTS_NAME = "events.out.tfevents.dreampedal"
-"""TensorBoard takes every file with `tfevents` in its name."""
 
 Row = Mapping[str, float]
 
@@ -30,18 +26,27 @@ class Logs:
     """
 
     def __init__(self, folder: Path, history: Sequence[Row]) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        for old in folder.glob("events.out.tfevents.*"):
+            old.unlink()
         self._csv, self._rows = folder / CSV_NAME, list(history)
-        target = folder / EVENTS_NAME
-        with written_whole(target) as part, part.open("wb") as file:
-            _write_events(file, [_opening(), *(_scalars(row) for row in history)])
-        self._events = target.open("ab", buffering=0)
+        self._events = SummaryWriter(folder)
+        for row in history:
+            self._add_scalars(row)
         self._write_csv()
 
     def add(self, row: Row) -> None:
         """An epoch more; OSError if the disk is full."""
         self._rows.append(row)
         self._write_csv()
-        _write_events(self._events, [_scalars(row)])
+        self._add_scalars(row)
+        self._events.flush()
+
+    def _add_scalars(self, row: Row) -> None:
+        for name, value in row.items():
+            if name != "epoch":
+                self._events.add_scalar(name, value, int(row["epoch"]))
 
     def _write_csv(self) -> None:
         text = io.StringIO(newline="")
@@ -57,30 +62,3 @@ class Logs:
 
     def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self._events.close()
-
-
-def _opening() -> bytes:
-    """The first event of a file, which says what version of the format follows."""
-    from tensorboard.compat.proto.event_pb2 import Event
-
-    return Event(wall_time=time.time(), file_version="brain.Event:2").SerializeToString()
-
-
-def _scalars(row: Row) -> bytes:
-    """One epoch as an event: every figure under its name, at the epoch's step."""
-    from tensorboard.compat.proto.event_pb2 import Event
-    from tensorboard.compat.proto.summary_pb2 import Summary
-
-    values = [Summary.Value(tag=name, simple_value=value) for name, value in row.items() if name != "epoch"]
-    return Event(wall_time=time.time(), step=int(row["epoch"]), summary=Summary(value=values)).SerializeToString()
-
-
-def _write_events(file: BinaryIO, events: Sequence[bytes]) -> None:
-    """Events in TensorBoard's framing, in one write."""
-    from tensorboard.summary.writer.record_writer import RecordWriter
-
-    framed = io.BytesIO()
-    writer = RecordWriter(framed)
-    for event in events:
-        writer.write(event)
-    file.write(framed.getvalue())

@@ -177,7 +177,7 @@ def test_two_trainings_in_one_folder_are_refused_while_the_first_runs(train, val
 
 
 def test_a_lock_that_is_none_is_named_with_what_to_do(train, val, tmp_path):
-    (tmp_path / "training.lock").write_text("no lock at all, but a text that somebody left here")
+    (tmp_path / "training.lock").mkdir()
     with pytest.raises(OSError, match=r"training\.lock: cannot be locked \(.*\): expected a lock .*; remove that file"):
         fit(Small(), train, val, PLAN, tmp_path)
 
