@@ -101,7 +101,7 @@ build/musicnn: .venv/develop
 		echo "make: the wheel of musicnn could not be fetched, its tests are skipped (build/musicnn.log)" >&2
 
 # In bench/, and no benchmark: what train-all runs, and what all share.
-NO_BENCHMARKS := report readme figures genres networks musicnn pruning styles distil
+NO_BENCHMARKS := report readme reference_kernels figures genres networks musicnn pruning styles distil
 
 # The clips of genres: those beside the checkout, or cut again from Debian's packages (3.5 GB are fetched).
 build/genres/manifest.csv: .venv/develop

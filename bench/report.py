@@ -39,17 +39,22 @@ def machine() -> str:
     return f"{model}, {cores} cores, Python {platform.python_version()}"
 
 
-def report(name: str, rows: Sequence[Mapping[str, Any]], folder: Path = RESULTS, **facts: Any) -> None:
-    """Print `rows` as a table and write them to `NAME.json` in `folder` with the machine and the date."""
+def table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Print `rows`, which all have the columns of the first."""
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(title=f"{name} ({machine()})")
+    shown = Table(title=f"{title} ({machine()})")
     for column in rows[0]:
-        table.add_column(column, justify="left" if isinstance(rows[0][column], str) else "right")
+        shown.add_column(column, justify="left" if isinstance(rows[0][column], str) else "right")
     for row in rows:
-        table.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()))
-    Console(width=140).print(table)
+        shown.add_row(*(f"{value:.4g}" if isinstance(value, float) else str(value) for value in row.values()))
+    Console(width=140).print(shown)
+
+
+def report(name: str, rows: Sequence[Mapping[str, Any]], folder: Path = RESULTS, **facts: Any) -> None:
+    """Print `rows` as a table and write them to `NAME.json` in `folder` with the machine and the date."""
+    table(name, rows)
     folder.mkdir(parents=True, exist_ok=True)
     written = {"machine": machine(), "date": date.today().isoformat(), **facts, "rows": list(rows)}
     (folder / f"{name}.json").write_text(json.dumps(written, indent=1) + "\n")
