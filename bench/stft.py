@@ -17,7 +17,7 @@ from numba import njit
 from pyroomacoustics.transform import STFT
 from report import median_seconds, report
 
-from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, plan, rfft, scratch
+from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, plan_for, rfft
 from dreampedal.engine.dsp.stft import Frames, FrameState
 from dreampedal.engine.dsp.windows import hann
 from dreampedal.presets import demo_recording
@@ -88,16 +88,16 @@ def streaming(audio: np.ndarray, window: int, hop: int) -> list[Row]:
 
 
 @njit(nogil=True, fastmath=FASTMATH)
-def transform(times, samples, window, re, im, twiddle, untangle, work):  # type: ignore[no-untyped-def]
+def transform(times, samples, window, re, im, plan):  # type: ignore[no-untyped-def]
     for _ in range(times):
-        rfft(samples, window, re, im, twiddle, untangle, work)
+        rfft(samples, window, re, im, plan)
 
 
 @njit(nogil=True, fastmath=FASTMATH)
-def transform_back(times, re, im, window, onto, twiddle, untangle, work):  # type: ignore[no-untyped-def]
+def transform_back(times, re, im, window, onto, plan):  # type: ignore[no-untyped-def]
     for _ in range(times):
         onto[:] = 0
-        irfft_add(re, im, window, onto, twiddle, untangle, work)
+        irfft_add(re, im, window, onto, plan)
 
 
 def alone(samples: np.ndarray) -> list[Row]:
@@ -108,11 +108,11 @@ def alone(samples: np.ndarray) -> list[Row]:
     """
     size = samples.size
     window = hann(size).astype(np.float32)
-    tables, work = plan(size), scratch(size)
+    tables = plan_for(size)
     re, im = np.zeros((2, size // 2 + 1), np.float32)
     onto, theirs = np.zeros(size, np.float32), np.zeros(size, np.float32)
     spectrum = scipy.fft.rfft(samples * window)
-    plain = plan(size, "plain")
+    plain = plan_for(size, "plain")
     plain_re, plain_im = np.zeros((2, size // 2 + 1), np.float32)
     plain_onto = np.zeros(size, np.float32)
     results = {"scipy.fft": spectrum, PLAIN: spectrum}
@@ -128,19 +128,19 @@ def alone(samples: np.ndarray) -> list[Row]:
 
     peers: dict[str, Work] = {
         "scipy.fft": with_scipy,
-        PLAIN: lambda: transform(HOPS, samples, window, plain_re, plain_im, *plain, work),
+        PLAIN: lambda: transform(HOPS, samples, window, plain_re, plain_im, plain),
     }
     if find_spec("rocket_fft") is not None:
         peers["rocket-fft"], results["rocket-fft"] = with_rocket(samples, window)
     rows = compare(
-        "window and FFT", str(size), lambda: transform(HOPS, samples, window, re, im, *tables, work), peers,
+        "window and FFT", str(size), lambda: transform(HOPS, samples, window, re, im, tables), peers,
         lambda peer: float(np.abs(re + 1j * im - results[peer]).max() / np.abs(spectrum).max()),
     )  # fmt: skip
     return rows + compare(
         "inverse FFT, window, addition", str(size),
-        lambda: transform_back(HOPS, re, im, window, onto, *tables, work),
+        lambda: transform_back(HOPS, re, im, window, onto, tables),
         {"scipy.fft": back_with_scipy,
-         PLAIN: lambda: transform_back(HOPS, re, im, window, plain_onto, *plain, work)},
+         PLAIN: lambda: transform_back(HOPS, re, im, window, plain_onto, plain)},
         lambda peer: float(np.abs(onto - (plain_onto if peer == PLAIN else theirs)).max()),
     )  # fmt: skip
 
@@ -158,16 +158,16 @@ def with_rocket(samples: np.ndarray, window: np.ndarray) -> tuple[Work, np.ndarr
 
 
 @njit(nogil=True, fastmath=FASTMATH, error_model="numpy")
-def iterate(times, samples, window, dual, wanted, onto, re, im, twiddle, untangle, work):  # type: ignore[no-untyped-def]
+def iterate(times, samples, window, dual, wanted, onto, re, im, plan):  # type: ignore[no-untyped-def]
     """Frame-iterations: window, transform, wanted magnitude, inverse, window, addition."""
     for _ in range(times):
-        rfft(samples, window, re, im, twiddle, untangle, work)
+        rfft(samples, window, re, im, plan)
         for k in range(wanted.size):
             scale = wanted[k] / np.sqrt(re[k] * re[k] + im[k] * im[k] + np.float32(1e-20))
             re[k] *= scale
             im[k] *= scale
         onto[:] = 0
-        irfft_add(re, im, dual, onto, twiddle, untangle, work)
+        irfft_add(re, im, dual, onto, plan)
 
 
 def iteration(audio: np.ndarray, size: int, hop: int) -> list[Row]:
@@ -176,11 +176,11 @@ def iteration(audio: np.ndarray, size: int, hop: int) -> list[Row]:
     samples = np.ascontiguousarray(audio[0, :size])
     wanted = np.abs(scipy.fft.rfft(audio[0, size : 2 * size] * frames.window)).astype(np.float32)
     re, im = np.zeros((2, frames.bins), np.float32)
-    onto, theirs, work = np.zeros(size, np.float32), np.zeros(size, np.float32), scratch(size)
+    onto, theirs, plan = np.zeros(size, np.float32), np.zeros(size, np.float32), plan_for(size)
     long = np.abs(librosa.stft(audio[0, : HOPS * hop], n_fft=size, hop_length=hop))
 
     def ours() -> None:
-        iterate(HOPS, samples, frames.window, frames.dual, wanted, onto, re, im, *frames.plan, work)
+        iterate(HOPS, samples, frames.window, frames.dual, wanted, onto, re, im, plan)
 
     def with_scipy() -> None:
         for _ in range(HOPS):

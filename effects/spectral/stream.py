@@ -142,8 +142,8 @@ class SpectralStream:
         held = state.spectra.shape[0]
         newest = state.spectra[state.hops % held]
         hear(
-            state.line, newest, frames.window, frames.plan.twiddle, frames.plan.untangle, state.work, bands.first,
-            bands.start, bands.weights, self.layout.floor, state.heard,
+            state.line, newest, frames.window, state.plan, bands.first, bands.start, bands.weights,
+            self.layout.floor, state.heard,
         )  # fmt: skip
         prepare(
             newest, state.heard, self.band_loudness, settings.decay, settings.frozen, settings.gate_db,

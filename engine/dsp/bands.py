@@ -168,16 +168,16 @@ def log_band_features(
     state = FrameState.silent(frames, audio.shape[0])
     features = np.zeros((audio.shape[1] // frames.hop_samples, audio.shape[0], layout.count), np.float32)
     _all_features(
-        audio, state.line, state.spectrum, frames.window, frames.plan.twiddle, frames.plan.untangle, state.work,
-        bands.first, bands.start, bands.weights, layout.floor, frames.hop_samples, features,
+        audio, state.line, state.spectrum, frames.window, state.plan, bands.first, bands.start, bands.weights,
+        layout.floor, frames.hop_samples, features,
     )  # fmt: skip
     return np.ascontiguousarray(features.transpose(1, 2, 0))
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
 def _all_features(  # type: ignore[no-untyped-def]
-    audio, line, spectrum, window, twiddle, untangle, work, first, start, weights, floor, hop, features
+    audio, line, spectrum, window, plan, first, start, weights, floor, hop, features
 ):
     for t in range(features.shape[0]):
-        analyse(audio[:, t * hop : (t + 1) * hop], line, spectrum, window, twiddle, untangle, work)
+        analyse(audio[:, t * hop : (t + 1) * hop], line, spectrum, window, plan)
         write_features(spectrum, first, start, weights, floor, features[t])

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.engine.dsp.fft.real import FASTMATH, Plan, irfft_add, plan, rfft, scratch
+from dreampedal.engine.dsp.fft.real import FASTMATH, Plan, irfft_add, plan_for, rfft
 from dreampedal.engine.dsp.windows import first_sounding, gaussian, window_pair
 from dreampedal.engine.runtime.checks import is_whole, real_numbers
 from dreampedal.engine.runtime.jit import njit
@@ -50,7 +50,6 @@ class Frames:
     """Of the synthesis."""
     bins: int = field(repr=False, compare=False)
     """Rows of a frame, from 0 Hz to half of the sample rate."""
-    plan: Plan = field(repr=False, compare=False)
     gamma: float = field(repr=False, compare=False)
     """Of the Gaussian next to the analysis window, in samples²: exp(-π·(n - centre)²/γ)."""
     centre: float = field(repr=False, compare=False)
@@ -65,7 +64,7 @@ class Frames:
             raise ValueError(f"hop of {hop_samples!r} samples: expected a whole number from 1 to {window_samples // 2}")
         window_samples, hop_samples = int(window_samples), int(hop_samples)
         own: dict[str, Any] = {"window_samples": window_samples, "hop_samples": hop_samples, "kind": window}
-        own["plan"], own["bins"] = plan(window_samples), window_samples // 2 + 1
+        own["bins"] = window_samples // 2 + 1
         analysis, synthesis = window_pair(window, window_samples, hop_samples)
         own["gamma"], own["centre"] = gaussian(window, analysis)
         own["first"] = first_sounding(window, window_samples, hop_samples)
@@ -90,7 +89,7 @@ class Frames:
         if not state.turn.take(False):
             state.turn.refuse()
         try:
-            analyse(hop, state.line, state.spectrum, self.window, self.plan.twiddle, self.plan.untangle, state.work)
+            analyse(hop, state.line, state.spectrum, self.window, state.plan)
         finally:
             state.turn.leave()
         return state.spectrum
@@ -106,10 +105,7 @@ class Frames:
         if not state.turn.take(False):
             state.turn.refuse()
         try:
-            synthesise(
-                spectrum, state.overlap, state.played, self.dual, self.plan.twiddle, self.plan.untangle, state.work,
-                self.first,
-            )  # fmt: skip
+            synthesise(spectrum, state.overlap, state.played, self.dual, state.plan, self.first)
         finally:
             state.turn.leave()
         return state.played
@@ -132,7 +128,7 @@ class FrameState:
     overlap: NDArray[np.float32]
     """Samples not yet complete, (channels, window)."""
     played: NDArray[np.float32]
-    work: NDArray[np.float32]
+    plan: Plan
 
     def __post_init__(self) -> None:
         # What every hop is compared with, at hand.
@@ -149,7 +145,7 @@ class FrameState:
             spectrum=np.zeros((2, channels, frames.bins), np.float32),
             overlap=np.zeros((channels, frames.window_samples), np.float32),
             played=np.zeros((channels, frames.hop_samples), np.float32),
-            work=scratch(frames.window_samples),
+            plan=plan_for(frames.window_samples),
         )
 
 
@@ -170,14 +166,12 @@ def analyse(
     line: NDArray[np.float32],
     spectrum: Planes,
     window: NDArray[np.float32],
-    twiddle: NDArray[np.float32],
-    untangle: NDArray[np.float32],
-    work: NDArray[np.float32],
+    plan: Plan,
 ) -> None:
     """Push a hop into the line and transform the line."""
     push(line, hop)
     for channel in range(line.shape[0]):
-        rfft(line[channel], window, spectrum[0, channel], spectrum[1, channel], twiddle, untangle, work)
+        rfft(line[channel], window, spectrum[0, channel], spectrum[1, channel], plan)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
@@ -186,9 +180,7 @@ def synthesise(
     overlap: NDArray[np.float32],
     played: NDArray[np.float32],
     window: NDArray[np.float32],
-    twiddle: NDArray[np.float32],
-    untangle: NDArray[np.float32],
-    work: NDArray[np.float32],
+    plan: Plan,
     first: int = 0,
 ) -> None:
     """Overlap-add one frame, hand out the samples that no later frame reaches, and shift.
@@ -197,7 +189,7 @@ def synthesise(
     """
     hop = played.shape[1]
     for channel in range(overlap.shape[0]):
-        irfft_add(spectrum[0, channel], spectrum[1, channel], window, overlap[channel], twiddle, untangle, work)
+        irfft_add(spectrum[0, channel], spectrum[1, channel], window, overlap[channel], plan)
         row = overlap[channel, first:]
         kept = row.size - hop
         for n in range(hop):

@@ -29,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreampedal.effects.spectral.frame.fill import PINK_FROM, bandwidth_of, follow_of, level_of, makeup_of, tilt, want
-from dreampedal.engine.dsp.fft.real import rfft, scratch
+from dreampedal.engine.dsp.fft.real import plan_for, rfft
 from dreampedal.engine.dsp.phase.streaming import Estimator
 from dreampedal.engine.dsp.stft import Frames
 
@@ -98,7 +98,7 @@ class Estimated:
         samples = NOISE_HOPS * frames.hop_samples + frames.window_samples
         self.noise_line = chance.standard_normal(samples, np.float32)
         self.noise = np.zeros((2, frames.bins), np.float32)
-        self.work = scratch(frames.window_samples)
+        self.plan = plan_for(frames.window_samples)
         angle = chance.uniform(0, 2 * np.pi, (channels, frames.bins))
         self.scattered = np.stack([np.cos(angle), np.sin(angle)]).astype(np.float32)
         """Phases to begin with, the same each time: bins that all began at the same one would be a click."""
@@ -152,6 +152,6 @@ class Estimated:
 
     def _hear_noise(self, begin: int) -> None:
         """The frame of noise that begins at a sample of its line, the same in every channel."""
-        plan, noise, window = self.frames.plan, self.noise, self.frames.window
+        noise, window = self.noise, self.frames.window
         line = self.noise_line[begin : begin + window.size]
-        rfft(line, window, noise[0], noise[1], plan.twiddle, plan.untangle, self.work)
+        rfft(line, window, noise[0], noise[1], self.plan)

@@ -69,11 +69,11 @@ def shift(line, hop):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def hear(line, spectrum, window, twiddle, untangle, work, first, start, weights, floor, features):  # type: ignore[no-untyped-def]
+def hear(line, spectrum, window, plan, first, start, weights, floor, features):  # type: ignore[no-untyped-def]
     """Transform the newest window of the line, and write the frame's features, (rows, bands)."""
     for channel in range(line.shape[0]):
         samples = line[channel, line.shape[1] - window.size :]
-        rfft(samples, window, spectrum[0, channel], spectrum[1, channel], twiddle, untangle, work)
+        rfft(samples, window, spectrum[0, channel], spectrum[1, channel], plan)
     write_features(spectrum, first, start, weights, floor, features)
 
 

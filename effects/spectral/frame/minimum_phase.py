@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreampedal.engine.dsp.bands import BandLayout, lay
-from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, plan, rfft, scratch
+from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, plan_for, rfft
 from dreampedal.engine.runtime.jit import njit
 
 Array = NDArray[np.float32]
@@ -31,14 +31,13 @@ class Phase:
     """
 
     def __init__(self, layout: BandLayout, sample_rate: float, size: int) -> None:
-        self.size, self.plan = size, plan(size)
+        self.size, self.plan = size, plan_for(size)
         self.bands = lay(layout, sample_rate, size)
         self.fold: Array = np.zeros(size, np.float32)
         self.fold[1 : size // 2], self.fold[[0, size // 2]] = 2, 1
         self.flat: Array = np.ones(size, np.float32)
         self.cepstrum: Array = np.zeros(size, np.float32)
         self.magnitude: Array = np.zeros(size // 2 + 1, np.float32)
-        self.work = scratch(size)
 
     def respond(self, offset: Array, response: Array) -> bool:
         """Write what gains of `offset` (rows, bands), in nepers, add: their response less 1, (rows, 2, bins).
@@ -47,15 +46,15 @@ class Phase:
         """
         bands = self.bands
         adds = respond(
-            offset, bands.below, bands.toward, bands.reach, self.fold, self.flat, self.plan.twiddle,
-            self.plan.untangle, self.work, self.cepstrum, self.magnitude, response,
+            offset, bands.below, bands.toward, bands.reach, self.fold, self.flat, self.plan, self.cepstrum,
+            self.magnitude, response,
         )  # fmt: skip
         return bool(adds)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
 def respond(  # type: ignore[no-untyped-def]
-    offset, below, toward, reach, fold, flat, twiddle, untangle, work, cepstrum, magnitude, response
+    offset, below, toward, reach, fold, flat, plan, cepstrum, magnitude, response
 ):
     """The kernel of `Phase.respond`. `fold` has 1, 2, ..., 2, 1, 0, ..., 0: times the cepstrum, it is causal."""
     adds = False
@@ -70,8 +69,8 @@ def respond(  # type: ignore[no-untyped-def]
             re[k] = (here + toward[k] * (there - here)) * reach[k]
             im[k] = np.float32(0)
         cepstrum[:] = np.float32(0)
-        irfft_add(re, im, fold, cepstrum, twiddle, untangle, work)
-        rfft(cepstrum, flat, magnitude, im, twiddle, untangle, work)
+        irfft_add(re, im, fold, cepstrum, plan)
+        rfft(cepstrum, flat, magnitude, im, plan)
         for k in range(below.size):
             gain, angle = np.exp(re[k]), im[k]
             re[k] = gain * np.cos(angle) - np.float32(1)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from dreampedal.effects.spectral.frame.estimated import Glide
 from dreampedal.effects.spectral.frame.guard import GuardState
 from dreampedal.effects.spectral.modes.mode import Place
-from dreampedal.engine.dsp.fft.real import scratch
+from dreampedal.engine.dsp.fft.real import Plan, plan_for
 
 Array = NDArray[np.float32]
 
@@ -56,7 +56,7 @@ class State:
     ramp: NDArray[np.float64]
     """Weights of dry and added, their aims, their steps a sample, and the samples left on the way."""
     muted_inputs: NDArray[np.int64]
-    work: Array
+    plan: Plan
     floor: Glide
     estimated: Glide
     position: int = 0
@@ -85,7 +85,7 @@ class State:
             guard=GuardState.silent(place.sample_rate, place.channels),
             ramp=np.zeros(7),
             muted_inputs=np.zeros(1, np.int64),
-            work=scratch(frames.window_samples),
+            plan=plan_for(frames.window_samples),
             floor=Glide(),
             estimated=Glide(),
         )

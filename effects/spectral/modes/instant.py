@@ -116,11 +116,11 @@ class Instant:
 
     def follow(self, state: State) -> None:
         """Fade over to the filter of the new offset."""
-        own, plan = self.state, self.phase.plan
+        own = self.state
         own.newest, own.age = 1 - own.newest, -self.hop
         own.adds[own.newest] = self.phase.respond(state.offset, own.response)
         write_taps(
-            own.response, own.adds[own.newest], self.taper, plan.twiddle, plan.untangle, self.phase.work, own.impulse,
+            own.response, own.adds[own.newest], self.taper, self.phase.plan, own.impulse,
             own.taps[own.newest],
         )  # fmt: skip
 
@@ -135,12 +135,12 @@ class Instant:
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def write_taps(response, adds, taper, twiddle, untangle, work, impulse, taps):  # type: ignore[no-untyped-def]
+def write_taps(response, adds, taper, plan, impulse, taps):  # type: ignore[no-untyped-def]
     """From responses (rows, 2, bins) to filters (rows, taps), last tap first, each faded out by `taper`."""
     for row in range(taps.shape[0]):
         impulse[:] = np.float32(0)
         if adds:
-            irfft_add(response[row, 0], response[row, 1], taper, impulse, twiddle, untangle, work)
+            irfft_add(response[row, 0], response[row, 1], taper, impulse, plan)
         for n in range(taps.shape[1]):
             taps[row, n] = impulse[taps.shape[1] - 1 - n]
 

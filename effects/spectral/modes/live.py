@@ -19,7 +19,7 @@ from dreampedal.effects.spectral.frame.kernels import sound
 from dreampedal.effects.spectral.frame.minimum_phase import Phase
 from dreampedal.effects.spectral.frame.state import State
 from dreampedal.effects.spectral.modes.mode import Place, mean_decay
-from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, plan, rfft, scratch
+from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, plan_for, rfft
 from dreampedal.engine.dsp.rates import at_rate, dividing_hop, live_latency
 from dreampedal.engine.dsp.stft import Frames
 from dreampedal.engine.dsp.windows import asymmetric_pair
@@ -80,13 +80,12 @@ class Live:
         )
         self.size = max(place.frames.window_samples // 2, 16)
         self.phase = Phase(place.layout, place.sample_rate, self.size)
-        self.plan = plan(self.size)
+        self.plan = plan_for(self.size)
         analysis, synthesis = asymmetric_pair(self.size, self.hop, OVERLAP)
         self.analysis, self.synthesis = analysis.astype(np.float32), synthesis.astype(np.float32)
         self.glide_hops = min(GLIDE_HOPS, place.frames.hop_samples // self.hop)
         self.keep = mean_decay(self.hop, place.sample_rate)
         self.most = self.hop / place.sample_rate / MOVE_SECONDS
-        self.work = scratch(self.size)
         self.end = place.frames.window_samples + place.phase_lookahead_frames * self.hop
         self.estimated = Estimated(
             Frames(self.size, self.hop, "asymmetric"),
@@ -153,14 +152,14 @@ class Live:
         floor = own.floors[1 - own.newest] + weight * (own.floors[own.newest] - own.floors[1 - own.newest])
         if self.estimated.asked(floor, state.estimated.now):
             hear(
-                state.line, end, self.analysis, self.plan.twiddle, self.plan.untangle, self.work, own.response,
+                state.line, end, self.analysis, self.plan, own.response,
                 own.newest, weight, self.range, self.loudness, own.spectrum, own.gains,
             )  # fmt: skip
             added = self.estimated.add(own.spectrum, own.gains, floor, state.estimated.now)
-            overlap_add(added, self.synthesis, self.plan.twiddle, self.plan.untangle, self.work, own.overlap)
+            overlap_add(added, self.synthesis, self.plan, own.overlap)
         else:
             add_by_gain(
-                state.line, end, self.analysis, self.synthesis, self.plan.twiddle, self.plan.untangle, self.work,
+                state.line, end, self.analysis, self.synthesis, self.plan,
                 own.response, own.adds, own.newest, weight, self.range, self.loudness, own.spectrum, own.overlap,
             )  # fmt: skip
         play(
@@ -199,7 +198,7 @@ def respond(spectrum, old, new, weight, within, loudness):  # type: ignore[no-un
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
 def hear(  # type: ignore[no-untyped-def]
-    line, end, analysis, twiddle, untangle, work, response, newest, weight, within, loudness, spectrum, gains
+    line, end, analysis, plan, response, newest, weight, within, loudness, spectrum, gains
 ):
     """The frame that ends at `line[:, end]`, (2, channels, bins), and its complex gains, (2, rows, bins).
 
@@ -211,7 +210,7 @@ def hear(  # type: ignore[no-untyped-def]
         before = after = np.float32(1e-20)
         for channel in range(row * per_row, (row + 1) * per_row):
             frame = line[channel, end - analysis.size : end]
-            rfft(frame, analysis, spectrum[0, channel], spectrum[1, channel], twiddle, untangle, work)
+            rfft(frame, analysis, spectrum[0, channel], spectrum[1, channel], plan)
             for k in range(within.size):
                 a = np.float32(1) + old[0, k] + np.float32(weight) * (new[0, k] - old[0, k])
                 b = old[1, k] + np.float32(weight) * (new[1, k] - old[1, k])
@@ -228,15 +227,15 @@ def hear(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def overlap_add(spectrum, synthesis, twiddle, untangle, work, overlap):  # type: ignore[no-untyped-def]
+def overlap_add(spectrum, synthesis, plan, overlap):  # type: ignore[no-untyped-def]
     """Add a frame (2, channels, bins) to what waits."""
     for channel in range(overlap.shape[0]):
-        irfft_add(spectrum[0, channel], spectrum[1, channel], synthesis, overlap[channel], twiddle, untangle, work)
+        irfft_add(spectrum[0, channel], spectrum[1, channel], synthesis, overlap[channel], plan)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
 def add_by_gain(  # type: ignore[no-untyped-def]
-    line, end, analysis, synthesis, twiddle, untangle, work, response, adds, newest, weight, within, loudness,
+    line, end, analysis, synthesis, plan, response, adds, newest, weight, within, loudness,
     spectrum, overlap,
 ):  # fmt: skip
     """Add what gains add to the frame that ends at `line[:, end]`; `weight` is the newest response's."""
@@ -246,14 +245,14 @@ def add_by_gain(  # type: ignore[no-untyped-def]
             begin, stop = row * per_row, (row + 1) * per_row
             for channel in range(begin, stop):
                 frame = line[channel, end - analysis.size : end]
-                rfft(frame, analysis, spectrum[0, channel], spectrum[1, channel], twiddle, untangle, work)
+                rfft(frame, analysis, spectrum[0, channel], spectrum[1, channel], plan)
             respond(
                 spectrum[:, begin:stop], response[1 - newest, row], response[newest, row], np.float32(weight), within,
                 loudness,
             )  # fmt: skip
             for channel in range(begin, stop):
                 irfft_add(
-                    spectrum[0, channel], spectrum[1, channel], synthesis, overlap[channel], twiddle, untangle, work
+                    spectrum[0, channel], spectrum[1, channel], synthesis, overlap[channel], plan
                 )  # fmt: skip
 
 

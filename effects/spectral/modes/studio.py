@@ -84,13 +84,13 @@ class Studio:
 
     def play(self, state: State) -> None:
         """The next hop of dry sound, and of what is added."""
-        own, guarded, plan = self.state, state.guard, self.frames.plan
+        own, guarded = self.state, state.guard
         oldest = state.spectra[state.hops % state.spectra.shape[0]]
         if self.estimated.asked(state.floor.now, state.estimated.now):
             own.response[0] = state.gains
             play_turned(
                 self.estimated.add(oldest, own.response, state.floor.now, state.estimated.now), own.overlap,
-                self.frames.dual, plan.twiddle, plan.untangle, state.work, state.line, own.dry, own.added,
+                self.frames.dual, state.plan, state.line, own.dry, own.added,
                 state.hops * self.hop - self.latency, guarded.sections, guarded.pole, self.keep, self.most,
                 guarded.filters, guarded.dc, guarded.powers, guarded.energy, guarded.gain, guarded.muted_samples,
                 guarded.held_hops,
@@ -98,7 +98,7 @@ class Studio:
             return
         add_by_gain(oldest, state.gains, own.wet)
         play(
-            own.wet, own.overlap, self.frames.dual, plan.twiddle, plan.untangle, state.work, state.line, own.dry,
+            own.wet, own.overlap, self.frames.dual, state.plan, state.line, own.dry,
             own.added, state.hops * self.hop - self.latency, guarded.sections, guarded.pole, self.keep,
             guarded.filters, guarded.dc, guarded.powers, guarded.energy, guarded.gain, guarded.muted_samples,
             guarded.held_hops,
@@ -118,9 +118,9 @@ def add_by_gain(spectrum, gains, wet):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
-def hand_over(wet, overlap, dual, twiddle, untangle, work, line, dry, added, played):  # type: ignore[no-untyped-def]
+def hand_over(wet, overlap, dual, plan, line, dry, added, played):  # type: ignore[no-untyped-def]
     """Add the frame `wet`; write the next hop of dry sound, and of what is added."""
-    synthesise(wet, overlap, added, dual, twiddle, untangle, work)
+    synthesise(wet, overlap, added, dual, plan)
     for channel in range(line.shape[0]):
         for n in range(dry.shape[1]):
             dry[channel, n] = line[channel, n]
@@ -130,11 +130,11 @@ def hand_over(wet, overlap, dual, twiddle, untangle, work, line, dry, added, pla
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
 def play_turned(  # type: ignore[no-untyped-def]
-    wet, overlap, dual, twiddle, untangle, work, line, dry, added, played, sections, pole, keep, most, filters, dc,
+    wet, overlap, dual, plan, line, dry, added, played, sections, pole, keep, most, filters, dc,
     powers, energy, gain, muted_samples, held_hops,
 ):  # fmt: skip
     """As `play`, where what is added has a phase of its own: half of it may be too quiet, and all of it not."""
-    hand_over(wet, overlap, dual, twiddle, untangle, work, line, dry, added, played)
+    hand_over(wet, overlap, dual, plan, line, dry, added, played)
     powers[0] = 0.0
     for channel in range(line.shape[0]):
         weigh(dry[channel], added[channel], sections, pole, filters[channel], dc[channel], powers[0], muted_samples)
@@ -145,12 +145,12 @@ def play_turned(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
 def play(  # type: ignore[no-untyped-def]
-    wet, overlap, dual, twiddle, untangle, work, line, dry, added, played, sections, pole, keep, filters, dc, powers,
+    wet, overlap, dual, plan, line, dry, added, played, sections, pole, keep, filters, dc, powers,
     energy, guard_gain, muted_samples, held_hops,
 ):  # fmt: skip
     """Add the frame `wet`: the next hop of dry sound, and of what is added, behind the guard.
 
     `played` is the place in the signal of the first sample of that hop: nothing sounds before sample 0.
     """
-    hand_over(wet, overlap, dual, twiddle, untangle, work, line, dry, added, played)
+    hand_over(wet, overlap, dual, plan, line, dry, added, played)
     guard(dry, added, sections, pole, keep, filters, dc, powers, energy, guard_gain, muted_samples, held_hops)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.engine.dsp.fft.compiling import INLINED, Plane
+from dreampedal.engine.dsp.fft.compiling import INLINED, Plan, Plane
 from dreampedal.engine.runtime.jit import njit
 
 
@@ -20,17 +20,18 @@ def table(half: int) -> NDArray[np.float64]:
 
 
 @njit(**INLINED)
-def forward(samples: Plane, window: Plane, re: Plane, im: Plane, turns: Plane, untangle: Plane, work: Plane) -> None:
+def forward(samples: Plane, window: Plane, re: Plane, im: Plane, plan: Plan) -> None:
     """`rfft` of at least `SMALLEST` samples.
 
     X[k] = E + O and X[n - k] = conj(E - O), with E = ½(Z[k] + conj Z[n - k]) and
     O = -½i·exp(-2πi·k / N)·(Z[k] - conj Z[n - k]), of the spectrum Z of the packed signal.
     """
+    work, untangle = plan.work, plan.untangle
     size = work.shape[1]
     for n in range(size):
         work[0, n] = samples[2 * n] * window[2 * n]
         work[1, n] = samples[2 * n + 1] * window[2 * n + 1]
-    row = _passes(work, turns)
+    row = _passes(work, plan.twiddle)
     z_re, z_im = work[row], work[row + 1]
     half = np.float32(0.5)
     re[0], im[0] = z_re[0] + z_im[0], np.float32(0)
@@ -45,8 +46,9 @@ def forward(samples: Plane, window: Plane, re: Plane, im: Plane, turns: Plane, u
 
 
 @njit(**INLINED)
-def add_inverse(re: Plane, im: Plane, window: Plane, onto: Plane, turns: Plane, untangle: Plane, work: Plane) -> None:
+def add_inverse(re: Plane, im: Plane, window: Plane, onto: Plane, plan: Plan) -> None:
     """`irfft_add` of at least `SMALLEST` samples: the other way round, with real and imaginary parts changed about."""
+    work, untangle = plan.work, plan.untangle
     size = work.shape[1]
     scale = np.float32(1) / np.float32(size)
     half = np.float32(0.5) * scale
@@ -58,7 +60,7 @@ def add_inverse(re: Plane, im: Plane, window: Plane, onto: Plane, turns: Plane, 
         odd_im = apart_im * untangle[0, k] - apart_re * untangle[1, k]
         work[1, k], work[0, k] = even_re + odd_re, even_im + odd_im
         work[1, size - k], work[0, size - k] = even_re - odd_re, odd_im - even_im
-    row = _passes(work, turns)
+    row = _passes(work, plan.twiddle)
     for n in range(size):
         onto[2 * n] += work[row + 1, n] * window[2 * n]
         onto[2 * n + 1] += work[row, n] * window[2 * n + 1]

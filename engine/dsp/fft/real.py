@@ -4,8 +4,8 @@ Calling an FFT library for each frame costs more than the transform itself; inli
 about two microseconds for 2,048 samples and allocates nothing. A real signal of N samples is packed as n = N/2 complex
 ones. Stockham's order (Cochran et al. 1967; Van Loan 1992, section 1.7) needs no bit reversal.
 
-There are two ways to the same spectrum, equal within rounding: in whole vectors (`fft_vectors`), and in plain loops
-(`fft_plain`), some five times slower, for where a newer numba or another processor does not compile the vectors. A plan
+There are two ways to the same spectrum, equal within rounding: in whole vectors (`vectors`), and in plain loops
+(`plain`), some five times slower, for where a newer numba or another processor does not compile the vectors. A plan
 is made for one of them, and its table of factors has another number of dimensions in each: so the kernels that are
 compiled, and those that are kept in numba's cache, are each way's own.
 
@@ -21,8 +21,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from dreampedal.engine.dsp.fft import plain as fft_plain
-from dreampedal.engine.dsp.fft.compiling import FASTMATH, INLINED, Plane
+from dreampedal.engine.dsp.fft import plain
+from dreampedal.engine.dsp.fft.compiling import FASTMATH, INLINED, Plan, Plane
 from dreampedal.engine.runtime.jit import njit
 
 vectors: Any
@@ -36,7 +36,7 @@ except Exception as error:  # they reach into numba and LLVM, which may have cha
         return _missing
 
 
-__all__ = ["FASTMATH", "Plan", "Plane", "Way", "irfft_add", "plan", "rfft", "scratch", "way"]
+__all__ = ["FASTMATH", "Plan", "Plane", "Way", "irfft_add", "plan_for", "rfft", "way"]
 
 EXACT = {**INLINED, "fastmath": False}
 """The same with no reordering: for sums in float64 that no vector would speed up."""
@@ -57,15 +57,6 @@ class Way(NamedTuple):
     """Why it is the plain one, in a few words; else empty."""
 
 
-class Plan(NamedTuple):
-    """Factors for a real transform of `size` samples (a power of two, at least 16)."""
-
-    twiddle: Plane
-    """Those of the passes: for vectors of shape (n,), in the order in which they are read; else of (2, size / 2)."""
-    untangle: Plane
-    """Shape (2, size / 2 + 1): -½i·exp(-2πi·k / size)."""
-
-
 @lru_cache(maxsize=1)
 def way() -> Way:
     """The way of this process: that of `DREAMPEDAL_FFT`, else vectors where they compile and are right.
@@ -84,60 +75,68 @@ def way() -> Way:
     return Way("plain", why) if why else Way("vectors", "")
 
 
-def plan(size: int, of: str = "") -> Plan:
-    """The plan for `size` real samples, for one of the ways, by default that of this process.
+def plan_for(size: int, of: str = "") -> Plan:
+    """A new plan for `size` real samples, for one of the ways, by default that of this process.
 
     Raises:
         ValueError: unless `size` is a power of two from 16 up.
 
-    >>> plan(2048).untangle.shape
+    >>> plan_for(2048).untangle.shape
     (2, 1025)
     """
     if size < 16 or size & (size - 1):
         raise ValueError(f"transform of {size} samples: expected a power of two, at least 16")
-    return _plan(size, of or way().name)
+    return Plan(*_factors(size, of or way().name), np.zeros((4, size // 2), np.float32))
 
 
 @lru_cache(maxsize=32)
-def _plan(size: int, of: str) -> Plan:
+def _factors(size: int, of: str) -> tuple[Plane, Plane]:
     half = size // 2
     turn = -0.5j * np.exp(-2j * np.pi * np.arange(half + 1) / size)
-    tables = fft_plain if of == "plain" else vectors
+    tables = plain if of == "plain" else vectors
     twiddle = tables.table(half) if size >= SMALLEST else np.zeros((2, 0) if of == "plain" else 0)
-    return Plan(twiddle.astype(np.float32), np.stack([turn.real, turn.imag]).astype(np.float32))
-
-
-def scratch(size: int) -> Plane:
-    """Working memory for one transform of `size` real samples, shape (4, size / 2)."""
-    return np.zeros((4, size // 2), np.float32)
+    return twiddle.astype(np.float32), np.stack([turn.real, turn.imag]).astype(np.float32)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
-def rfft(samples: Plane, window: Plane, re: Plane, im: Plane, twiddle: Plane, untangle: Plane, work: Plane) -> None:
+def rfft(samples: Plane, window: Plane, re: Plane, im: Plane, plan: Plan) -> None:
     """Write the spectrum of `samples * window` (both of N samples) to `re` and `im` (N/2 + 1 bins each).
 
     All arrays are contiguous.
     """
-    if twiddle.size == 0:
-        _by_definition(samples, window, re, im, untangle)
-    elif twiddle.ndim == 2:  # known when it is compiled: the other way is not
-        fft_plain.forward(samples, window, re, im, twiddle, untangle, work)
-    else:
-        vectors.forward(samples, window, re, im, twiddle, untangle, work)
+    _forward(samples, window, re, im, plan, plan.twiddle)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
-def irfft_add(re: Plane, im: Plane, window: Plane, onto: Plane, twiddle: Plane, untangle: Plane, work: Plane) -> None:
+def irfft_add(re: Plane, im: Plane, window: Plane, onto: Plane, plan: Plan) -> None:
     """Add `window` times the inverse transform of `re` and `im` (N/2 + 1 bins) to the N samples of `onto`.
 
     The imaginary parts of the first and last bin are taken as zero. All arrays are contiguous.
     """
+    _add_inverse(re, im, window, onto, plan, plan.twiddle)
+
+
+# Whether a branch is compiled can be told by the dimensions of an argument, not by those of a part of one.
+
+
+@njit(**INLINED)
+def _forward(samples: Plane, window: Plane, re: Plane, im: Plane, plan: Plan, twiddle: Plane) -> None:
     if twiddle.size == 0:
-        _add_by_definition(re, im, window, onto, untangle)
-    elif twiddle.ndim == 2:
-        fft_plain.add_inverse(re, im, window, onto, twiddle, untangle, work)
+        _by_definition(samples, window, re, im, plan.untangle)
+    elif twiddle.ndim == 2:  # known when it is compiled: the other way is not
+        plain.forward(samples, window, re, im, plan)
     else:
-        vectors.add_inverse(re, im, window, onto, twiddle, untangle, work)
+        vectors.forward(samples, window, re, im, plan)
+
+
+@njit(**INLINED)
+def _add_inverse(re: Plane, im: Plane, window: Plane, onto: Plane, plan: Plan, twiddle: Plane) -> None:
+    if twiddle.size == 0:
+        _add_by_definition(re, im, window, onto, plan.untangle)
+    elif twiddle.ndim == 2:
+        plain.add_inverse(re, im, window, onto, plan)
+    else:
+        vectors.add_inverse(re, im, window, onto, plan)
 
 
 @njit(**EXACT)

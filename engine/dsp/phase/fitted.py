@@ -15,7 +15,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, rfft
+from dreampedal.engine.dsp.fft.real import FASTMATH, Plan, irfft_add, rfft
 from dreampedal.engine.dsp.phase.arithmetic import Bits, Row
 from dreampedal.engine.dsp.phase.frame_kernels import Rows, acceptable, give_back, hand_out, lean, shift
 from dreampedal.engine.dsp.phase.gradient import rise_of, take_in
@@ -77,9 +77,7 @@ def push_fitted(
     sound: Row,
     work: NDArray[np.float32],
     roots: Bits,
-    twiddle: Row,
-    untangle: NDArray[np.float32],
-    fft_work: NDArray[np.float32],
+    plan: Plan,
 ) -> bool:
     """Take the newest magnitudes and write the frame that they complete to `out`; False, and nothing done, if invalid.
 
@@ -121,16 +119,16 @@ def push_fitted(
             )
             for m in range(re.size):
                 x[m], y[m] = wanted[1, m] * x[m], wanted[1, m] * y[m]
-            irfft_add(x, y, windows[1], sound[hop:], twiddle, untangle, fft_work)
+            irfft_add(x, y, windows[1], sound[hop:], plan)
         for m in range(re.size):
             x[m], y[m] = wanted[0, m] * re[m], wanted[0, m] * im[m]
-        irfft_add(x, y, windows[1], sound[:size], twiddle, untangle, fft_work)
-        rfft(sound[:size], windows[0], x, y, twiddle, untangle, fft_work)
+        irfft_add(x, y, windows[1], sound[:size], plan)
+        rfft(sound[:size], windows[0], x, y, plan)
         _choose(re, im, x, y)
         if leans:
             lean(re, im, knowns[0, channel, 0], knowns[1, channel, 0], knowns[2, channel, 0])
         hand_out(re, im, wanted[0], turn_re, turn_im)
         if leans:
             give_back(re, im, knowns[0, channel, 0], knowns[1, channel, 0], knowns[2, channel, 0])
-        irfft_add(re, im, dual, row, twiddle, untangle, fft_work)
+        irfft_add(re, im, dual, row, plan)
     return True

@@ -18,7 +18,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, rfft
+from dreampedal.engine.dsp.fft.real import FASTMATH, Plan, irfft_add, rfft
 from dreampedal.engine.dsp.phase.arithmetic import Bits, Row
 from dreampedal.engine.dsp.phase.frame_kernels import Rows, acceptable, give_back, lean, shift
 from dreampedal.engine.dsp.phase.gradient import predict
@@ -114,9 +114,7 @@ def _settle(
     windows: NDArray[np.float32],
     dual: Row,
     work: NDArray[np.float32],
-    twiddle: Row,
-    untangle: NDArray[np.float32],
-    fft_work: NDArray[np.float32],
+    plan: Plan,
 ) -> None:
     """Iterate over the frames of one channel, (3, slots, bins)."""
     slots = frames.shape[1]
@@ -129,7 +127,7 @@ def _settle(
             place = row[slot * hop : slot * hop + dual.size]
             new_re, new_im = found[2, slot], frames[2, slot]
             if analyses:
-                rfft(place, windows[slot], new_re, new_im, twiddle, untangle, fft_work)
+                rfft(place, windows[slot], new_re, new_im, plan)
                 continue
             old_re, old_im, was_re, was_im = frames[0, slot], frames[1, slot], found[0, slot], found[1, slot]
             push = np.float32(0) if iteration == 0 and slot == newest else momentum
@@ -144,7 +142,7 @@ def _settle(
                 x, y = re[m], im[m]
                 re[m], im[m] = x - old_re[m], y - old_im[m]
                 old_re[m], old_im[m] = x, y
-            irfft_add(re, im, dual, place, twiddle, untangle, fft_work)
+            irfft_add(re, im, dual, place, plan)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
@@ -171,9 +169,7 @@ def push_refined(
     dual: Row,
     work: NDArray[np.float32],
     origin: Bits,
-    twiddle: Row,
-    untangle: NDArray[np.float32],
-    fft_work: NDArray[np.float32],
+    plan: Plan,
 ) -> bool:
     """Take the newest magnitudes and write the frame that may change no longer to `out`; False if they are invalid.
 
@@ -204,7 +200,7 @@ def push_refined(
             )  # fmt: skip
         _make_room(row, hop, own, last)
         new_re, new_im, wanted, place = own[0, newest], own[1, newest], held[channel, newest], row[newest * hop :]
-        rfft(place, windows[newest + 1], new_re, new_im, twiddle, untangle, fft_work)
+        rfft(place, windows[newest + 1], new_re, new_im, plan)
         for m in range(re.size):
             re[m], im[m] = wanted[m] * re[m], wanted[m] * im[m]
             new_re[m] += share * re[m]
@@ -214,7 +210,7 @@ def push_refined(
         _towards(new_re, new_im, wanted, re, im)
         for m in range(re.size):
             last[0, newest, m], last[1, newest, m] = new_re[m], new_im[m]
-        irfft_add(new_re, new_im, dual, place, twiddle, untangle, fft_work)
+        irfft_add(new_re, new_im, dual, place, plan)
 
         undecided = np.float32(0)
         for slot in range(newest + 1):
@@ -222,7 +218,7 @@ def push_refined(
                 undecided += lent[2, slot, m]
         _settle(
             row, hop, 0 if leans and undecided == 0 else iterations, at_once, factors[4], own, last, held[channel],
-            lent, leans, windows, dual, work, twiddle, untangle, fft_work,
+            lent, leans, windows, dual, work, plan,
         )  # fmt: skip
         for m in range(re.size):
             out[0, channel, m], out[1, channel, m] = own[0, 0, m], own[1, 0, m]

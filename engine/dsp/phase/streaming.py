@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.engine.dsp.fft.real import scratch
+from dreampedal.engine.dsp.fft.real import plan_for
 from dreampedal.engine.dsp.phase.arithmetic import SMALLEST, Bits
 from dreampedal.engine.dsp.phase.fitted import fit_windows, push_fitted
 from dreampedal.engine.dsp.phase.frame_kernels import LOUDEST, Rows
@@ -141,7 +141,7 @@ class Estimator:
         else:
             self._windows = partial_windows(frames.window, frames.dual, hop, self._slots)
         self._sound = np.zeros(size + hop, np.float32)
-        self._fft_work = scratch(size)
+        self._plan = plan_for(size)
         self._work = np.zeros((WORK_ROWS + 3, bins), np.float32)
         self._origin: Bits = np.zeros((2, bins), np.int32)
         self._unknown = np.zeros((2, channels, bins), np.float32)
@@ -207,13 +207,12 @@ class Estimator:
                     self.frames.hop_samples, int(self._factors[2]), self._work, self._origin,
                 )
             )  # fmt: skip
-        plan = self.frames.plan
         if self.method == "rtpghi":
             return bool(
                 push_fitted(
                     magnitude, known, weight, state.leans, state.logs, state.held, state.knowns, state.turn, state.line,
                     state.out, self._advance, self._factors, self._windows, self.frames.dual, self.frames.hop_samples,
-                    self._sound, self._work, state.roots, plan.twiddle, plan.untangle, self._fft_work,
+                    self._sound, self._work, state.roots, self._plan,
                 )
             )  # fmt: skip
         if self.method == "rtpghi_plain":
@@ -228,6 +227,6 @@ class Estimator:
                 magnitude, known, weight, state.leans, state.logs, state.held, state.knowns, state.turn, state.line,
                 state.frames, state.found, state.out, self._advance, self._factors, self.frames.hop_samples,
                 self._iterations, self.method == "rtisi", self.method == "hybrid", self._windows, self.frames.dual,
-                self._work, self._origin, plan.twiddle, plan.untangle, self._fft_work,
+                self._work, self._origin, self._plan,
             )
         )  # fmt: skip

@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, rfft, scratch
+from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, plan_for, rfft
 from dreampedal.engine.dsp.stft import Frames
 from dreampedal.engine.runtime.jit import njit
 
@@ -50,8 +50,8 @@ def griffin_lim(
     share = correction(frames, magnitude.shape[0], length)
     signals, re, im = np.zeros((3, reach), np.float32), *np.zeros((2, frames.bins), np.float32)
     newest = iterate(
-        magnitude, start, re, im, signals, share, frames.window, frames.dual, frames.plan.twiddle,
-        frames.plan.untangle, scratch(size), frames.hop_samples, iterations, momentum / (1 + momentum),
+        magnitude, start, re, im, signals, share, frames.window, frames.dual, plan_for(size), frames.hop_samples,
+        iterations, momentum / (1 + momentum),
     )  # fmt: skip
     return np.array(signals[newest, size // 2 : size // 2 + length])
 
@@ -79,7 +79,7 @@ def correction(frames: Frames, count: int, length: int) -> Array:
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
 def iterate(  # type: ignore[no-untyped-def]
-    magnitude, start, re, im, signals, share, window, dual, twiddle, untangle, work, hop, iterations, against
+    magnitude, start, re, im, signals, share, window, dual, plan, hop, iterations, against
 ):
     """All iterations on one channel; returns which of the three `signals` is the newest.
 
@@ -89,7 +89,7 @@ def iterate(  # type: ignore[no-untyped-def]
     newest, last = 0, 1
     for t in range(magnitude.shape[0]):
         onto = signals[0, t * hop : t * hop + window.size]
-        irfft_add(start[0, t], start[1, t], dual, onto, twiddle, untangle, work)
+        irfft_add(start[0, t], start[1, t], dual, onto, plan)
     for n in range(share.size):
         signals[0, n] *= share[n]
     for step in range(iterations):
@@ -100,13 +100,13 @@ def iterate(  # type: ignore[no-untyped-def]
             signals[new, n] = np.float32(0)
         for t in range(magnitude.shape[0]):
             at, end = t * hop, t * hop + window.size
-            rfft(signals[ahead, at:end], window, re, im, twiddle, untangle, work)
+            rfft(signals[ahead, at:end], window, re, im, plan)
             wanted = magnitude[t]
             for k in range(wanted.size):
                 scale = wanted[k] / np.sqrt(re[k] * re[k] + im[k] * im[k] + TINY)
                 re[k] *= scale
                 im[k] *= scale
-            irfft_add(re, im, dual, signals[new, at:end], twiddle, untangle, work)
+            irfft_add(re, im, dual, signals[new, at:end], plan)
         for n in range(share.size):
             signals[new, n] *= share[n]
         newest, last = new, newest

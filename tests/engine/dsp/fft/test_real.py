@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dreampedal.engine.dsp.fft.real import irfft_add, plan, rfft, scratch
+from dreampedal.engine.dsp.fft.real import irfft_add, plan_for, rfft
 
 SIZES = [2**n for n in range(4, 17)]
 WAYS = ["vectors", "plain"]
@@ -23,7 +23,7 @@ def way(request):
 
 def spectrum_of(samples, window, way):
     re, im = np.full((2, samples.size // 2 + 1), np.nan, np.float32)
-    rfft(samples, window, re, im, *plan(samples.size, way), scratch(samples.size))
+    rfft(samples, window, re, im, plan_for(samples.size, way))
     return re + 1j * im
 
 
@@ -43,7 +43,7 @@ def test_inverse_adds_the_windowed_signal_at_any_level(way, size, seed, decades)
     ones = np.ones(size, np.float32)
     wanted = onto.astype(np.float64) + samples.astype(np.float64) * window
     re, im = np.ascontiguousarray(spectrum_of(samples, ones, way).view(np.float32).reshape(-1, 2).T)
-    irfft_add(re, im, window, onto, *plan(size, way), scratch(size))
+    irfft_add(re, im, window, onto, plan_for(size, way))
     assert np.abs(onto - wanted).max() <= 2e-6 * max(np.abs(wanted).max(), np.abs(samples).max() * np.abs(window).max())
 
 
@@ -57,7 +57,7 @@ def test_an_impulse_turns_at_its_own_rate(way):
 @pytest.mark.parametrize("size", [0, 8, 100, 2047, 3072])
 def test_other_sizes_are_refused(size):
     with pytest.raises(ValueError, match="power of two"):
-        plan(size)
+        plan_for(size)
 
 
 @pytest.mark.parametrize("size", [16, 64, 128, 2048])
@@ -66,10 +66,10 @@ def test_what_is_not_finite_stays_so(size, bad, way):
     samples, ones = np.zeros(size, np.float32), np.ones(size, np.float32)
     samples[size // 3] = bad
     re, im = np.zeros((2, size // 2 + 1), np.float32)
-    rfft(samples, ones, re, im, *plan(size, way), scratch(size))
+    rfft(samples, ones, re, im, plan_for(size, way))
     assert not (np.isfinite(re) & np.isfinite(im)).any()
     onto = np.zeros(size, np.float32)
-    irfft_add(re, im, ones, onto, *plan(size, way), scratch(size))
+    irfft_add(re, im, ones, onto, plan_for(size, way))
     assert not np.isfinite(onto).any()
 
 
@@ -81,10 +81,10 @@ def test_nothing_outside_the_arrays_is_touched(size, way):
     samples, window = rng.standard_normal((2, size)).astype(np.float32)
     planes = np.full((5, bins + 64), guard, np.float32)
     re, im = (planes[row, 32 : 32 + bins] for row in (1, 3))
-    rfft(samples, window, re, im, *plan(size, way), scratch(size))
+    rfft(samples, window, re, im, plan_for(size, way))
     line = np.full(size + 64, guard, np.float32)
     line[32 : 32 + size] = 0
-    irfft_add(re, im, window, line[32 : 32 + size], *plan(size, way), scratch(size))
+    irfft_add(re, im, window, line[32 : 32 + size], plan_for(size, way))
     re[:], im[:], line[32 : 32 + size] = guard, guard, guard
     assert (planes == guard).all() and (line == guard).all()
 
@@ -98,7 +98,7 @@ def test_the_first_and_last_bin_are_real(size, way):
 BOTH_WAYS = """
 import hashlib
 import numpy as np
-from dreampedal.engine.stft import Frames, FrameState
+from dreampedal.engine.dsp.stft import Frames, FrameState
 signal = np.random.default_rng(0).standard_normal((2, 8192)).astype(np.float32)
 for size in (64, 256, 1024, 2048):
     frames = Frames(size, size // 4)
@@ -129,9 +129,9 @@ def test_the_process_that_compiles_gives_the_same_bits_as_those_that_load(tmp_pa
 CHOSEN = """
 import sys
 import numpy as np
-from dreampedal.engine.fft import way
+from dreampedal.engine.dsp.fft.real import way
 print(*way(), sep="|")
-from dreampedal.engine.stft import Frames, FrameState
+from dreampedal.engine.dsp.stft import Frames, FrameState
 frames = Frames(256, 64)
 state = FrameState.silent(frames, 1)
 noise = np.random.default_rng(0).standard_normal((1, 4096)).astype(np.float32)
