@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from dreampedal.engine.live.exchange.swap import CEILING_BLOCKS, INPUT_XRUNS, LATE_BLOCKS, MUTED, OUTPUT_XRUNS
 from dreampedal.engine.live.journal import Event
 
 if TYPE_CHECKING:
@@ -84,7 +83,7 @@ def snapshot(live: LiveStream) -> Report:
     period = exchange.block_size / exchange.sample_rate
     allowed = exchange.pacing.allowed / exchange.sample_rate
     loads, responses = worker.last(worker.loads), worker.last(worker.responses)
-    counts, late = exchange.counts, worker.late_by_bursts + worker.late_by_system
+    counted, late = exchange.counted, worker.late_by_bursts + worker.late_by_system
     peaks = exchange.peaks.copy()
     exchange.peaks[:] = 0
     first, last = (tuple(in_db(float(peak)) for peak in side) for side in peaks)
@@ -107,16 +106,16 @@ def snapshot(live: LiveStream) -> Report:
         load_p999=float(np.quantile(loads, 0.999)) / period if loads.size else 0.0,
         response_p999=float(np.quantile(responses, 0.999)) / allowed if loads.size else 0.0,
         latency_samples=live.latency,
-        late_blocks=int(counts[LATE_BLOCKS]),
-        late_slow=max(0, int(counts[LATE_BLOCKS]) - late),
+        late_blocks=counted("late_blocks"),
+        late_slow=max(0, counted("late_blocks") - late),
         late_bursts=worker.late_by_bursts,
         late_system=worker.late_by_system,
         held_hops=worker.held_hops,
         skipped_blocks=worker.skipped_blocks,
-        input_xruns=int(counts[INPUT_XRUNS]),
-        output_xruns=int(counts[OUTPUT_XRUNS]),
-        guard_hits=int(counts[CEILING_BLOCKS]),
-        muted_samples=int(counts[MUTED]),
+        input_xruns=counted("input_xruns"),
+        output_xruns=counted("output_xruns"),
+        guard_hits=counted("guard_hits"),
+        muted_samples=counted("muted_samples"),
         restarts=live.restarts,
         midi_messages=live.midi.received,
         midi_malformed=live.midi.malformed,

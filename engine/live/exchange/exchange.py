@@ -26,21 +26,7 @@ from numpy.typing import NDArray
 
 from dreampedal.engine.dsp.ceiling import RELEASE_SECONDS
 from dreampedal.engine.live.exchange.pacing import Pacing
-from dreampedal.engine.live.exchange.swap import (
-    CAPTURED,
-    EVENTS,
-    FILLED,
-    GATHERED,
-    INPUT_LOST,
-    INPUT_XRUNS,
-    NOTED,
-    OUTPUT_XRUNS,
-    TURNS,
-    TURNS_KEPT,
-    UNIT,
-    note,
-    swap,
-)
+from dreampedal.engine.live.exchange.swap import ARRAYS, EVENTS, INPUT_LOST, STATE, TURNS_KEPT, swap
 from dreampedal.engine.runtime.blocks import Block
 
 JOIN_SECONDS = 0.01
@@ -58,7 +44,7 @@ class Noted:
 
 
 class Exchange:
-    """Rings between one callback and one worker. `captured`, `ready` and `counts` are all that they share.
+    """Rings between one callback and one worker. `captured`, `ready` and what is counted are all that they share.
 
     Args:
         sample_rate: in Hz.
@@ -69,6 +55,20 @@ class Exchange:
         ceiling_db: most that a sample reaches, in dBFS.
         callbacks: samples of each callback in a server's period; empty for callbacks of one block each.
     """
+
+    # What `swap.ARRAYS` tells of.
+    inputs: Block
+    outputs: Block
+    heard: Block
+    ready: NDArray[np.int64]
+    missed: NDArray[np.int64]
+    arrivals: NDArray[np.float64]
+    ends: NDArray[np.float64]
+    events: NDArray[np.int64]
+    peaks: NDArray[np.float32]
+    panic: NDArray[np.int64]
+    join: NDArray[np.float32]
+    turns: NDArray[np.int64]
 
     def __init__(
         self,
@@ -91,91 +91,86 @@ class Exchange:
         """Samples from an input block to the output block of the same sound."""
         backlog = max(RING_SECONDS * sample_rate, 8 * block_size)
         self.slots = math.ceil((self.latency + backlog) / block_size) + 2
-        self.inputs = np.zeros((channels, self.slots * block_size), np.float32)
-        self.outputs = np.zeros_like(self.inputs)
-        """Wet blocks, before the output guard."""
-        self.heard = np.zeros_like(self.inputs)
-        """What the device was given, behind the output guard."""
-        self.ready = np.full(self.slots, -1, np.int64)
-        self.arrivals = np.zeros(self.slots)
-        """When each block came, as the caller of `swap` tells, in seconds."""
-        self.ends = np.zeros(self.slots)
-        """When the last sample of each block was captured, as far as that can be told from when its callback came."""
-        self.missed = np.full(self.slots, -1, np.int64)
-        """Numbers of blocks that were late, each in its slot."""
-        self.counts = np.zeros(7, np.int64)
-        self.events = np.zeros((EVENTS, 2), np.int64)
-        self.peaks = np.zeros((2, channels), np.float32)
-        """Largest input and output sample of each channel since someone set them to 0."""
-        self.panic = np.zeros(1, np.int64)
-        """1 for silence."""
+        sizes = {
+            "channels": channels,
+            "ring": self.slots * block_size,
+            "slots": self.slots,
+            "fade": join_samples(sample_rate),
+            "buffer_blocks": buffer_blocks,
+            "latency": self.latency,
+            "size": block_size,
+        }
+        self._state = np.zeros(1, STATE)
+        """All that the kernel works on: the callback hands over one address."""
+        for name, (dtype, shape) in ARRAYS.items():
+            array = np.zeros([sizes[each] if isinstance(each, str) else each for each in shape], dtype)
+            self._state[name] = array.ctypes.data
+            setattr(self, name, array)
+        self.ready[:] = self.missed[:] = -1
+        self.join[:] = join_curve(sample_rate)
+        self._set(**sizes, unit=self.pacing.unit, faded=sizes["fade"], second=round(sample_rate / block_size))
+        self._set(guard_gain=1, panic_gain=1, ceiling=10 ** (ceiling_db / 20), sample_seconds=1 / sample_rate)
+        self._set(release=math.exp(-1 / (RELEASE_SECONDS * sample_rate)), panic_slope=1 / (PANIC_SECONDS * sample_rate))
+        self._address, self._captured = self._state.ctypes.data, self._state["captured"]
         self._read_events = 0
-        self._memory = np.zeros((2, channels), np.float32)
-        self._place = np.array([join_samples(sample_rate), 0, 0, 0, round(sample_rate / block_size)], np.int64)
-        self._gains = np.array([1.0, 1.0])
-        self._join = join_curve(sample_rate)
-        release = math.exp(-1 / (RELEASE_SECONDS * sample_rate))
-        self._limits = np.array([10 ** (ceiling_db / 20), release, 1 / (PANIC_SECONDS * sample_rate), 1 / sample_rate])
-        self._flow = np.zeros(5, np.int64)
-        self._flow[UNIT] = self.pacing.unit
-        self._turns = np.zeros(TURNS_KEPT, np.int64)
-        self._clock = np.zeros(1)
-        arrays = (
-            self.inputs, self.outputs, self.heard, self.ready, self.counts, self.events, self.peaks, self.panic,
-            self._memory, self._place, self._gains, self._join, self._limits, self.arrivals, self.ends, self.missed,
-            self._flow, self._turns, self._clock,
-        )  # fmt: skip
-        sizes = [channels, self.inputs.shape[1], self.slots, self._join.size, buffer_blocks, self.latency, block_size]
-        self._table = np.array([*sizes, *(array.ctypes.data for array in arrays)], np.int64)
-        """Sizes, and where each array is: the callback hands one array over, not one each."""
+
+    def _set(self, **values: float) -> None:
+        for name, value in values.items():
+            self._state[name] = value
+
+    def counted(self, counter: str) -> int:
+        """How often something happened; `swap.COUNTERS` has the names."""
+        return int(self._state[counter][0])
 
     @property
     def captured(self) -> int:
         """Blocks that came in."""
-        return int(self.counts[CAPTURED])
+        return int(self._captured[0])
 
     @property
     def adaption(self) -> int:
         """Samples that everything is later because callbacks are no whole blocks; 0 as long as they are."""
-        return self.block_size - int(self._flow[UNIT])
+        return self.block_size - int(self._state["unit"][0])
 
     @property
     def together(self) -> int:
         """Samples that came at a time lately, in one callback or in several at once; 0 where that varied."""
-        turns = self._turns.copy()
-        return int(turns[0]) if self._flow[TURNS] >= TURNS_KEPT and (turns == turns[0]).all() else 0
+        turns = self._turns()
+        return int(turns[0]) if turns.size == TURNS_KEPT and (turns == turns[0]).all() else 0
 
     @property
     def gathered(self) -> int:
         """Samples that came at this time, by now: more may follow at once."""
-        return int(self._flow[GATHERED])
+        return int(self._state["gathered"][0])
 
     @property
     def usually_together(self) -> int:
         """The same, and the usual figure where it varied; 0 before anything is known."""
-        turns = self._turns[: self._flow[TURNS]]
+        turns = self._turns()
         return int(np.median(turns)) if turns.size else 0
+
+    def _turns(self) -> NDArray[np.int64]:
+        return self.turns[: self._state["turn"][0]].copy()
 
     def begin_anew(self) -> None:
         """The device was opened again: what it brought before says nothing of how its callbacks come now."""
-        self._flow[[FILLED, GATHERED, TURNS]] = 0
-        self._flow[UNIT] = self.pacing.unit
+        self._set(filled=0, gathered=0, turn=0, unit=self.pacing.unit)
 
     @staticmethod
     def warm() -> None:
-        """Make the kernels ready, so that no callback waits for them."""
+        """Make the kernel ready, so that no callback waits for it."""
         small = Exchange(8_000, 1, 32, 0)
         small.swap(np.zeros((32, 1), np.float32), np.empty((32, 1), np.float32))
-        small.xrun(INPUT_LOST)
 
     def swap(self, indata: NDArray[np.float32], outdata: NDArray[np.float32], now: float = 0.0) -> None:
         """One callback: take samples in and give as many out, both (samples, channels of the device), C-contiguous."""
-        swap(indata, outdata, now, self._table)
+        swap(indata, outdata, now, self._address)
 
     def xrun(self, kind: int) -> None:
         """The device lost samples: `INPUT_LOST` or `OUTPUT_LOST`, before the block that comes next."""
-        self.counts[INPUT_XRUNS if kind == INPUT_LOST else OUTPUT_XRUNS] += 1
-        note(self.counts, self.events, kind, self.captured)
+        self._state["input_xruns" if kind == INPUT_LOST else "output_xruns"] += 1
+        self.events[self.counted("noted") % EVENTS] = kind, self.captured
+        self._state["noted"] += 1
 
     def captured_block(self, block: int) -> Block:
         """Input block number `block`, a view of shape (channels, block_size)."""
@@ -195,7 +190,7 @@ class Exchange:
 
     def noted(self) -> list[Noted]:
         """What the kernel noted since the last call; the oldest is lost where it noted too much."""
-        last = int(self.counts[NOTED])
+        last = self.counted("noted")
         first = max(self._read_events, last - EVENTS)
         self._read_events = last
         return [Noted(*map(int, self.events[at % EVENTS])) for at in range(first, last)]

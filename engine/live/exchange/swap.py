@@ -2,10 +2,15 @@
 
 What comes in fills up blocks, and each block that is full is answered by another at once. Where callbacks are no whole
 blocks, what goes out has to come from the answer before as well, so that everything is later by up to a block.
+
+All that the kernel works on is one record, `STATE`: the callback hands over its address, which takes less time than to
+unpack a dozen arrays. `SIZES`, `ARRAYS`, `COUNTERS` and `OWN` say what is in it; whoever allocates and the kernel
+both find it by name.
 """
 
 from __future__ import annotations
 
+from collections import namedtuple
 from typing import Any, cast
 
 import numpy as np
@@ -20,21 +25,64 @@ EVENTS = 4096
 LATE, PANICKED, RESUMED, HELD_BACK, INPUT_LOST, OUTPUT_LOST = range(6)
 """What is noted, each with its block: a late block, panic, its end, the ceiling, xruns of the device on each side."""
 
-MUTED, LATE_BLOCKS, CEILING_BLOCKS, INPUT_XRUNS, OUTPUT_XRUNS, NOTED, CAPTURED = range(7)
-"""Places in `counts`."""
-
-FILLED, UNIT, GATHERED, TURNS, LAST = range(5)
-"""Places in `flow`: samples of the block that fills up, the largest number that divides it and every callback, samples
-that came together by now, how often that was so, and samples of the last callback."""
-
 TURNS_KEPT = 16
 """Of the last turns of the device, how many samples each brought is remembered."""
 
 TOGETHER = 0.25
 """A callback that comes sooner than this share of what the last one sounds came together with it."""
 
-SIZES = 7
-"""Entries of the table before the addresses of arrays."""
+SIZES = ("channels", "ring", "slots", "fade", "buffer_blocks", "latency", "size")
+"""Channels of the board, samples of a ring, blocks of a ring, samples over which a step fades, blocks between a block
+and its result, samples between the same sound in and out, samples of a block."""
+
+ARRAYS: dict[str, tuple[type[np.generic], tuple[str | int, ...]]] = {
+    "inputs": (np.float32, ("channels", "ring")),  # what was captured
+    "outputs": (np.float32, ("channels", "ring")),  # wet blocks, before the output guard
+    "heard": (np.float32, ("channels", "ring")),  # what the device was given, behind the output guard
+    "ready": (np.int64, ("slots",)),  # the number of the block whose result lies in each slot
+    "missed": (np.int64, ("slots",)),  # numbers of blocks that were late, each in its slot
+    "arrivals": (np.float64, ("slots",)),  # when each block came, as the caller of `swap` tells, in seconds
+    "ends": (np.float64, ("slots",)),  # when its last sample was captured, as far as its callback tells
+    "events": (np.int64, (EVENTS, 2)),  # what was noted, and its block, in a ring
+    "peaks": (np.float32, (2, "channels")),  # largest input and output sample since someone set them to 0
+    "panic": (np.int64, (1,)),  # 1 for silence
+    "memory": (np.float32, (2, "channels")),  # the last sample before the guard, and the step that is fading
+    "join": (np.float32, ("fade",)),  # what is left of a step, sample by sample
+    "turns": (np.int64, (TURNS_KEPT,)),  # samples that came together, the last times
+}
+"""Type and shape of the arrays that lie elsewhere: the record has their addresses."""
+
+Arrays = cast(Any, namedtuple)("Arrays", ARRAYS)
+
+COUNTERS = (
+    "captured", "noted", "muted_samples", "late_blocks", "guard_hits", "input_xruns", "output_xruns",
+)  # fmt: skip
+"""Blocks that came in, events that were noted, samples that were no numbers, blocks that were late, blocks in which the
+ceiling held peaks back, and xruns of the device on each side."""
+
+OWN = {
+    "filled": np.int64,  # samples of the block that fills up
+    "unit": np.int64,  # the largest number that divides a block and every callback
+    "gathered": np.int64,  # samples that came together by now
+    "turn": np.int64,  # how often samples came together
+    "last": np.int64,  # samples of the last callback
+    "clock": np.float64,  # when that came
+    "faded": np.int64,  # samples of the fading step that were played
+    "was_late": np.int64,  # whether the last block was late
+    "was_panicked": np.int64,  # whether it was silenced
+    "last_hit": np.int64,  # the last block that the ceiling held back
+    "second": np.int64,  # blocks of a second, in which that is noted once
+    "guard_gain": np.float64,
+    "panic_gain": np.float64,
+    "ceiling": np.float64,  # most that a sample reaches
+    "release": np.float64,  # what is left of the guard's reduction after a sample
+    "panic_slope": np.float64,  # most that `panic_gain` changes in a sample
+    "sample_seconds": np.float64,
+}
+"""What the kernel remembers from one call to the next, and the constants of the output guard."""
+
+STATE = np.dtype([*((name, np.int64) for name in (*SIZES, *ARRAYS, *COUNTERS)), *OWN.items()])
+"""Sizes, addresses of arrays, counters, and the kernel's own."""
 
 
 @cast(Any, intrinsic)
@@ -49,55 +97,49 @@ def pointer(typing_context, address):  # type: ignore[no-untyped-def]
 
 # It keeps the interpreter's lock: to give it up and to wait for it again would cost more than these few microseconds.
 @njit(cache=True)
-def swap(indata, outdata, now, table):  # type: ignore[no-untyped-def]
-    """A callback on the arrays of a table: to unpack so many arguments takes longer than to play a block.
-
-    `table` holds channels, samples of a ring, slots, samples of a join, blocks of buffering, latency and samples of a
-    block; then where each array is: inputs, outputs, heard, ready, counts, events, peaks, panic, memory, place, gains,
-    join, limits, arrivals, ends, missed, flow, turns, clock.
-    """
-    channels, ring, slots, fade, buffer_blocks, latency, size = (
-        table[0], table[1], table[2], table[3], table[4], table[5], table[6],
-    )  # fmt: skip
-    inputs = carray(pointer(table[SIZES]), (channels, ring), np.float32)
-    outputs = carray(pointer(table[SIZES + 1]), (channels, ring), np.float32)
-    heard = carray(pointer(table[SIZES + 2]), (channels, ring), np.float32)
-    ready = carray(pointer(table[SIZES + 3]), (slots,), np.int64)
-    counts = carray(pointer(table[SIZES + 4]), (7,), np.int64)
-    events = carray(pointer(table[SIZES + 5]), (EVENTS, 2), np.int64)
-    peaks = carray(pointer(table[SIZES + 6]), (2, channels), np.float32)
-    panic = carray(pointer(table[SIZES + 7]), (1,), np.int64)
-    memory = carray(pointer(table[SIZES + 8]), (2, channels), np.float32)
-    place = carray(pointer(table[SIZES + 9]), (5,), np.int64)
-    gains = carray(pointer(table[SIZES + 10]), (2,), np.float64)
-    join = carray(pointer(table[SIZES + 11]), (fade,), np.float32)
-    limits = carray(pointer(table[SIZES + 12]), (4,), np.float64)
-    arrivals = carray(pointer(table[SIZES + 13]), (slots,), np.float64)
-    ends = carray(pointer(table[SIZES + 14]), (slots,), np.float64)
-    missed = carray(pointer(table[SIZES + 15]), (slots,), np.int64)
-    flow = carray(pointer(table[SIZES + 16]), (5,), np.int64)
-    turns = carray(pointer(table[SIZES + 17]), (TURNS_KEPT,), np.int64)
-    clock = carray(pointer(table[SIZES + 18]), (1,), np.float64)
+def swap(indata, outdata, now, address):  # type: ignore[no-untyped-def]
+    """A callback at a time `now` in seconds, on the `STATE` that lies at an address."""
+    state = carray(pointer(address), (1,), STATE)[0]
+    arrays = arrays_of(state)
+    size, ring = state.size, state.ring
     frames, at = indata.shape[0], 0
-    gather(frames, now, limits[3], flow, turns, clock)
-    flow[UNIT] = divisor(flow[UNIT], frames)
-    spoken = counts[CAPTURED] * size + flow[FILLED] - (size - flow[UNIT])
+    gather(frames, now, state, arrays.turns)
+    state.unit = divisor(state.unit, frames)
+    spoken = state.captured * size + state.filled - (size - state.unit)
     while at < frames:
-        block, filled = counts[CAPTURED], flow[FILLED]
+        block, filled = state.captured, state.filled
         samples = min(size - filled, frames - at)
-        listen(indata[at : at + samples], inputs, block * size % ring + filled, peaks, counts)
+        listen(indata[at : at + samples], block * size % ring + filled, state, arrays)
         filled, at = filled + samples, at + samples
         if filled == size:
             filled = 0
-            arrivals[block % slots] = now
-            ends[block % slots] = now - (frames - at) * limits[3]
-            play(
-                block, size, buffer_blocks, latency, inputs, outputs, heard, ready, counts, events, peaks, panic,
-                memory, place, gains, join, limits, missed,
-            )  # fmt: skip
-            counts[CAPTURED] = block + 1
-        flow[FILLED] = filled
-    speak(outdata, heard, spoken % ring)
+            arrays.arrivals[block % state.slots] = now
+            arrays.ends[block % state.slots] = now - (frames - at) * state.sample_seconds
+            play(block, state, arrays)
+            state.captured = block + 1
+        state.filled = filled
+    speak(outdata, arrays.heard, spoken % ring)
+
+
+@njit(cache=True, forceinline=True)
+def arrays_of(state):  # type: ignore[no-untyped-def]
+    """The arrays that a state has the addresses of."""
+    ring, slots = (state.channels, state.ring), (state.slots,)
+    return Arrays(
+        inputs=carray(pointer(state.inputs), ring, np.float32),
+        outputs=carray(pointer(state.outputs), ring, np.float32),
+        heard=carray(pointer(state.heard), ring, np.float32),
+        ready=carray(pointer(state.ready), slots, np.int64),
+        missed=carray(pointer(state.missed), slots, np.int64),
+        arrivals=carray(pointer(state.arrivals), slots, np.float64),
+        ends=carray(pointer(state.ends), slots, np.float64),
+        events=carray(pointer(state.events), (EVENTS, 2), np.int64),
+        peaks=carray(pointer(state.peaks), (2, state.channels), np.float32),
+        panic=carray(pointer(state.panic), (1,), np.int64),
+        memory=carray(pointer(state.memory), (2, state.channels), np.float32),
+        join=carray(pointer(state.join), (state.fade,), np.float32),
+        turns=carray(pointer(state.turns), (TURNS_KEPT,), np.int64),
+    )
 
 
 @njit(cache=True, forceinline=True)
@@ -109,20 +151,21 @@ def divisor(first, second):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, forceinline=True)
-def gather(frames, now, sample_seconds, flow, turns, clock):  # type: ignore[no-untyped-def]
+def gather(frames, now, state, turns):  # type: ignore[no-untyped-def]
     """Note how many samples came together: those of callbacks that follow one another at once."""
-    if flow[GATHERED] and now - clock[0] > TOGETHER * flow[LAST] * sample_seconds:
-        turns[flow[TURNS] % turns.size] = flow[GATHERED]
-        flow[TURNS] += 1
-        flow[GATHERED] = 0
-    flow[GATHERED] += frames
-    flow[LAST] = frames
-    clock[0] = now
+    if state.gathered and now - state.clock > TOGETHER * state.last * state.sample_seconds:
+        turns[state.turn % turns.size] = state.gathered
+        state.turn += 1
+        state.gathered = 0
+    state.gathered += frames
+    state.last = frames
+    state.clock = now
 
 
 @njit(cache=True, forceinline=True)
-def listen(indata, inputs, start, peaks, counts):  # type: ignore[no-untyped-def]
+def listen(indata, start, state, arrays):  # type: ignore[no-untyped-def]
     """Samples of the device into the ring of inputs; what is no number becomes 0."""
+    inputs, peaks = arrays.inputs, arrays.peaks
     for channel in range(inputs.shape[0]):
         source = min(channel, indata.shape[1] - 1)
         peak = peaks[0, channel]
@@ -130,7 +173,7 @@ def listen(indata, inputs, start, peaks, counts):  # type: ignore[no-untyped-def
             x = indata[n, source]
             if not np.isfinite(x):
                 x = np.float32(0)
-                counts[MUTED] += 1
+                state.muted_samples += 1
             inputs[channel, start + n] = x
             peak = max(peak, abs(x))
         peaks[0, channel] = peak
@@ -146,43 +189,39 @@ def speak(outdata, heard, start):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, forceinline=True)
-def play(  # type: ignore[no-untyped-def]
-    block, size, buffer_blocks, latency, inputs, outputs, heard, ready, counts, events, peaks, panic, memory, place,
-    gains, join, limits, missed,
-):  # fmt: skip
-    """What is heard in place of an input block: the wet block of `buffer_blocks` before, or else the dry sound.
-
-    `memory` holds the last sample that was played before the guard and the step that is fading, (2, channels).
-    `place` holds how far the step has faded, whether the last block was late, whether panic was on, the last block
-    that the ceiling held back, and the blocks of a second, in which it is noted once. `gains` are those of the ceiling
-    and of panic; `limits` the ceiling's peak, how its gain recovers, panic's slope, and the seconds of a sample.
-    """
-    ring, channels = inputs.shape[1], inputs.shape[0]
+def play(block, state, arrays):  # type: ignore[no-untyped-def]
+    """What is heard in place of an input block: the wet block of `buffer_blocks` before, or else the dry sound."""
+    inputs, outputs, heard, ready = arrays.inputs, arrays.outputs, arrays.heard, arrays.ready
+    memory, join, peaks = arrays.memory, arrays.join, arrays.peaks
+    size, latency, ring, channels = state.size, state.latency, inputs.shape[1], inputs.shape[0]
+    panicked = arrays.panic[0]
     start = block * size % ring
-    wanted = block - buffer_blocks
+    wanted = block - state.buffer_blocks
     late = wanted >= 0 and ready[wanted % ready.size] != wanted
     wet_at = wanted * size % ring
     dry_at = (block * size - latency) % ring
     if late:
-        counts[LATE_BLOCKS] += 1
-        missed[block % missed.size] = block
-        note(counts, events, LATE, block)
-    if late != (place[1] == 1):
+        state.late_blocks += 1
+        arrays.missed[block % ready.size] = block
+        note(state, arrays.events, LATE, block)
+    if late != (state.was_late == 1):
         for channel in range(channels):
             before = dry_before(inputs, channel, block * size - latency) if late else outputs[channel, wet_at]
             if not late and ready[(wanted - 1) % ready.size] == wanted - 1:
                 before = outputs[channel, (wet_at - 1) % ring]
             step = memory[0, channel] - before
             memory[1, channel] = step if np.isfinite(step) else np.float32(0)
-        place[0], place[1] = 0, late
-    if panic[0] != place[2]:
-        place[2] = panic[0]
-        note(counts, events, PANICKED if panic[0] else RESUMED, block)
-    aim, touched = 0.0 if panic[0] else 1.0, False
+        state.faded, state.was_late = 0, late
+    if panicked != state.was_panicked:
+        state.was_panicked = panicked
+        note(state, arrays.events, PANICKED if panicked else RESUMED, block)
+    aim, touched = 0.0 if panicked else 1.0, False
+    faded, guard_gain, panic_gain = state.faded, state.guard_gain, state.panic_gain
+    ceiling, release, slope = state.ceiling, state.release, state.panic_slope
     for n in range(size):
-        left = join[place[0]] if place[0] < join.size else np.float32(0)
-        place[0] = min(place[0] + 1, join.size)
-        gains[1] += min(max(aim - gains[1], -limits[2]), limits[2])
+        left = join[faded] if faded < join.size else np.float32(0)
+        faded = min(faded + 1, join.size)
+        panic_gain += min(max(aim - panic_gain, -slope), slope)
         loudest = np.float32(0)
         for channel in range(channels):
             y = np.float32(0)
@@ -195,23 +234,24 @@ def play(  # type: ignore[no-untyped-def]
             if not np.isfinite(y):
                 y = np.float32(0)
             memory[0, channel] = y
-            y *= np.float32(gains[1])
+            y *= np.float32(panic_gain)
             heard[channel, start + n] = y
             loudest = max(loudest, abs(y))
-        gains[0] = 1.0 - (1.0 - gains[0]) * limits[1]
-        if loudest * gains[0] > limits[0]:
-            gains[0] = limits[0] / loudest
+        guard_gain = 1.0 - (1.0 - guard_gain) * release
+        if loudest * guard_gain > ceiling:
+            guard_gain = ceiling / loudest
             touched = True
         for channel in range(channels):
-            y = np.float32(heard[channel, start + n] * gains[0])
-            y = min(max(y, np.float32(-limits[0])), np.float32(limits[0]))
+            y = np.float32(heard[channel, start + n] * guard_gain)
+            y = min(max(y, np.float32(-ceiling)), np.float32(ceiling))
             heard[channel, start + n] = y
             peaks[1, channel] = max(peaks[1, channel], abs(y))
+    state.faded, state.guard_gain, state.panic_gain = faded, guard_gain, panic_gain
     if touched:
-        if counts[CEILING_BLOCKS] == 0 or block - place[3] > place[4]:
-            note(counts, events, HELD_BACK, block)
-        place[3] = block
-        counts[CEILING_BLOCKS] += 1
+        if state.guard_hits == 0 or block - state.last_hit > state.second:
+            note(state, arrays.events, HELD_BACK, block)
+        state.last_hit = block
+        state.guard_hits += 1
 
 
 @njit(cache=True, forceinline=True)
@@ -221,9 +261,9 @@ def dry_before(inputs, channel, position):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, forceinline=True)
-def note(counts, events, kind, block):  # type: ignore[no-untyped-def]
+def note(state, events, kind, block):  # type: ignore[no-untyped-def]
     """Write one event into its ring."""
-    at = counts[NOTED] % events.shape[0]
+    at = state.noted % events.shape[0]
     events[at, 0] = kind
     events[at, 1] = block
-    counts[NOTED] += 1
+    state.noted += 1

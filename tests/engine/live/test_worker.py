@@ -153,7 +153,7 @@ def test_a_stall_is_dry_at_the_same_latency_and_every_block_is_played_after_it(a
     np.testing.assert_array_equal(out, late_by(audio, 300 + SIZE))
     assert desk.worker.done == audio.shape[1] // SIZE
     assert [entry.block for entry in entries(desk) if isinstance(entry, Late)] == sorted(block + 1 for block in stalled)
-    assert desk.exchange.counts[1] == len(stalled)
+    assert desk.exchange.counted("late_blocks") == len(stalled)
 
 
 def test_a_worker_that_is_behind_holds_hops_instead_of_dreaming(audio):
@@ -218,7 +218,7 @@ PERIOD = SIZE / 48_000
 
 def causes(desk):
     """Late blocks, and how many of them are told to be the worker's, the bursts' and the system's."""
-    late = int(desk.exchange.counts[1])
+    late = desk.exchange.counted("late_blocks")
     bursts, system = desk.worker.late_by_bursts, desk.worker.late_by_system
     return late, late - bursts - system, bursts, system
 

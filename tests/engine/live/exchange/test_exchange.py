@@ -4,8 +4,10 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numba import carray, njit
 
 from dreampedal.engine.live.exchange.exchange import JOIN_SECONDS, Exchange, join_curve
+from dreampedal.engine.live.exchange.swap import ARRAYS, COUNTERS, OWN, SIZES, STATE, arrays_of, pointer
 
 from ..desk import late_by
 
@@ -69,7 +71,7 @@ def test_any_late_blocks_are_joined_as_the_twin_joins_them(channels, size, ahead
     expected = twin(audio, wet, latency, exchange.latency, size, late)
     np.testing.assert_allclose(out, expected, atol=2e-6)
     happened = [block for block in late if ahead <= block < 60]
-    assert exchange.counts[1] == len(happened)
+    assert exchange.counted("late_blocks") == len(happened)
     assert sorted(noted.block for noted in exchange.noted() if noted.kind == 0) == sorted(happened)
 
 
@@ -97,7 +99,7 @@ def test_nothing_comes_out_above_the_ceiling_nor_without_being_a_number(seed, le
     out = played(exchange, audio, wet, late=set(random.integers(0, 100, 20).tolist()))
     assert np.isfinite(out).all()
     assert np.abs(out).max() <= PEAK
-    assert exchange.counts[0] == np.count_nonzero(~np.isfinite(audio))
+    assert exchange.counted("muted_samples") == np.count_nonzero(~np.isfinite(audio))
 
 
 @pytest.mark.any_recording
@@ -106,7 +108,7 @@ def test_what_stays_under_the_ceiling_is_left_as_it_is(clip):
     audio = np.ascontiguousarray(audio[:, :32_000] * np.float32(0.8 / np.abs(audio).max()))
     exchange = Exchange(rate, audio.shape[0], 64, 0)
     np.testing.assert_array_equal(played(exchange, audio, audio), late_by(audio, 64))
-    assert exchange.counts[2] == 0
+    assert exchange.counted("guard_hits") == 0
 
 
 def test_panic_is_silence_within_milliseconds_and_its_end_is_sound_again(clip):
@@ -153,3 +155,27 @@ def test_a_step_fades_in_the_time_that_is_told():
 def test_what_cannot_be_is_refused(settings, said):
     with pytest.raises(ValueError, match=said):
         Exchange(RATE, 1, 64, 0, **settings)
+
+
+@njit
+def views(address):
+    return arrays_of(carray(pointer(address), (1,), STATE)[0])
+
+
+@pytest.mark.parametrize(("channels", "callbacks"), [(1, ()), (2, (940,)), (8, (1024, 476))])
+def test_the_kernel_finds_every_array_where_it_was_allocated(channels, callbacks):
+    exchange = Exchange(RATE, channels, 100, 300, 2, callbacks=callbacks)
+    seen = views(exchange._address)
+    assert seen._fields == tuple(ARRAYS)
+    for name, found in seen._asdict().items():
+        array = getattr(exchange, name)
+        assert (found.ctypes.data, found.dtype, found.shape) == (array.ctypes.data, array.dtype, array.shape), name
+
+
+def test_the_record_has_every_place_once_and_says_its_size_and_start():
+    exchange = Exchange(RATE, 2, 100, 300, 2)
+    assert STATE.names == (*SIZES, *ARRAYS, *COUNTERS, *OWN)
+    assert STATE.itemsize == 8 * len(STATE.names), "a count that another thread reads is written in one piece"
+    assert [int(exchange._state[name][0]) for name in SIZES] == [
+        2, 100 * exchange.slots, exchange.slots, 480, 2, exchange.latency, 100,
+    ]  # fmt: skip

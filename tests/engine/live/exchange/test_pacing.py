@@ -80,7 +80,7 @@ def test_no_block_is_late_of_a_worker_that_needs_a_whole_period(period):
         server = Server(pacing)
         audio = noise((pacing.delay // period + 9) * period)
         np.testing.assert_array_equal(server.plays(audio), late_by(-audio, pacing.delay))
-        assert server.exchange.counts[1] == 0
+        assert server.exchange.counted("late_blocks") == 0
         assert pacing.delay == server.exchange.latency + server.exchange.adaption
         assert pacing.allowed == least_time(pacing) >= period
 
@@ -93,7 +93,7 @@ def test_one_buffer_less_would_be_late_again_and_again(period, block):
     if enough.buffer_blocks > 1:
         few = Server(Pacing(block, enough.buffer_blocks - 1, pieces(period)))
         few.plays(noise(20 * period))
-        assert few.exchange.counts[1] >= 5
+        assert few.exchange.counted("late_blocks") >= 5
 
 
 def test_the_usual_block_is_the_period_or_fits_it():
@@ -122,7 +122,7 @@ def test_any_callbacks_and_any_block_are_as_late_as_told(callbacks, block, buffe
     audio = noise((pacing.delay // pacing.period + 12) * pacing.period, channels)
     server = Server(pacing, channels)
     np.testing.assert_array_equal(server.plays(audio), late_by(-audio, pacing.delay))
-    assert server.exchange.counts[1] == 0 and pacing.allowed <= least_time(pacing)
+    assert server.exchange.counted("late_blocks") == 0 and pacing.allowed <= least_time(pacing)
 
 
 def test_without_a_server_blocks_are_as_they_are_asked_for():
