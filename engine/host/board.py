@@ -27,7 +27,7 @@ from pedalboard import ExternalPlugin, Plugin
 from dreampedal.engine.host.contract.effect import Effect, Stream, require_rate, require_stream
 from dreampedal.engine.host.natives.external_stream import play_external_once
 from dreampedal.engine.host.natives.habits import habits_of
-from dreampedal.engine.host.natives.native import Blocks, NotStreamable, can_be_rebuilt, turn_of, twin
+from dreampedal.engine.host.natives.native import Blocks, NotStreamable, can_be_rebuilt, clone, turn_of
 from dreampedal.engine.host.natives.recipes import pack, unpack
 from dreampedal.engine.host.routing import Item, latency_of, series
 from dreampedal.engine.runtime.blocks import Block
@@ -134,7 +134,7 @@ class Rack(Effect, MutableSequence[Any], family=True):
                 return self._once_each(block, sample_rate, buffer_size)
 
     def held(self) -> AbstractContextManager[object]:
-        """Holds the plugins in it that are their own twins, and so play one signal at a time."""
+        """Holds the plugins in it that cannot be cloned, and so play one signal at a time."""
         held = ExitStack()
         with held:
             for part in {id(part): part for part in _all_in(self) if isinstance(part, ExternalPlugin)}.values():
@@ -225,7 +225,7 @@ def as_native(plugin: Item) -> Plugin | None:
     if isinstance(plugin, _CONTAINER):
         kind = pedalboard.Mix if isinstance(plugin, pedalboard.Mix) else pedalboard.Chain
         return kind([native for part in plugin if (native := as_native(part)) is not None])
-    return twin(plugin) if isinstance(plugin, Plugin) else None
+    return clone(plugin) if isinstance(plugin, Plugin) else None
 
 
 def _native_once(native: Plugin, block: Block, sample_rate: float, buffer_size: int) -> Block:

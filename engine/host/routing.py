@@ -159,7 +159,7 @@ def latency_of(item: Item, sample_rate: float) -> int:
 
 
 def _is_direct(plugin: Plugin, sample_rate: float, channels: int) -> bool:
-    """Whether blocks need no buffer, nothing is withheld, and no parameter takes a new twin, which would cut tails."""
+    """Whether blocks need no buffer, nothing is withheld, and no parameter takes a new clone, which would cut tails."""
     if isinstance(plugin, _PARALLEL | ExternalPlugin):
         return False
     if not all(glides(*parameter) for parameter in native_parameters(plugin).items()):

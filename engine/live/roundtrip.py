@@ -23,7 +23,7 @@ from dreampedal.engine.host.contract.parameters import parameters_of
 from dreampedal.engine.live.device.devices import Device
 from dreampedal.engine.live.ledger import Ledger
 from dreampedal.engine.live.player.changes import paths
-from dreampedal.engine.live.player.mirror import twin_of
+from dreampedal.engine.live.player.mirror import clone_of
 from dreampedal.engine.live.stream import LiveStream
 from dreampedal.engine.runtime.blocks import Block
 
@@ -183,7 +183,7 @@ def board_delay(board: Rack, sample_rate: float, block_size: int = 128) -> int |
 
     Effects that dream get the amount 0: they pass the sound on, as late as ever.
     """
-    silent = twin_of(board)
+    silent = clone_of(board)
     for _, item in paths(silent):
         dreaming: Any = item
         if "amount" in parameters_of(type(dreaming)):

@@ -2,8 +2,8 @@
 
 pedalboard does not tell which file a plugin came from. But it tells an identifier, and in it the hash of the path: so
 the file is found among those that `load_plugin` was given, those that are installed, and those that this process has
-in memory. With path, name, state and parameters a plugin can be made again: as the twin that a stream plays, as a copy,
-from a pickle, from a preset.
+in memory. With path, name, state and parameters a plugin can be made again: as the clone that a stream plays, from a
+pickle, from a preset.
 
 Plugins can only be made on the thread that made the first one (JUCE calls it the message thread). Ours are made on one
 thread of our own, so that whoever loads a preset or starts a stream may do so from any. Where the first one was made
@@ -138,7 +138,7 @@ def restore(plugin: ExternalPlugin, state: bytes) -> None:
         found.raw_state.fset(plugin, state)
 
 
-def twin_of_external(plugin: ExternalPlugin) -> ExternalPlugin:
+def clone_of_external(plugin: ExternalPlugin) -> ExternalPlugin:
     """Another plugin of the same file, state and parameters; `plugin` itself where none can be made."""
     recipe = External.of(plugin)
     try:

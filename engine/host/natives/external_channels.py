@@ -9,7 +9,7 @@ import numpy as np
 from pedalboard import Chain, ExternalPlugin, Plugin
 from pedalboard_native._internal import AddLatency
 
-from dreampedal.engine.host.natives.external import clears_on_reset, file_of, twin_of_external
+from dreampedal.engine.host.natives.external import clears_on_reset, clone_of_external, file_of
 from dreampedal.engine.runtime.silence import silence
 
 _TAKES: dict[tuple[str, int], str] = {}
@@ -68,7 +68,7 @@ def refusal(plugin: ExternalPlugin, channels: int) -> str:
     key = str(found.identifier), channels
     if key not in _TAKES:
         try:
-            prepared(twin_of_external(plugin), 48_000.0, channels, 512)
+            prepared(clone_of_external(plugin), 48_000.0, channels, 512)
             _TAKES[key] = ""
         except ValueError as error:
             _TAKES[key] = str(error)

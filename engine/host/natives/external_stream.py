@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from pedalboard import Chain, ExternalPlugin
 
-from dreampedal.engine.host.natives.external import twin_of_external, where_it_can_be
+from dreampedal.engine.host.natives.external import clone_of_external, where_it_can_be
 from dreampedal.engine.host.natives.external_channels import primed_external, spread
 from dreampedal.engine.host.natives.external_parameters import raw_values, settable_parameters
 from dreampedal.engine.host.natives.habits import habits_of
@@ -29,21 +29,21 @@ CHOICES = 1000
 
 
 class ExternalVoice:
-    """Twins of one plugin, as many as it takes to play all channels; `(channels, n)` in and out."""
+    """Clones of one plugin, as many as it takes to play all channels; `(channels, n)` in and out."""
 
     def __init__(self, plugin: ExternalPlugin, rate: float, channels: int, max_block: int) -> None:
         self._spread = spread(plugin, channels)
         self._measures = (rate, max(max_block, self._spread.width + 1), False)
-        self.twins: list[Any] = []
+        self.clones: list[Any] = []
         self._chains: list[Chain] = []
         for _ in range(max(1, self._spread.count)):
-            twin = twin_of_external(plugin)
-            if twin is plugin:
+            clone = clone_of_external(plugin)
+            if clone is plugin:
                 _require_alone(plugin, self._spread.count)
-            self.twins.append(twin)
-            self._chains.append(primed_external(twin, rate, self._spread.width, max_block))
+            self.clones.append(clone)
+            self._chains.append(primed_external(clone, rate, self._spread.width, max_block))
         # Read last: a plugin may know its latency only once it has been prepared for a rate.
-        first: Any = self.twins[0]
+        first: Any = self.clones[0]
         self.latency = int(first.reported_latency_samples)
 
     def __del__(self) -> None:
@@ -116,21 +116,21 @@ class ExternalStream:
     def _move(self, values: tuple[float, ...]) -> None:
         """Begin to move to the values that the user's plugin has now."""
         self._heard, self._moves, self._moved = values, [], 0
-        for twin in self._voice.twins:
-            for index, (parameter, value) in enumerate(zip(settable_parameters(twin), values, strict=True)):
-                if twin is self._plugin or parameter.raw_value == value:
+        for clone in self._voice.clones:
+            for index, (parameter, value) in enumerate(zip(settable_parameters(clone), values, strict=True)):
+                if clone is self._plugin or parameter.raw_value == value:
                     continue
                 if parameter.num_steps < CHOICES:
                     parameter.raw_value = value
                 else:
-                    self._moves.append((twin, index, parameter.raw_value, value))
+                    self._moves.append((clone, index, parameter.raw_value, value))
 
     def _step(self, samples: int) -> None:
         """Move on by `samples`, and end on the very value that was asked for."""
         self._moved += samples
         part = min(self._moved / self._change_samples, 1.0)
-        for twin, index, start, end in self._moves:
-            settable_parameters(twin)[index].raw_value = end if part == 1.0 else start + (end - start) * part
+        for clone, index, start, end in self._moves:
+            settable_parameters(clone)[index].raw_value = end if part == 1.0 else start + (end - start) * part
         if part == 1.0:
             self._moves = []
 
@@ -140,7 +140,7 @@ def play_external_once(plugin: ExternalPlugin, block: Block, sample_rate: float,
     way = spread(plugin, block.shape[0])
     fed = np.repeat(block, 2, axis=0) if way.folds else block
     parts = [
-        where_it_can_be(partial(twin_of_external(plugin).process, fed[at : at + way.width], sample_rate, buffer_size))
+        where_it_can_be(partial(clone_of_external(plugin).process, fed[at : at + way.width], sample_rate, buffer_size))
         for at in range(0, fed.shape[0], way.width)
     ]
     played = np.concatenate(parts, axis=0)

@@ -34,9 +34,9 @@ from dreampedal.engine.host.natives.native import (
     Blocks,
     NotStreamable,
     can_be_rebuilt,
+    clone,
     native_parameters,
     primed,
-    twin,
 )
 
 PROBE_SECONDS = 120.0
@@ -137,7 +137,7 @@ def _found(plugin: Plugin, sample_rate: float, channels: int) -> Habits | None:
 
 def _withheld(plugin: Plugin, blocks: Blocks, sample_rate: float, channels: int) -> int | None:
     """The most samples that a second of silence leaves waiting; None if all."""
-    chain = primed([twin(plugin)], sample_rate, channels, CONSTANT_BLOCK)
+    chain = primed([clone(plugin)], sample_rate, channels, CONSTANT_BLOCK)
     silence = np.zeros((channels, CONSTANT_BLOCK), np.float32)
     most = waiting = taken = 0
     while taken < sample_rate:

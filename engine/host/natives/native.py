@@ -1,9 +1,9 @@
-"""Native pedalboard plugins: their parameters, their twins, and how they take their blocks.
+"""Native pedalboard plugins: their parameters, their clones, and how they take their blocks.
 
-A native keeps its memory inside itself, so a stream never plays the user's own plugin: it plays a twin, a new plugin of
-the same class and parameters. Any number of streams can then share one board, one-call use disturbs none of them, and a
-parameter that the user turns can be moved in small steps on the twin. What cannot be rebuilt (a VST3 plugin or Audio
-Unit whose file is not found) is its own twin: one stream at a time.
+A native keeps its memory inside itself, so a stream never plays the user's own plugin: it plays a clone, a new plugin
+of the same class and parameters. Any number of streams can then share one board, one-call use disturbs none of them,
+and a parameter that the user turns can be moved in small steps on the clone. What cannot be rebuilt (a VST3 plugin or
+Audio Unit whose file is not found) plays itself: one stream at a time.
 
 How a native takes blocks is measured (`native_habits`). With pedalboard 0.9.26, against one call over the signal:
 
@@ -30,7 +30,7 @@ import numpy as np
 import pedalboard
 from pedalboard import Chain, ExternalPlugin, Plugin
 
-from dreampedal.engine.host.natives.external import file_of, twin_of_external
+from dreampedal.engine.host.natives.external import clone_of_external, file_of
 from dreampedal.engine.host.natives.external_parameters import set_parameter, values_of
 from dreampedal.engine.runtime.turns import Turn
 
@@ -105,14 +105,14 @@ def can_be_rebuilt(plugin: Plugin) -> bool:
     return signature is not None and all(hasattr(plugin, name) for name in _arguments(signature))
 
 
-def twin(plugin: Plugin) -> Plugin:
+def clone(plugin: Plugin) -> Plugin:
     """A new plugin of the same class and parameters, with no memory; or `plugin` itself where it cannot be rebuilt."""
     if isinstance(plugin, ExternalPlugin):
-        return twin_of_external(plugin)
-    return type(plugin)(**arguments_of_twin(plugin)) if can_be_rebuilt(plugin) else plugin
+        return clone_of_external(plugin)
+    return type(plugin)(**arguments_of(plugin)) if can_be_rebuilt(plugin) else plugin
 
 
-def arguments_of_twin(plugin: Plugin) -> dict[str, Any]:
+def arguments_of(plugin: Plugin) -> dict[str, Any]:
     """What the constructor takes to make another plugin like this one of pedalboard's own."""
     if isinstance(plugin, pedalboard.Convolution):
         return _arguments_of_convolution(plugin)
@@ -120,7 +120,7 @@ def arguments_of_twin(plugin: Plugin) -> dict[str, Any]:
 
 
 def turn_of(plugin: Plugin) -> Turn:
-    """Held by whoever plays a plugin that is its own twin."""
+    """Held by whoever plays a plugin that cannot be cloned."""
     return _TURNS.setdefault(plugin, Turn(str(getattr(plugin, "name", type(plugin).__name__)), "loaded once more"))
 
 

@@ -16,7 +16,7 @@ import pedalboard
 from pedalboard import ExternalPlugin, Plugin
 
 from dreampedal.engine.host.natives.external import External
-from dreampedal.engine.host.natives.native import arguments_of_twin, can_be_rebuilt
+from dreampedal.engine.host.natives.native import arguments_of, can_be_rebuilt
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,4 +67,4 @@ def _packed(plugin: Plugin) -> Recipe | External:
         raise TypeError(f"{plugin!r} cannot be copied: its file is not found; load it with dreampedal.load_plugin")
     if not can_be_rebuilt(plugin):
         raise TypeError(f"{plugin!r} cannot be copied: it does not tell all that it was made of")
-    return Recipe(type(plugin), arguments_of_twin(plugin))
+    return Recipe(type(plugin), arguments_of(plugin))

@@ -4,11 +4,11 @@ A native plays blocks of any size as they come, through a chain that has seen th
 buffer, no latency of our own. Only a native that needs blocks of one size is fed through `Reblocked`, and what that
 adds is in its latency.
 
-Pedalboard sets a parameter between two blocks, and most natives jump there. Here the twin moves to the new value in
+Pedalboard sets a parameter between two blocks, and most natives jump there. Here the clone moves to the new value in
 steps of 16 samples over 20 ms. Largest step from sample to sample on a cello, as a part of the largest in steady play:
 `Gain` 0.4 where pedalboard has 1.9, `HighShelfFilter` 0.4 for 1.7, `Clipping` 0.2 for 1.5, `Compressor` 0.7 for 1.4. A
-time (`Delay.delay_seconds`) would crackle so, and words and switches have nothing in between: there a twin with the new
-values fades in while the old one fades out, and what rings in the old one ends.
+time (`Delay.delay_seconds`) would crackle so, and words and switches have nothing in between: there a clone with the
+new values fades in while the old one fades out, and what rings in the old one ends.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ from dreampedal.engine.host.natives.native import (
     Blocks,
     NotStreamable,
     can_be_rebuilt,
+    clone,
     glides,
     primed,
     settable,
-    twin,
 )
 from dreampedal.engine.runtime.blocks import Block
 from dreampedal.engine.runtime.turns import Turn
@@ -40,11 +40,11 @@ STEP_SAMPLES = 16
 
 
 class Voice:
-    """Twins of natives that play one after another, `(channels, n)` in and out, delayed by what they withhold."""
+    """Clones of natives that play one after another, `(channels, n)` in and out, delayed by what they withhold."""
 
     def __init__(self, plugins: Sequence[Plugin], rate: float, channels: int, max_block: int) -> None:
-        self.twins: list[Any] = [twin(plugin) for plugin in plugins]
-        self._chain = primed(self.twins, rate, channels, max_block)
+        self.clones: list[Any] = [clone(plugin) for plugin in plugins]
+        self._chain = primed(self.clones, rate, channels, max_block)
         self._measures = (rate, max(max_block, channels + 1), False)
         self.latency = sum(habits_of(plugin, rate, channels).latency for plugin in plugins)
 
@@ -69,7 +69,7 @@ class Player(Protocol):
     """What plays natives: `play` returns what is not withheld, `process` as many samples as it is given."""
 
     latency: int
-    twins: list[Any]
+    clones: list[Any]
 
     def play(self, block: Block) -> Block: ...
     def process(self, block: Block) -> Block: ...
@@ -80,7 +80,7 @@ class Reblocked:
 
     def __init__(self, voice: Player, channels: int, size: int) -> None:
         self.latency = voice.latency + size - 1
-        self.twins = voice.twins
+        self.clones = voice.clones
         self._play, self._size = voice.play, size
         self._waiting = np.zeros((channels, 0), np.float32)
         self._ready = np.zeros((channels, self.latency), np.float32)
@@ -91,14 +91,14 @@ class Reblocked:
         parts = [self._play(waiting[:, start : start + self._size]) for start in range(0, whole, self._size)]
         ready = np.concatenate([self._ready, *parts], axis=1)
         if ready.shape[1] < block.shape[1]:
-            raise NotStreamable(self.twins[0])
+            raise NotStreamable(self.clones[0])
         self._waiting, self._ready = waiting[:, whole:], ready[:, block.shape[1] :]
         return ready[:, : block.shape[1]]
 
 
 @dataclass
 class Glide:
-    """Parameters on their way: a twin, a name, the value at the start and at the end."""
+    """Parameters on their way: a clone, a name, the value at the start and at the end."""
 
     moves: list[tuple[Plugin, str, float, float]]
     samples: int
@@ -160,7 +160,7 @@ class NativeStream:
         """Begin to move to the values that the user's plugins have now."""
         moves = [
             (other, name, getattr(other, name), getattr(plugin, name))
-            for plugin, other in zip(self._plugins, self._player.twins, strict=True)
+            for plugin, other in zip(self._plugins, self._player.clones, strict=True)
             for name in (settable(type(plugin)) if other is not plugin else ())
         ]
         moves = [move for move in moves if move[2] != move[3]]
@@ -184,7 +184,7 @@ class NativeStream:
                 return False
         samples = sum(habits.latency for habits in self._habits) + channels + 1
         silence = np.zeros((channels, samples), np.float32)
-        given = Chain([twin(plugin) for plugin in self._plugins]).process(silence, sample_rate, samples, reset=False)
+        given = Chain([clone(plugin) for plugin in self._plugins]).process(silence, sample_rate, samples, reset=False)
         return bool(given.shape[1] == channels + 1)
 
     def _gliding(self, block: Block) -> Block:

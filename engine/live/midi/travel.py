@@ -20,7 +20,7 @@ from dreampedal.engine.host.board import Rack
 from dreampedal.engine.host.contract.effect import Effect
 from dreampedal.engine.host.contract.parameters import Choice, Count, Number, Parameter, Switch, parameters_of
 from dreampedal.engine.host.natives.external_parameters import read_parameters
-from dreampedal.engine.host.natives.native import can_be_rebuilt, native_parameters, set_native, twin
+from dreampedal.engine.host.natives.native import can_be_rebuilt, clone, native_parameters, set_native
 from dreampedal.engine.live.midi.map import ACTIONS, CURVES, Mapping, Source, parse_source
 from dreampedal.engine.live.player.changes import Value, item_at
 from dreampedal.engine.runtime.names import listed, suggestion
@@ -195,11 +195,11 @@ def _with_range(mapping: Mapping, plugin: ExternalPlugin) -> Mapping:
 
 
 def _require_native_takes(plugin: Plugin, name: str, end: str, value: float) -> None:
-    """A ValueError in pedalboard's own words, if a twin of the plugin refuses a value."""
+    """A ValueError in pedalboard's own words, if a clone of the plugin refuses a value."""
     if not can_be_rebuilt(plugin):
         return
     try:
-        set_native(twin(plugin), name, value)
+        set_native(clone(plugin), name, value)
     except (ValueError, RuntimeError, TypeError) as error:
         raise ValueError(f"{end} = {value:g}: {str(error).splitlines()[0]}") from error
 

@@ -1,7 +1,7 @@
-"""The board that the worker plays: a twin of the user's own, which follows it between two blocks.
+"""The board that the worker plays: a clone of the user's own, which follows it between two blocks.
 
-The user's board belongs to the user's threads, and may change in the middle of a block. The twin changes only where the
-player says, at a sample that a take can keep.
+The user's board belongs to the user's threads, and may change in the middle of a block. The clone changes only where
+the player says, at a sample that a take can keep.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from dreampedal.engine.host.board import Rack
 from dreampedal.engine.host.contract.effect import Effect
 from dreampedal.engine.host.contract.parameters import parameters_of
 from dreampedal.engine.host.natives.external_parameters import plain, raw_values, read_parameters
-from dreampedal.engine.host.natives.native import native_parameters, native_value, set_native, twin
+from dreampedal.engine.host.natives.native import clone, native_parameters, native_value, set_native
 from dreampedal.engine.live.player.changes import Set, item_at, paths
 
 
 class Mirror:
-    """A board, its twin, and what of the board the twin has not heard of.
+    """A board, its clone, and what of the board the clone has not heard of.
 
     >>> from dreampedal.engine.host.board import Board
     >>> board = Board([pedalboard.Gain(gain_db=-6)])
@@ -35,14 +35,14 @@ class Mirror:
 
     def __init__(self, source: Rack) -> None:
         self.source = source
-        self.board: Rack = twin_of(source)
+        self.board: Rack = clone_of(source)
         places = list(paths(source))
         # Kept, since a container of pedalboard makes a new object of a plugin that nobody holds.
         self._items = [item for _, item in places]
         self._followed = [follower(path, item) for path, item in places]
 
     def is_stale(self) -> bool:
-        """Whether the list was edited: such a board needs another twin."""
+        """Whether the list was edited: such a board needs another clone."""
         items = [item for _, item in paths(self.source)]
         return len(items) != len(self._items) or any(map(is_not, items, self._items))
 
@@ -136,12 +136,12 @@ def value_of(item: Any, name: str) -> Any:
     return native_value(item, name) if isinstance(item, Plugin) else getattr(item, name)
 
 
-def twin_of(item: Any) -> Any:
+def clone_of(item: Any) -> Any:
     """Another item of the same parameters, down to what racks and containers hold."""
     if isinstance(item, Rack):
-        return type(item)([twin_of(part) for part in item], **item.parameters)
+        return type(item)([clone_of(part) for part in item], **item.parameters)
     if isinstance(item, pedalboard.PluginContainer):
-        return type(item)([twin_of(part) for part in item])
+        return type(item)([clone_of(part) for part in item])
     if isinstance(item, Plugin):
-        return twin(item)
+        return clone(item)
     return copy(item)

@@ -37,7 +37,7 @@ Pace = Callable[[int, int, int], bool]
 
 
 class Program:
-    """A board ready to play: its twin, the stream of it, and what pads it to the player's latency."""
+    """A board ready to play: its clone, the stream of it, and what pads it to the player's latency."""
 
     number = 0
     """Counted up by each `swap`; the first board is 0."""
@@ -60,7 +60,7 @@ class Player:
     """Plays one board at a time, at a constant latency.
 
     Args:
-        board: the first; the player keeps a twin of it.
+        board: the first; the player keeps a clone of it.
         sample_rate: in Hz.
         channels: 1 to 8.
         block_size: the largest block that `process` takes.

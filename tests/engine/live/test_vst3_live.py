@@ -25,7 +25,7 @@ def rack():
     return Board([load_plugin(vst3("ZaMaximX2")), load_plugin(vst3("ZamComp"), {"threshold_db": -20.0})])
 
 
-def test_the_twin_follows_what_is_set():
+def test_the_clone_follows_what_is_set():
     board = rack()
     mirror = Mirror(board)
     assert mirror.board[1] is not board[1] and raw_values(mirror.board[1]) == raw_values(board[1])

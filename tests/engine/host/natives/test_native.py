@@ -12,7 +12,7 @@ from pedalboard import Pedalboard
 from pedalboard_native._internal import AddLatency
 
 from dreampedal.engine.host.board import Board
-from dreampedal.engine.host.natives.native import NotStreamable, native_parameters, twin
+from dreampedal.engine.host.natives.native import NotStreamable, clone, native_parameters
 
 from ....signals import in_blocks
 from ....stress import count
@@ -226,20 +226,20 @@ def test_streams_and_measuring_leave_the_users_plugins_alone(clip):
 
 
 @pytest.mark.parametrize("name", [*NATIVES, *NOT_STREAMABLE])
-def test_a_twin_is_another_plugin_that_sounds_the_same(name, clip):
+def test_a_clone_is_another_plugin_that_sounds_the_same(name, clip):
     audio = clip("mix_rock")[0][:, :20_000]
     plugin = (NATIVES | NOT_STREAMABLE)[name]()
-    other = twin(plugin)
+    other = clone(plugin)
     assert other is not plugin and type(other) is type(plugin)
     assert native_parameters(other) == native_parameters(plugin)
     assert np.array_equal(other(audio, RATE), plugin(audio, RATE))
 
 
-def test_a_convolution_from_a_file_has_a_twin(tmp_path):
+def test_a_convolution_from_a_file_has_a_clone(tmp_path):
     path = str(tmp_path / "room.wav")
     with pedalboard.io.AudioFile(path, "w", RATE, 2) as file:
         file.write(ROOM.astype(np.float32) * 0.1)
-    other = twin(pedalboard.Convolution(path, mix=0.25))
+    other = clone(pedalboard.Convolution(path, mix=0.25))
     assert (other.impulse_response_filename, other.mix) == (path, 0.25)
 
 
@@ -286,7 +286,7 @@ def step_at(played, start, samples=3000):
 @pytest.mark.very_recording
 def test_turning_a_knob_never_clicks(plugin, values, block, clip):
     audio, rate = clip("solo_cello")
-    plugin = twin(plugin)
+    plugin = clone(plugin)
     stream = Board([plugin]).stream(rate, 1, block)
     played, at = turned(stream.process, plugin, values, audio[:1, : 4 * rate], block)
     assert step_at(played, at + stream.latency) < 1
@@ -324,7 +324,7 @@ def test_a_switch_cuts_no_tail_of_its_neighbours(clip):
     audio[:, rate:] = 0
     ladder, reverb = pedalboard.LadderFilter(cutoff_hz=5000), pedalboard.Reverb(room_size=0.9)
     board = Board([pedalboard.Gain(0), reverb, ladder])
-    unchanged = Board([pedalboard.Gain(0), twin(reverb), twin(ladder)]).stream(rate, 2, 512).process
+    unchanged = Board([pedalboard.Gain(0), clone(reverb), clone(ladder)]).stream(rate, 2, 512).process
     expected, _ = turned(unchanged, ladder, {}, audio[:, : 3 * rate], 512)
     values = {"mode": pedalboard.LadderFilter.LPF24}
     played, at = turned(board.stream(rate, 2, 512).process, ladder, values, audio[:, : 3 * rate], 512)
@@ -338,7 +338,7 @@ def test_a_plugin_that_does_not_tell_what_it_is_made_of_plays_in_one_call(clip):
     audio = audio[:, :20_000]
     plugin = AddLatency(1000)
     board = Board([plugin, pedalboard.Reverb()])
-    assert twin(plugin) is plugin
+    assert clone(plugin) is plugin
     assert np.array_equal(board(audio, rate), pedalboard.Reverb()(audio, rate))
     for streaming in (lambda: board.stream(rate, 2), lambda: board(audio, rate, reset=False), lambda: board.latency):
         with pytest.raises(NotStreamable, match=r"AddLatency.*reset=True"):
@@ -349,7 +349,7 @@ FIXED = """
 import itertools, sys, numpy as np
 from pedalboard_native._internal import FixedSizeBlockTestPlugin
 from dreampedal import Board
-from dreampedal.engine.native import NotStreamable
+from dreampedal.engine.host.natives.native import NotStreamable
 
 sizes, seed = (1, 64, 65, 128, 8192, 8193), np.random.default_rng(int(sys.argv[1]))
 for rate, channels, fixed, buffer_size in itertools.product((22050, 44100), (1, 2), sizes, sizes):

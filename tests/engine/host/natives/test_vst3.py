@@ -18,7 +18,7 @@ from dreampedal import Board, Mix, load_plugin, load_preset, save_preset
 from dreampedal.engine.host.natives.external import file_of, where_it_can_be
 from dreampedal.engine.host.natives.external_parameters import raw_values, values_of
 from dreampedal.engine.host.natives.habits import habits_of
-from dreampedal.engine.host.natives.native import Blocks, native_parameters, set_native, twin
+from dreampedal.engine.host.natives.native import Blocks, clone, native_parameters, set_native
 
 from ....signals import in_blocks
 from ....stress import count
@@ -48,7 +48,7 @@ def turned(name):
 
 def by_pedalboard(plugin, audio, buffer_size=8192):
     """One call of pedalboard, by another plugin of the same file and state."""
-    return Pedalboard([twin(plugin)])(audio, RATE, buffer_size)
+    return Pedalboard([clone(plugin)])(audio, RATE, buffer_size)
 
 
 def block_of(plugin, channels):
@@ -180,14 +180,14 @@ def test_a_knob_is_heard_and_lands_on_the_very_value(name, clip):
     plugin = load_plugin(vst3(name))
     knob = {"ZamComp": ("makeup_db", 12.0), "ZamDelay": ("output_gain_db", -12.0)}[name]
     board = Board([plugin])
-    stream, still = board.stream(RATE, 1, 480), Board([twin(plugin)]).stream(RATE, 1, 480)
+    stream, still = board.stream(RATE, 1, 480), Board([clone(plugin)]).stream(RATE, 1, 480)
     before = in_blocks(lambda block: stream.process(block).copy(), audio[:, :48_000], [480] * 100)
     assert np.array_equal(before, in_blocks(lambda block: still.process(block).copy(), audio[:, :48_000], [480] * 100))
     set_native(plugin, *knob)
     assert native_parameters(plugin)[knob[0]] == pytest.approx(knob[1], abs=0.1)
     after = in_blocks(lambda block: stream.process(block).copy(), audio[:, 48_000:], [480] * 100)
     unturned = in_blocks(lambda block: still.process(block).copy(), audio[:, 48_000:], [480] * 100)
-    assert raw_values(stream._voice.twins[0]) == raw_values(plugin)
+    assert raw_values(stream._voice.clones[0]) == raw_values(plugin)
     louder = np.std(after[:, 24_000:]) / np.std(unturned[:, 24_000:])
     assert louder > 1.5 if knob[1] > 0 else louder < 0.7
 
@@ -201,9 +201,9 @@ def test_a_parameter_that_there_is_not():
 
 
 @plugins
-def test_a_twin_is_another_plugin_that_sounds_the_same(name, clip):
+def test_a_clone_is_another_plugin_that_sounds_the_same(name, clip):
     plugin = turned(name)
-    other = twin(plugin)
+    other = clone(plugin)
     assert other is not plugin and type(other) is type(plugin)
     assert raw_values(other) == raw_values(plugin) and values_of(other) == values_of(plugin)
     audio = own_channels(name, clip("mix_rock")[0][:, :20_000])
@@ -216,11 +216,11 @@ def test_the_file_of_a_plugin_that_pedalboard_loaded(tmp_path):
     elsewhere.parent.mkdir()
     os.symlink(vst3("ZamGate"), elsewhere)
     script = (
-        "import sys, pedalboard; from dreampedal.engine.host.natives.external import file_of, twin_of_external\n"
+        "import sys, pedalboard; from dreampedal.engine.host.natives.external import file_of, clone_of_external\n"
         "for path in sys.argv[1:]:\n"
         "    plugin = pedalboard.load_plugin(path)\n"
         "    assert file_of(plugin) == path, (file_of(plugin), path)\n"
-        "    assert twin_of_external(plugin) is not plugin"
+        "    assert clone_of_external(plugin) is not plugin"
     )
     subprocess.run([sys.executable, "-c", script, vst3("ZamGate"), vst3("ZamComp")], check=True)
     copied = doctored("ZamEQ2", tmp_path, b"")

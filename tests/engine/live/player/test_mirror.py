@@ -1,4 +1,4 @@
-"""The twin of a board, and what it hears of."""
+"""The clone of a board, and what it hears of."""
 
 import numpy as np
 from pedalboard import Chain, Compressor, Delay, Gain, Reverb
@@ -14,17 +14,17 @@ def board():
     return Board([Gain(-3), Mix([Board([Dream(target="class:vocal", amount=0.4)]), Chain([Reverb(), Delay()])]), None])
 
 
-def test_a_twin_has_the_same_items_and_shares_none():
+def test_a_clone_has_the_same_items_and_shares_none():
     source = board()
-    twin = Mirror(source).board
-    assert [path for path, _ in paths(twin)] == [path for path, _ in paths(source)]
-    for (path, own), (_, other) in zip(paths(source), paths(twin), strict=True):
+    clone = Mirror(source).board
+    assert [path for path, _ in paths(clone)] == [path for path, _ in paths(source)]
+    for (path, own), (_, other) in zip(paths(source), paths(clone), strict=True):
         assert type(own) is type(other)
         assert own is None or own is not other, path
-    assert item_at(twin, "1.0.0").parameters == item_at(source, "1.0.0").parameters
+    assert item_at(clone, "1.0.0").parameters == item_at(source, "1.0.0").parameters
 
 
-def test_a_twin_plays_the_same_samples(clip):
+def test_a_clone_plays_the_same_samples(clip):
     audio, rate = clip("solo_egtr_em9")
     audio = np.ascontiguousarray(audio[:, :30_000])
     source = Board([Compressor(), Dream(target="class:vocal"), Reverb()])
@@ -55,7 +55,7 @@ def test_a_knob_turns_the_users_board():
     assert source[0].gain_db == 6 and list(mirror.changed()) == [Set("0", "gain_db", 6.0)]
 
 
-def test_an_edited_list_makes_a_twin_stale():
+def test_an_edited_list_makes_a_clone_stale():
     source = board()
     mirror = Mirror(source)
     assert not mirror.is_stale()
