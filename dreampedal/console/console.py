@@ -84,7 +84,7 @@ def quiet_libraries() -> Iterator[None]:
         yield
 
 
-def _tell(message: Warning | str, *_: Any) -> None:
+def _tell(message: Warning | str, *_: Any, **__: Any) -> None:
     """A warning as a line on stderr."""
     print(f"dreampedal: warning: {one_line(Warning(message))}", file=sys.stderr)
 

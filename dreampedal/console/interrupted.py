@@ -5,25 +5,25 @@ from __future__ import annotations
 import csv
 import json
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 from dreampedal.console.console import fail, plain
-
-Seen = Mapping[str, tuple[int, int]]
-"""By what was going on: how much of it was done, and how much there is."""
+from dreampedal.console.progress import Follower, Seen, bar
 
 GOES_ON = "the same command goes on"
 
 
 @contextmanager
-def telling(how_far: Callable[[], str]) -> Iterator[None]:
-    """End with status 130 and a line on stderr where Ctrl-C interrupts what is within."""
+def interruptible(how_far: Callable[[Seen], str]) -> Iterator[Follower]:
+    """A progress bar; where Ctrl-C interrupts what is within, a line on stderr and the end with status 130."""
+    seen: Seen = {}
     try:
-        yield
+        with bar(seen) as follow:
+            yield follow
     except KeyboardInterrupt:
-        fail(plain(how_far()))
+        fail(plain(how_far(seen)))
         sys.exit(130)  # past `main`, which would say less
 
 

@@ -15,6 +15,7 @@ from dreampedal.console.console import print_json
 from dreampedal.doctor.device import Heard, heard
 from dreampedal.doctor.devices import Listing, audio_line, listing
 from dreampedal.doctor.machine import advice, machine
+from dreampedal.doctor.options import Doctor
 from dreampedal.engine.host.board import Board
 from dreampedal.engine.live.blocktimes import BLOCK_SIZES, SHARE, BlockTimes, block_times, recommended
 from dreampedal.live_ui.presets import Setlist
@@ -46,40 +47,30 @@ class Compared:
         return f"measured {self.measured:,} samples, ledger says {self.ledger:,}: {words}"
 
 
-def run(
-    preset: str,
-    input_device: str | None,
-    output_device: str | None,
-    rate: float | None,
-    block: int | None,
-    mode: str | None,
-    seconds: float,
-    loopback: bool,
-    as_json: bool,
-) -> int:
-    """Look, measure, and say what came of it; the status to exit with."""
-    board = Setlist([preset], mode=mode).first().board
+def run(options: Doctor) -> None:
+    """Look, measure, and say what came of it."""
+    preset, as_json = options.preset, options.as_json
+    board = Setlist([preset], mode=options.mode).first().board
     facts, devices = machine(), listing()
     console = Console()
     if not as_json:
         _print_machine(console, facts, devices)
-    rate = rate or _rate(devices, output_device)
-    device = heard(devices, input_device, output_device, rate, seconds)
-    times = _measure(board, rate, seconds, sorted({*BLOCK_SIZES, *device.sizes}), quiet=as_json)
+    rate = options.sample_rate or _rate(devices, options.output)
+    device = heard(devices, options.input, options.output, rate, options.seconds)
+    times = _measure(board, rate, options.seconds, sorted({*BLOCK_SIZES, *device.sizes}), quiet=as_json)
     best = recommended(times, device.least, device.jitter)
     if not as_json:
         print(f"\n{device.sentence}")
         console.print(_table(times, preset, rate))
         print(sentence(best, times, preset, rate, device))
-    rows = _loopback(board, input_device, output_device, rate, block) if loopback else []
+    rows = _loopback(board, options, rate) if options.loopback else []
     if as_json:
         print_json(finite(_document(facts, devices, preset, rate, times, best, rows, device)))
-        return 0
+        return
     for row in rows:
         print(f"{row.name}: {row.sentence}")
     for line in advice(facts):
         print(f"advice: {line}")
-    return 0
 
 
 def sentence(
@@ -133,13 +124,11 @@ def _measure(board: Board, rate: float, seconds: float, sizes: Sequence[int], qu
     return found
 
 
-def _loopback(
-    board: Board, input_device: str | None, output_device: str | None, rate: float, block: int | None
-) -> list[Compared]:
+def _loopback(board: Board, options: Doctor, rate: float) -> list[Compared]:
     """The round trip through the device, and through the board."""
     from dreampedal.engine.live.roundtrip import board_delay, round_trip
 
-    trip = round_trip(input=input_device, output=output_device, sample_rate=rate, block_size=block)
+    trip = round_trip(input=options.input, output=options.output, sample_rate=rate, block_size=options.block_size)
     outside = trip.ledger.total.samples
     inside = board.latency_at(rate)
     delay = board_delay(board, rate, trip.block_size)

@@ -108,6 +108,7 @@ class WindowsKeys:
 
     def pressed(self) -> list[str]:
         """The keys since the last call."""
+        assert sys.platform == "win32"
         import msvcrt
 
         text = ""

@@ -99,6 +99,7 @@ def _knob(path: str, item: Any, name: str, parameter: Parameter[Any] | None, con
     except ValueError:  # the board was edited, and the mapping fits it no longer
         return Knob(path, kind, name, shown, share_of(parameter, value))
     waits = control.mapping.pickup and control.position is not None and not control.picked_up
+    share: float | None
     if parameter is None:
         share, waits_at = travel.position(value), control.position
     else:

@@ -15,7 +15,8 @@ from pathlib import Path
 from types import FrameType
 from typing import TextIO
 
-from dreampedal.live_ui.talk import Command, Ended, Message, Opening, Stop
+from dreampedal.live_ui.options import Live
+from dreampedal.live_ui.talk import Command, Ended, Message, Stop
 
 PATIENCE_SECONDS = 10.0
 """How long the sound may take to fade, close its device and write the end of a take."""
@@ -107,12 +108,12 @@ def undisturbed() -> Iterator[None]:
 
 
 @contextmanager
-def sound(opening: Opening) -> Iterator[Link]:
+def sound(options: Live) -> Iterator[Link]:
     """A process that plays for as long as the context lasts, if it can: its first message tells."""
     handle, name = tempfile.mkstemp(prefix="dreampedal-", suffix=".log")
     context = multiprocessing.get_context("spawn")
     here, there = context.Pipe()
-    process = context.Process(target=_begin, args=(there, opening, Path(name)), daemon=True)
+    process = context.Process(target=_begin, args=(there, options, Path(name)), daemon=True)
     with open(handle, errors="replace") as log:
         # A Ctrl-C that comes while it starts is meant for this process; what is ignored now, the new one ignores from
         # its birth.
@@ -130,7 +131,7 @@ def sound(opening: Opening) -> Iterator[Link]:
             Path(name).unlink(missing_ok=True)
 
 
-def _begin(pipe: Connection, opening: Opening, log: Path) -> None:
+def _begin(pipe: Connection, options: Live, log: Path) -> None:
     """What the new process runs. It ignores the signals of a terminal and writes to `log`, never on the screen."""
     for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGTSTP"):
         if hasattr(signal, name):
@@ -144,4 +145,4 @@ def _begin(pipe: Connection, opening: Opening, log: Path) -> None:
         log.unlink()  # both processes have it open; if both are killed, nothing is left
     from dreampedal.live_ui.sound import serve
 
-    serve(pipe, opening)
+    serve(pipe, options)

@@ -14,7 +14,8 @@ from dreampedal.console.console import fail
 from dreampedal.live_ui.keys import Keys, keyboard
 from dreampedal.live_ui.link import Link, sound
 from dreampedal.live_ui.meters import Memory
-from dreampedal.live_ui.talk import Command, Ended, Opened, Opening, Preparing, Refused, Snapshot, Stop
+from dreampedal.live_ui.options import Live
+from dreampedal.live_ui.talk import Command, Ended, Opened, Preparing, Refused, Snapshot, Stop
 from dreampedal.live_ui.text import Lines, Silent
 
 TICK_SECONDS = 0.05
@@ -44,23 +45,23 @@ class Front(Protocol):
         ...
 
 
-def run(opening: Opening, seconds: float | None = None, as_json: bool = False) -> int:
-    """Play until a key, a signal or the end of `seconds`; the status to exit with."""
-    if seconds is not None and not seconds > 0:
-        raise ValueError(f"seconds = {seconds:g}: expected more than 0")
+def run(options: Live) -> int:
+    """Play until a key, a signal or the end of its seconds; the status to exit with."""
+    if options.seconds is not None and not options.seconds > 0:
+        raise ValueError(f"seconds = {options.seconds:g}: expected more than 0")
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")  # names of devices have letters that a terminal may not have
-    with sound(opening) as link:
+    with sound(options) as link:
         try:
-            opened, first = _opened(link, as_json)
+            opened, first = _opened(link, options.as_json)
         except KeyboardInterrupt:
             link.stop()
             return 130
         status = 0
-        with _front(opened, first, as_json) as (front, keys):
+        with _front(opened, first, options.as_json) as (front, keys):
             try:
                 front.begin()  # who sees it may interrupt, and is told at once how it was
-                _play(link, front, keys, seconds)
+                _play(link, front, keys, options.seconds)
             except KeyboardInterrupt:
                 status = 130
             except SystemExit as end:  # SIGTERM

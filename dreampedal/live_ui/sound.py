@@ -17,6 +17,7 @@ from dreampedal.console.console import one_line
 from dreampedal.engine.host.contract.effect import require_rate
 from dreampedal.engine.live.device import devices
 from dreampedal.live_ui.knobs import knobs_of, place_of, turn
+from dreampedal.live_ui.options import Live
 from dreampedal.live_ui.presets import Setlist
 from dreampedal.live_ui.talk import (
     Choose,
@@ -25,7 +26,6 @@ from dreampedal.live_ui.talk import (
     Learn,
     LedgerRow,
     Opened,
-    Opening,
     Preparing,
     Refused,
     Silence,
@@ -43,10 +43,10 @@ EVENTS_SHOWN = 20
 """Events that go into each snapshot; the last one has all."""
 
 
-def serve(pipe: Connection, opening: Opening) -> None:
+def serve(pipe: Connection, options: Live) -> None:
     """Play until told to stop, or until nobody is there to tell."""
     try:
-        session = Session(opening, lambda what: pipe.send(Preparing(what)))
+        session = Session(options, lambda what: pipe.send(Preparing(what)))
     except Exception as error:  # whatever it is, the user is told, and the log has the rest
         traceback.print_exc()
         pipe.send(Refused(one_line(error)))
@@ -88,32 +88,32 @@ def _answer(pipe: Connection, session: Session) -> None:
 class Session:
     """A live stream with its presets and its MIDI; running when it has been made."""
 
-    def __init__(self, opening: Opening, tell: Callable[[str], None]) -> None:
-        if opening.sample_rate is not None:
-            require_rate(opening.sample_rate)
-        rate = opening.sample_rate or devices.find(opening.output, "output").default_rate
-        self.setlist = Setlist(opening.presets, opening.settings, opening.mode)
+    def __init__(self, options: Live, tell: Callable[[str], None]) -> None:
+        if options.sample_rate is not None:
+            require_rate(options.sample_rate)
+        rate = options.sample_rate or devices.find(options.output, "output").default_rate
+        self.setlist = Setlist(options.presets, options.settings, options.mode)
         preset = self.setlist.first()
         self._read_all(tell)
         tell("the device")
         self.live = LiveStream(
             preset.board,
-            input=opening.input,
-            output=opening.output,
-            sample_rate=opening.sample_rate,
-            channels=opening.channels,
-            block_size=opening.block_size,
-            buffer_blocks=opening.buffer_blocks,
+            input=options.input,
+            output=options.output,
+            sample_rate=options.sample_rate,
+            channels=options.channels,
+            block_size=options.block_size,
+            buffer_blocks=options.buffer_blocks,
             latency=self.setlist.latency_at(rate),
-            ceiling_db=opening.ceiling_db,
-            record=opening.record,
+            ceiling_db=options.ceiling_db,
+            record=options.record,
             load=self.setlist.load,
             presets=self.setlist.names,
             name=self.setlist.names[0],
         )
         self.live.midi.mappings = preset.midi
         try:
-            self._begin(opening)
+            self._begin(options)
         except BaseException:
             self.live.midi.close()
             raise
@@ -122,12 +122,12 @@ class Session:
         self._ledger_of: tuple[Any, ...] | None = None
         self._rows: tuple[LedgerRow, ...] = ()
 
-    def _begin(self, opening: Opening) -> None:
+    def _begin(self, options: Live) -> None:
         """MIDI first: to open it keeps the interpreter from a stream that plays."""
         midi = self.live.midi
-        midi.open(opening.midi, virtual=opening.midi_virtual)
-        if opening.learn:
-            midi.learn(*place_of(opening.learn))
+        midi.open(options.midi, virtual=options.midi_virtual)
+        if options.learn:
+            midi.learn(*place_of(options.learn))
         self.live.start()
 
     def _read_all(self, tell: Callable[[str], None]) -> None:

@@ -11,30 +11,6 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Opening:
-    """What to play, and through what."""
-
-    presets: tuple[str, ...] = ()
-    """In the order of the keys; the first one plays. Empty: all there are."""
-    settings: tuple[str, ...] = ()
-    mode: str | None = None
-    """Of every spectral effect; None leaves it to the presets, and is `live` for those that do not say."""
-    input: str | None = None
-    output: str | None = None
-    sample_rate: float | None = None
-    channels: int | None = None
-    block_size: int | None = None
-    """Samples; None for the server's period, or what is usual elsewhere."""
-    buffer_blocks: int = 1
-    ceiling_db: float = -1.0
-    midi: str | None = None
-    midi_virtual: bool = False
-    learn: str | None = None
-    """A parameter that the next knob is for, like `0.amount`."""
-    record: str | None = None
-
-
-@dataclass(frozen=True)
 class LedgerRow:
     """One part of the latency."""
 

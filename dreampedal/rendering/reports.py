@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -11,48 +11,38 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-from rich.table import Table
 
 from dreampedal.console.console import fail, one_line, plain, print_json, say
+from dreampedal.console.tables import print_table
 from dreampedal.presets.loader import preset_names, read_preset
+from dreampedal.rendering.options import Process
 from dreampedal.rendering.rendering import Rendered, Sound, Task, folder_of, plan
 from dreampedal.rendering.workers import Progress as Heard
 from dreampedal.rendering.workers import render_all
 
 
-def process(
-    recordings: Sequence[Path],
-    out: str,
-    preset: str,
-    settings: Sequence[str],
-    ceiling_db: float | None,
-    ending: str | None,
-    bits: int | None,
-    jobs: int,
-    as_json: bool,
-) -> int:
+def process(options: Process) -> int:
     """Play recordings through a preset and say what came of it; the status to exit with."""
-    if bits not in (None, 16, 24, 32):
-        raise ValueError(f"bits = {bits}: expected 16, 24, or 32")
-    tasks = plan(recordings, out, ending)
-    sound = Sound(preset, tuple(settings), ceiling_db, bits)
+    assert options.preset is not None
+    tasks = plan(options.recordings, options.out, options.ending)
+    sound = Sound(options.preset, options.changes, options.ceiling_db, options.bits)
     sound.board()
     results, failed = [], False
     with (
         folder_of(tasks),
-        progress_bar(len(tasks)) as heard,
-        closing(render_all(tasks, sound, jobs, heard)) as rendered,
+        progress_bar(len(tasks)) as follow,
+        closing(render_all(tasks, sound, options.jobs, follow)) as rendered,
     ):
         for task, result in rendered:
             if isinstance(result, Rendered):
                 results.append(asdict(result))
-                if not as_json:
+                if not options.as_json:
                     say(_line(result))
             else:
                 results.append({"source": str(task.source), "error": one_line(result)})
                 failed = True
                 fail(one_line(result))
-    if as_json:
+    if options.as_json:
         order = [str(task.source) for task in tasks]
         print_json(sorted(results, key=lambda result: order.index(result["source"])))
     return 2 if failed else 0
@@ -64,11 +54,11 @@ def presets(as_json: bool) -> None:
     if as_json:
         print_json(entries)
         return
-    table = Table("preset", "what it does", "effects", box=None, pad_edge=False)
+    rows = []
     for entry in entries:
         about = entry.get("error") or entry["description"] or entry["title"]
-        table.add_row(entry["name"], escape(plain(about)), escape(", ".join(entry.get("effects", []))))
-    Console().print(table)
+        rows.append((entry["name"], escape(plain(about)), escape(", ".join(entry.get("effects", [])))))
+    print_table(("preset", "what it does", "effects"), rows)
 
 
 def _entry(name: str, path: Path) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from dreampedal.engine.live.take.reading import Take, read_take
 from dreampedal.engine.live.take.rendering import Rendering, boards_of
 from dreampedal.engine.live.take.take import installed, models_of
 from dreampedal.presets.boards import parse
+from dreampedal.rendering.options import Process
 from dreampedal.rendering.recordings import kept_bits, writing
 from dreampedal.rendering.rendering import Task, folder_of, plan
 from dreampedal.rendering.reports import progress_bar
@@ -106,33 +107,23 @@ class Boards:
         return True
 
 
-def process(
-    folder: Path,
-    out: str,
-    settings: Sequence[str],
-    ceiling_db: float | None,
-    ending: str | None,
-    bits: int | None,
-    master: bool,
-    as_json: bool,
-) -> int:
+def process(folder: Path, options: Process) -> int:
     """Render a take and say what came of it; the status to exit with."""
-    if bits not in (None, 16, 24, 32):
-        raise ValueError(f"bits = {bits}: expected 16, 24, or 32")
+    settings, ceiling_db = options.changes, options.ceiling_db
     if ceiling_db is not None and not -60 <= ceiling_db <= 0:
         raise ValueError(f"ceiling = {ceiling_db} dBFS: expected -60 to 0")
     take = read_take(folder)
-    task = Task(take.folder, plan([take.folder / f"{take.folder.name}.wav"], out, ending)[0].target)
+    task = Task(take.folder, plan([take.folder / f"{take.folder.name}.wav"], options.out, options.ending)[0].target)
     if task.target.exists() and any(task.target.samefile(file) for file in take.folder.iterdir()):
         raise ValueError(f"{task.target} is a file of the take: choose another name")
     if ceiling_db is not None:
         take = replace(take, header=replace(take.header, ceiling_db=ceiling_db))
-    master = master or bool(settings) or ceiling_db is not None
-    with folder_of([task]), progress_bar(1) as heard:
-        result = render(take, task, settings, bits or 32, master, lambda done: heard(task, done))
+    master = options.master or bool(settings) or ceiling_db is not None
+    with folder_of([task]), progress_bar(1) as follow:
+        result = render(take, task, settings, options.bits or 32, master, lambda done: follow(task, done))
     for line in _warnings(result):
         print(f"dreampedal: warning: {plain(line)}", file=sys.stderr)
-    if as_json:
+    if options.as_json:
         print_json([asdict(result)])
     else:
         say(_line(result))

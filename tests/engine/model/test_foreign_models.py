@@ -10,11 +10,11 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from dreampedal import Dream, load_preset
-from dreampedal.cli.models import verify
 from dreampedal.engine.model.classifier import Classifier
 from dreampedal.engine.model.device import reads
 from dreampedal.engine.model.format.manifest import METADATA_KEY
 from dreampedal.engine.model.structure import content_hash, read_model
+from dreampedal.networks.models import verify
 from dreampedal.presets import shipped_presets
 
 NOTES = next(iter(shipped_presets().values())).parent / "models" / "notes.onnx"
