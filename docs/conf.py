@@ -26,7 +26,11 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"
 napoleon_numpy_docstring = False
 nitpicky = True
-nitpick_ignore = [("py:exc", "OverlapError"), ("py:exc", "NotStreamable"), ("py:class", "pedalboard_native.utils.Chain")]
+nitpick_ignore = [
+    ("py:exc", "OverlapError"),
+    ("py:exc", "NotStreamable"),
+    ("py:class", "pedalboard_native.utils.Chain"),
+]
 html_theme = "furo"
 html_title = "DreamPedal"
 

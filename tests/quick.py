@@ -1,9 +1,9 @@
 """The tests of `make check`: those of what changed, then as many others as fit into some seconds.
 
-`pytest --quick 40` collects files of tests only. The tests of a changed file are those of its name in the mirrored folder
-(`engine/dsp/stft.py`: `tests/engine/dsp/test_stft.py`), or all of that folder where it has none. How long a file of tests
-takes is known from the last whole run that was asked to write it down (`--write-durations`). Files that play live wait for
-`make test`.
+`pytest --quick 40` collects files of tests only. The tests of a changed file are those of its name in the mirrored
+folder (`engine/dsp/stft.py`: `tests/engine/dsp/test_stft.py`), or all of that folder where it has none. How long a file
+takes is known from the last whole run that was asked to write it down (`make unit TESTS=--write-durations`). Files that
+play live wait for `make test`.
 """
 
 import json
