@@ -80,12 +80,12 @@ def ours(side: Side, board: Board, block_size: int | None, seconds: float) -> No
     watch = WatchedConnection.watch = Watch()
     with LiveStream(board, input=Rig.DEVICE, output=Rig.DEVICE, block_size=block_size) as live:
         time.sleep(SETTLE_SECONDS)
-        before, first, xruns, begin = live.report(), watch.calls, watch.xruns, live.worker.done
+        before, first, xruns, begin = live.report(), watch.calls, watch.xruns, live.playback.worker.done
         time.sleep(seconds)
-        after, end = live.report(), live.worker.done
+        after, end = live.report(), live.playback.worker.done
         side.add_callbacks(watch, first, xruns)
-        side.blocks.append(live.worker.loads[begin:end].copy())
-        side.responses.append(live.worker.responses[begin:end].copy())
+        side.blocks.append(live.playback.worker.loads[begin:end].copy())
+        side.responses.append(live.playback.worker.responses[begin:end].copy())
     for name in ("late_blocks", "late_slow", "late_bursts", "late_system", "held_hops", "skipped_blocks"):
         setattr(side, name, getattr(side, name) + getattr(after, name) - getattr(before, name))
     side.seconds += seconds

@@ -163,7 +163,7 @@ class Session:
 
     def _ledger(self) -> tuple[LedgerRow, ...]:
         """What the latency is made of; it changes with the board and with the device alone."""
-        key = (self.live.board, self.live.restarts, self.live.exchange)
+        key = (self.live.board, self.live.restarts, self.live.playback)
         if key != self._ledger_of:
             rows = self.live.ledger.rows
             self._ledger_of = key

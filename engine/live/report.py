@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 import numpy as np
 
+from dreampedal.engine.live.exchange.exchange import Exchange
 from dreampedal.engine.live.journal import Event
-
-if TYPE_CHECKING:
-    from dreampedal.engine.live.stream import LiveStream
-
+from dreampedal.engine.live.worker import Worker
 
 COUNTED = (
     "late_blocks", "late_slow", "late_bursts", "late_system", "held_hops", "skipped_blocks", "input_xruns",
@@ -76,65 +74,47 @@ class Report:
     events: list[Event] = field(default_factory=list)
     """The last 200, newest last; of more than that, the oldest of what there is most of is left out."""
 
+    def after(self, earlier: Report) -> Report:
+        """This report, its account gone on from an earlier one."""
+        recorded = self.recorded_seconds
+        return replace(
+            self,
+            seconds=round(earlier.seconds + self.seconds, 3),
+            recorded_seconds=None if recorded is None else (earlier.recorded_seconds or 0.0) + recorded,
+            **{name: getattr(earlier, name) + getattr(self, name) for name in COUNTED},
+        )
 
-def snapshot(live: LiveStream) -> Report:
-    """How a stream goes; its levels begin anew."""
-    exchange, worker = live.exchange, live.worker
+
+def measured(exchange: Exchange, worker: Worker) -> dict[str, Any]:
+    """The fields of a report that an exchange and its worker tell; levels begin anew."""
     period = exchange.block_size / exchange.sample_rate
     allowed = exchange.pacing.allowed / exchange.sample_rate
     loads, responses = worker.last(worker.loads), worker.last(worker.responses)
-    counted, late = exchange.counted, worker.late_by_bursts + worker.late_by_system
+    late, late_elsewhere = exchange.counted("late_blocks"), worker.late_by_bursts + worker.late_by_system
     peaks = exchange.peaks.copy()
     exchange.peaks[:] = 0
     first, last = (tuple(in_db(float(peak)) for peak in side) for side in peaks)
-    now = Report(
-        running=live.running,
-        sample_rate=exchange.sample_rate,
-        channels=exchange.channels,
-        block_size=exchange.block_size,
-        buffer_blocks=exchange.buffer_blocks,
-        together=exchange.usually_together or exchange.pacing.period,
-        seconds=round(exchange.captured * period, 3),
-        preset=live.name,
-        bypass=live.bypass,
-        panicked=live.panicked,
-        loading=live.loading,
-        input_db=first,
-        output_db=last,
-        load_now=float(loads[-1]) / period if loads.size else 0.0,
-        load_median=float(np.median(loads)) / period if loads.size else 0.0,
-        load_p999=float(np.quantile(loads, 0.999)) / period if loads.size else 0.0,
-        response_p999=float(np.quantile(responses, 0.999)) / allowed if loads.size else 0.0,
-        latency_samples=live.latency,
-        late_blocks=counted("late_blocks"),
-        late_slow=max(0, counted("late_blocks") - late),
-        late_bursts=worker.late_by_bursts,
-        late_system=worker.late_by_system,
-        held_hops=worker.held_hops,
-        skipped_blocks=worker.skipped_blocks,
-        input_xruns=counted("input_xruns"),
-        output_xruns=counted("output_xruns"),
-        guard_hits=counted("guard_hits"),
-        muted_samples=counted("muted_samples"),
-        restarts=live.restarts,
-        midi_messages=live.midi.received,
-        midi_malformed=live.midi.malformed,
-        recorded_seconds=live.recorded_seconds,
-        message=live.message,
-        events=live.journal.events(),
-    )
-    return now if live.earlier is None else _after(live.earlier, now)
-
-
-def _after(earlier: Report, now: Report) -> Report:
-    """A report whose account goes on from an earlier one."""
-    recorded = now.recorded_seconds
-    return replace(
-        now,
-        seconds=round(earlier.seconds + now.seconds, 3),
-        recorded_seconds=None if recorded is None else (earlier.recorded_seconds or 0.0) + recorded,
-        **{name: getattr(earlier, name) + getattr(now, name) for name in COUNTED},
-    )
+    return {
+        "sample_rate": exchange.sample_rate,
+        "channels": exchange.channels,
+        "block_size": exchange.block_size,
+        "buffer_blocks": exchange.buffer_blocks,
+        "together": exchange.usually_together or exchange.pacing.period,
+        "seconds": round(exchange.captured * period, 3),
+        "input_db": first,
+        "output_db": last,
+        "load_now": float(loads[-1]) / period if loads.size else 0.0,
+        "load_median": float(np.median(loads)) / period if loads.size else 0.0,
+        "load_p999": float(np.quantile(loads, 0.999)) / period if loads.size else 0.0,
+        "response_p999": float(np.quantile(responses, 0.999)) / allowed if loads.size else 0.0,
+        "late_slow": max(0, late - late_elsewhere),
+        "late_bursts": worker.late_by_bursts,
+        "late_system": worker.late_by_system,
+        "held_hops": worker.held_hops,
+        "skipped_blocks": worker.skipped_blocks,
+        "late_blocks": late,
+        **{name: exchange.counted(name) for name in ("input_xruns", "output_xruns", "guard_hits", "muted_samples")},
+    }
 
 
 def in_db(peak: float) -> float | None:

@@ -8,10 +8,9 @@ ready on a thread of their own, a take is written by another, and a monitor open
 
 from __future__ import annotations
 
-import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from inspect import Parameter, Signature, signature
 from math import ceil
 from pathlib import Path
 from types import TracebackType
@@ -21,19 +20,16 @@ from dreampedal.engine.host.board import Board, Rack
 from dreampedal.engine.host.contract.effect import Effect
 from dreampedal.engine.live.device.devices import Device
 from dreampedal.engine.live.device.line import Line
-from dreampedal.engine.live.exchange.exchange import Exchange
-from dreampedal.engine.live.exchange.pacing import SMALLEST_BLOCK, Pacing, paced
+from dreampedal.engine.live.exchange.pacing import Pacing, paced
 from dreampedal.engine.live.interpreter import be_live, be_usual
-from dreampedal.engine.live.journal import Journal
 from dreampedal.engine.live.ledger import Ledger, ledger
 from dreampedal.engine.live.midi.control import Midi
-from dreampedal.engine.live.player.builder import Builder
-from dreampedal.engine.live.player.changes import Bypass, Set
+from dreampedal.engine.live.playback import Playback
+from dreampedal.engine.live.player.changes import Bypass, Program, Set
 from dreampedal.engine.live.player.player import Player
-from dreampedal.engine.live.report import Report, snapshot
-from dreampedal.engine.live.run import Asks, Run
+from dreampedal.engine.live.report import Report, measured
+from dreampedal.engine.live.settings import LiveSettings
 from dreampedal.engine.live.take.take import Restarted
-from dreampedal.engine.live.worker import Worker
 
 MONITOR_SECONDS = 0.25
 MIDI_SECONDS = 1.0
@@ -70,59 +66,50 @@ class LiveStream:
     ...     print(live.ledger.total)
     """
 
-    def __init__(
-        self,
-        board: Rack | Effect,
-        *,
-        input: int | str | None = None,
-        output: int | str | None = None,
-        sample_rate: float | None = None,
-        channels: int | None = None,
-        block_size: int | None = None,
-        buffer_blocks: int = 1,
-        latency: int | None = None,
-        ceiling_db: float = -1.0,
-        record: str | os.PathLike[str] | None = None,
-        load: Callable[[str], Any] | None = None,
-        describe: Callable[[Rack], str] | None = None,
-        presets: Sequence[str] = (),
-        name: str = "",
-    ) -> None:
-        if block_size is not None and block_size < SMALLEST_BLOCK:
-            raise ValueError(f"block_size = {block_size}: expected at least {SMALLEST_BLOCK} samples")
-        if buffer_blocks < 1:
-            raise ValueError(f"buffer_blocks = {buffer_blocks}: expected at least 1 block")
-        self._line = Line(input, output, sample_rate, channels)
-        self.ceiling_db, self.presets = ceiling_db, tuple(presets)
+    __signature__ = Signature(
+        [Parameter("board", Parameter.POSITIONAL_OR_KEYWORD), *signature(LiveSettings).parameters.values()]
+    )
+
+    def __init__(self, board: Rack | Effect, **settings: Any) -> None:
+        self._settings = LiveSettings(**settings)
+        told = self._settings
+        self._line = Line(told.input, told.output, told.sample_rate, told.channels)
+        self.presets = tuple(told.presets)
         self.midi = Midi(lambda: self.board)
         self.takes: list[Path] = []
         """Folders of the takes, oldest first: there is another when the device comes back with other blocks."""
-        self._asked_block, self._asked_buffers, self._burst = block_size, buffer_blocks, 1
-        self._asked_latency, self._first_rate = latency, self.sample_rate
-        self._record, self._load, self._describe = record, load, describe
-        self._trouble, self._restarts, self._used, self._resuming = "", 0, False, False
+        self.restarts = 0
+        """How often the device came back."""
+        self._burst, self._first_rate = 1, self.sample_rate
+        self._trouble, self._used, self._resuming = "", False, False
         self._stopping, self._monitor = threading.Event(), threading.Thread()
         first = board if isinstance(board, Board) else Board([board])
-        self._run = self._made(first, name, self.sample_rate, self._paced(self.sample_rate))
+        self.playback = self._made(first, told.name, self.sample_rate, self._paced(self.sample_rate))
+        """All that plays; another when the device has come back with other blocks or at another rate."""
 
     def _paced(self, rate: float) -> Pacing:
         """How blocks fit what the device brings."""
-        return paced(self._asked_block, self._asked_buffers, self._line.callbacks(rate), self._burst)
+        settings = self._settings
+        return paced(settings.block_size, settings.buffer_blocks, self._line.callbacks(rate), self._burst)
 
-    def _made(self, board: Rack, name: str, rate: float, pacing: Pacing, earlier: Report | None = None) -> Run:
-        """All that a run needs, none of it running."""
-        latency = self._asked_latency
+    def _made(self, board: Rack, name: str, rate: float, pacing: Pacing, earlier: Report | None = None) -> Playback:
+        """All that plays, none of it running."""
+        settings, latency = self._settings, self._settings.latency
         if latency is not None and rate != self._first_rate:
             # Windows have more samples an octave up; what is reserved for boards to come has to grow with them.
             latency = max(latency, ceil(latency * rate / self._first_rate), board.latency_at(rate))
-        player = Player(board, rate, self.channels, pacing.block_size, latency, self._describe, name)
-        asks = Asks(
-            program=self.program,
-            turn=lambda change: self._builder.turn(self.board, change),
-            edited=lambda: self._builder.want_board(self.board, self.name),
-            load=self._load,
-        )
-        return Run(player, pacing, self.ceiling_db, self.midi, asks, earlier)
+        player = Player(board, rate, self.channels, pacing.block_size, latency, settings.describe, name)
+        return Playback(player, pacing, settings, self.midi, self._asked, earlier)
+
+    def _asked(self, change: Program | Set | None) -> None:
+        """What the worker has no time for (see `Worker`)."""
+        match change:
+            case Program(number):
+                self.program(number)
+            case Set():
+                self.playback.builder.turn(self.board, change)
+            case None:
+                self.replace(self.board, self.name)
 
     def __enter__(self) -> Self:
         self.start()
@@ -138,11 +125,11 @@ class LiveStream:
         if self.running:
             return
         if self._used:
-            self._run = self._made(self.board, self.name, self.sample_rate, self._paced(self.sample_rate))
+            self.playback = self._made(self.board, self.name, self.sample_rate, self._paced(self.sample_rate))
         self._used = True
         be_live()
         try:
-            self._begin(self._run)
+            self._begin(self.playback)
         except BaseException:
             be_usual()
             raise
@@ -150,34 +137,34 @@ class LiveStream:
         self._monitor = threading.Thread(target=self._watch, name="monitor", daemon=True)
         self._monitor.start()
 
-    def _begin(self, run: Run) -> None:
-        """Open the devices for a run that is new, and its take."""
-        if self._record is not None:
-            run.record(Path(self._record))
+    def _begin(self, playback: Playback) -> None:
+        """Open the devices for a playback that is new, and its take."""
+        if self._settings.record is not None:
+            playback.record(Path(self._settings.record))
         try:
-            self._line.open(run.exchange)
+            self._line.open(playback.exchange)
         except BaseException:
-            if run.recorder:
-                run.recorder.stop()
+            if playback.recorder:
+                playback.recorder.stop()
             raise
-        if run.recorder:
-            self.takes.append(run.recorder.folder)
-        self._run = run
-        run.start()
+        if playback.recorder:
+            self.takes.append(playback.recorder.folder)
+        self.playback = playback
+        playback.start()
 
     def stop(self) -> None:
         """Fade out, close the devices, and end the take."""
         if not self.running:
             return
-        self.exchange.panic[0] = 1
-        wanted = self.exchange.captured + 2 + round(0.01 * self.sample_rate / self.block_size)
+        self.playback.exchange.panic[0] = 1
+        wanted = self.playback.exchange.captured + 2 + round(0.01 * self.sample_rate / self.block_size)
         waits_until = time.monotonic() + 0.5
-        while self.exchange.captured < wanted and time.monotonic() < waits_until:
+        while self.playback.exchange.captured < wanted and time.monotonic() < waits_until:
             time.sleep(0.002)
         self._stopping.set()
         self._monitor.join()
         self._line.close()
-        self._run.stop()
+        self.playback.stop()
         self.midi.close()
         be_usual()
 
@@ -207,64 +194,36 @@ class LiveStream:
         return self._line.channels
 
     @property
-    def exchange(self) -> Exchange:
-        """The rings; others when the device has come back with other blocks or at another rate."""
-        return self._run.exchange
-
-    @property
-    def worker(self) -> Worker:
-        """What plays."""
-        return self._run.worker
-
-    @property
-    def journal(self) -> Journal:
-        """What happened."""
-        return self._run.journal
-
-    @property
-    def earlier(self) -> Report | None:
-        """How it went before the device came back with other blocks or at another rate."""
-        return self._run.earlier
-
-    @property
     def block_size(self) -> int:
         """Samples in a block."""
-        return self._run.pacing.block_size
+        return self.playback.pacing.block_size
 
     @property
     def buffer_blocks(self) -> int:
         """Blocks between a block and its result."""
-        return self._run.pacing.buffer_blocks
-
-    @property
-    def _player(self) -> Player:
-        return self._run.player
-
-    @property
-    def _builder(self) -> Builder:
-        return self._run.builder
+        return self.playback.pacing.buffer_blocks
 
     @property
     def board(self) -> Rack:
         """The user's own board that plays, or is fading in."""
-        return self._player.newest.mirror.source
+        return self.playback.player.newest.mirror.source
 
     @property
     def name(self) -> str:
         """Of that board."""
-        return self._player.newest.name
+        return self.playback.player.newest.name
 
     @property
     def latency(self) -> int:
         """Samples from input to output, the devices' own apart; constant as long as the device is as it was."""
-        return self.exchange.latency + self.exchange.adaption
+        return self.playback.exchange.latency + self.playback.exchange.adaption
 
     @property
     def ledger(self) -> Ledger:
         """What the latency is made of."""
         return ledger(
-            self.board, self._player.latency, self.sample_rate, self.block_size, self.buffer_blocks,
-            self._line.seconds, self.exchange.adaption,
+            self.board, self.playback.player.latency, self.sample_rate, self.block_size, self.buffer_blocks,
+            self._line.seconds, self.playback.exchange.adaption,
         )  # fmt: skip
 
     @property
@@ -275,28 +234,28 @@ class LiveStream:
     @property
     def recorded_seconds(self) -> float | None:
         """What of the take is written; None where none is recorded."""
-        return self._run.recorder.seconds if self._run.recorder else None
+        return self.playback.recorder.seconds if self.playback.recorder else None
 
     @property
     def bypass(self) -> bool:
         """Whether the dry sound plays. Setting it fades."""
-        waiting = [request.on for request in self.worker.wanted() if isinstance(request, Bypass)]
-        return waiting[-1] if waiting else self._player.bypass
+        waiting = [request.on for request in self.playback.worker.wanted() if isinstance(request, Bypass)]
+        return waiting[-1] if waiting else self.playback.player.bypass
 
     @bypass.setter
     def bypass(self, on: bool) -> None:
-        self.worker.requests.append(Bypass(bool(on)))
+        self.playback.worker.requests.append(Bypass(bool(on)))
 
     @property
     def panicked(self) -> bool:
         """Whether it is silent until `resume`."""
-        return bool(self.exchange.panic[0])
+        return bool(self.playback.exchange.panic[0])
 
     def panic(self) -> None:
         """Silence at once. What rings in the board is forgotten meanwhile."""
         self._resuming = False
-        self.exchange.panic[0] = 1
-        self._builder.want_board(self.board, self.name)
+        self.playback.exchange.panic[0] = 1
+        self.replace(self.board, self.name)
 
     def resume(self) -> None:
         """Sound again, as soon as a board that remembers nothing is there."""
@@ -304,59 +263,69 @@ class LiveStream:
 
     def replace(self, board: Rack | Effect, name: str = "") -> None:
         """Fade to another board as soon as it is ready. Returns at once; `report().message` tells if it fails."""
-        self._builder.want_board(board, name)
+        self.playback.builder.want_board(board, name)
 
     def load(self, name: str) -> None:
         """Fade to the board that `load` makes of a name, as soon as it is ready."""
-        self._builder.want(name)
+        self.playback.builder.want(name)
 
     def program(self, number: int) -> None:
         """Fade to a preset by its place in `presets`; a number beyond them is told in the report, and ignored."""
         if 0 <= number < len(self.presets):
-            self._builder.want(self.presets[number])
+            self.playback.builder.want(self.presets[number])
         else:
             self._trouble = f"program {number}: there are {len(self.presets)} presets, counted from 0"
 
     def set(self, path: str, name: str, value: float | int | bool | str) -> None:
         """Set a parameter by the place of its effect on the board, as a knob does; a ValueError if it has none such."""
-        self._builder.turn(self.board, Set(path, name, value))
+        self.playback.builder.turn(self.board, Set(path, name, value))
 
     def report(self) -> Report:
         """How it goes. Levels are those since the last report."""
-        return snapshot(self)
+        playback = self.playback
+        now = Report(
+            **measured(playback.exchange, playback.worker),
+            running=self.running,
+            preset=self.name,
+            bypass=self.bypass,
+            panicked=self.panicked,
+            loading=self.loading,
+            latency_samples=self.latency,
+            restarts=self.restarts,
+            midi_messages=self.midi.received,
+            midi_malformed=self.midi.malformed,
+            recorded_seconds=self.recorded_seconds,
+            message=self.message,
+            events=playback.journal.events(),
+        )
+        return now if playback.earlier is None else now.after(playback.earlier)
 
     @property
     def message(self) -> str:
         """The last trouble in one line, the gravest first."""
-        stopped = self.worker.trouble
+        stopped = self.playback.worker.trouble
         return (
             (f"the worker stopped, only the dry sound plays: {type(stopped).__name__}: {stopped}" if stopped else "")
             or self._trouble
-            or (self._run.recorder.trouble if self._run.recorder else "")
-            or self._builder.trouble
+            or (self.playback.recorder.trouble if self.playback.recorder else "")
+            or self.playback.builder.trouble
         )
-
-    @property
-    def restarts(self) -> int:
-        """How often the device came back."""
-        return self._restarts
 
     @property
     def loading(self) -> str:
         """The board that is being made ready, empty if none is."""
-        return self._builder.loading
+        return self.playback.builder.loading
 
     def _watch(self) -> None:
         """Look after the device, MIDI ports and the journal, a few times a second."""
         midi_at = 0.0
         while not self._stopping.wait(MONITOR_SECONDS):
-            self.journal.collect()
+            self.playback.journal.collect()
             if time.monotonic() - midi_at >= MIDI_SECONDS:
                 self.midi.check()
                 midi_at = time.monotonic()
-            # In the order in which a board goes from one to the next.
-            if self._resuming and not (self._builder.loading or self.worker.wanted() or self._player.coming):
-                self.exchange.panic[0], self._resuming = 0, False
+            if self._resuming and not self.playback.is_changing:
+                self.playback.exchange.panic[0], self._resuming = 0, False
             self._look_after_the_device()
 
     def _look_after_the_device(self) -> None:
@@ -369,7 +338,7 @@ class LiveStream:
             self._reconnect()
         elif together := connection.together():
             self._trouble = f"{self.output.name} brings {together} samples at a time now: opening it anew"
-            if not self._run.pacing.callbacks:
+            if not self.playback.pacing.callbacks:
                 self._burst = ceil(together / self.block_size)
             self._reconnect()
 
@@ -389,23 +358,23 @@ class LiveStream:
             self._stopping.wait(RETRY_SECONDS)
             return
         self._trouble = ""
-        self._restarts += 1  # last: who sees it finds all else done
+        self.restarts += 1  # last: who sees it finds all else done
 
     def _open_again(self) -> None:
         """Open devices that are back: the run goes on, or another takes its place where it does not fit them."""
         rate = self._line.rate_there()
         pacing = self._paced(rate)
-        if rate == self.sample_rate and pacing == self._run.pacing and not self.worker.stopping:
-            sample = self.exchange.captured * self.block_size
-            self._line.open(self.exchange)
-            self.journal.tell(sample, Restarted(sample))
+        if rate == self.sample_rate and pacing == self.playback.pacing and not self.playback.worker.stopping:
+            sample = self.playback.exchange.captured * self.block_size
+            self._line.open(self.playback.exchange)
+            self.playback.journal.tell(sample, Restarted(sample))
             return
         earlier = self.report()
-        rest = self._run.stop()
+        rest = self.playback.stop()
         board = rest.program
         if board.midi is not None:
             self.midi.mappings = board.midi
-        run = self._made(board.mirror.source, board.name, rate, pacing, earlier)
-        run.go_on(rest)
-        run.journal.restarted(f"at {rate:g} Hz, blocks of {pacing.block_size} samples")
-        self._begin(run)
+        playback = self._made(board.mirror.source, board.name, rate, pacing, earlier)
+        playback.go_on(rest)
+        playback.journal.restarted(f"at {rate:g} Hz, blocks of {pacing.block_size} samples")
+        self._begin(playback)

@@ -40,6 +40,8 @@ REPORTED = 1 << 14
 
 Cut = tuple[int, Change | Prepared]
 
+Ask = Callable[[Program | Set | None], None]
+
 EARLY = 0.5
 """A callback that wants a block after less than this share of its time has not left time enough."""
 
@@ -53,8 +55,8 @@ computed = time.perf_counter if sys.platform == "win32" else time.thread_time
 class Worker:
     """Plays what an exchange captured, from the thread that calls `run`.
 
-    `ask_program` and `ask_set` hand over what takes longer than a block: a preset by number, a parameter that makes a
-    network ready; `ask_board` tells that the list of the board was edited.
+    `ask` hands over what takes longer than a block: a preset by its number, a parameter that makes a network ready, or
+    None, which is the board itself after its list was edited.
     """
 
     def __init__(
@@ -63,12 +65,10 @@ class Worker:
         exchange: Exchange,
         midi: Midi,
         journal: Journal,
-        ask_program: Callable[[int], None],
-        ask_set: Callable[[Set], None],
-        ask_board: Callable[[], None],
+        ask: Ask,
     ) -> None:
         self.player, self.exchange, self.midi, self.journal = player, exchange, midi, journal
-        self.ask_program, self.ask_set, self.ask_board = ask_program, ask_set, ask_board
+        self.ask = ask
         self.requests: deque[Bypass | Prepared] = deque()
         """What other threads want at the next block."""
         self._taken: list[Bypass | Prepared] = []
@@ -178,7 +178,7 @@ class Worker:
         cuts: list[Cut] = [(start, change) for change in mirror.changed()]
         if not self._edited and mirror.is_stale():
             self._edited = True
-            self.ask_board()
+            self.ask(None)
         boards: list[Prepared] = []
         self._taken = list(self.requests)
         for request in self._taken:
@@ -207,11 +207,11 @@ class Worker:
     def _turn(self, change: Change, mirror: Mirror) -> None:
         """What a knob or a program change asks for."""
         if isinstance(change, Program):
-            self.ask_program(change.number)
+            self.ask(change)
         elif isinstance(change, Set):
             parameter = parameters_of(type(item_at(mirror.source, change.path))).get(change.name)
             if parameter is not None and parameter.slow:
-                self.ask_set(change)
+                self.ask(change)
             else:
                 mirror.turn(change)
 

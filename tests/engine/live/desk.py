@@ -21,10 +21,7 @@ class Desk:
         self.journal = Journal(self.exchange)
         self.midi = Midi(lambda: self.player.newest.mirror.source)
         self.asked = []
-        self.worker = Worker(
-            self.player, self.exchange, self.midi, self.journal, self.asked.append, self.asked.append,
-            lambda: self.asked.append("board"),
-        )  # fmt: skip
+        self.worker = Worker(self.player, self.exchange, self.midi, self.journal, self.asked.append)
         self.builder = Builder(self.player, self.worker.requests.append, load)
 
     def give(self, block, now=None):

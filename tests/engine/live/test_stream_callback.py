@@ -47,8 +47,8 @@ def test_ten_thousand_callbacks_of_a_stream_keep_nothing(rig):
         try:
             rig.play(noise)
             gc.collect()
-            before, first = tracemalloc.take_snapshot(), live.exchange.captured
-            while live.exchange.captured < first + CALLS:
+            before, first = tracemalloc.take_snapshot(), live.playback.exchange.captured
+            while live.playback.exchange.captured < first + CALLS:
                 rig.play(noise)
             gc.collect()
             after = tracemalloc.take_snapshot()

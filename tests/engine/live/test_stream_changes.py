@@ -110,11 +110,11 @@ def test_ten_thousand_changes_make_no_click_and_keep_no_memory(rig, clip):
 
         def come_to_rest():
             """With the same board playing, no other in the wings, and rings that have been written all around."""
-            until(lambda: live.exchange.captured > live.exchange.slots)
+            until(lambda: live.playback.exchange.captured > live.playback.exchange.slots)
             until(lambda: not live.loading)
             live.bypass = False
             live.replace(hands.boards[0], "measured")
-            until(lambda: live.name == "measured" and not live.loading and live._player.coming is None, 120)
+            until(lambda: live.name == "measured" and not live.loading and live.playback.player.coming is None, 120)
             at_rest.set()
             goes_on.wait()
             goes_on.clear()

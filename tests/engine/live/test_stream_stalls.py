@@ -41,11 +41,11 @@ def held_up(rig, audio, board):
     """
     witness = Witness(stalls())
     live = on_stage(rig, Board([witness, board]))
-    live.journal.keeps_entries = True
+    live.playback.journal.keeps_entries = True
     with live:
         heard = rig.play(audio)
     report = live.report()
-    late = [entry.block for entry in live.journal.entries() if isinstance(entry, Late)]
+    late = [entry.block for entry in live.playback.journal.entries() if isinstance(entry, Late)]
     assert witness.notes["first"] % BLOCK == 0
     return live, heard, report, np.array(late) - witness.notes["first"] // BLOCK
 

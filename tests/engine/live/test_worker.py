@@ -12,7 +12,7 @@ from dreampedal.effects.dream import Dream
 from dreampedal.engine.host.board import Board
 from dreampedal.engine.host.contract.effect import Effect
 from dreampedal.engine.live import worker
-from dreampedal.engine.live.player.changes import Bypass, Set, Swap
+from dreampedal.engine.live.player.changes import Bypass, Program, Set, Swap
 from dreampedal.engine.live.take.take import Changed, Held, Late, Skipped
 
 from ...signals import Wait
@@ -111,7 +111,7 @@ def test_what_takes_longer_than_a_block_is_handed_over(audio):
     desk.midi.hear(0.0, [0xB0, 1, 127])
     desk.midi.hear(0.0, [0xC0, 5])
     desk.play(audio[:, :SIZE])
-    assert desk.asked == [Set("0", "strokes", 100), 5]
+    assert desk.asked == [Set("0", "strokes", 100), Program(5)]
     assert desk.player.current.mirror.board[0].strokes == 1
 
 
@@ -121,13 +121,13 @@ def test_an_edited_list_asks_for_a_new_board_once(audio):
     desk.play(audio[:, :SIZE])
     board.append(Gain(-6))
     desk.play(audio[:, : SIZE * 3])
-    assert desk.asked == ["board"]
+    assert desk.asked == [None]
     desk.worker.requests.append(desk.player.prepare(board, "two"))
     desk.play(audio[:, : SIZE * 40])
     assert len(desk.player.current.mirror.board) == 2
     board.pop()
     desk.play(audio[:, : SIZE * 2])
-    assert desk.asked == ["board", "board"]
+    assert desk.asked == [None, None]
 
 
 def test_boards_come_one_after_the_other_and_of_those_that_wait_the_newest(audio):

@@ -124,8 +124,8 @@ def test_a_worker_that_fell_behind_by_the_whole_ring(rig, clip, tmp_path, monkey
 
     def stalling(player, block, changes):
         if next(blocks) == 400:
-            stalled_at = live.exchange.captured
-            until(lambda: live.exchange.captured > stalled_at + live.exchange.slots + 60)
+            stalled_at = live.playback.exchange.captured
+            until(lambda: live.playback.exchange.captured > stalled_at + live.playback.exchange.slots + 60)
         return played(player, block, changes)
 
     board = read_preset("hall_of_flutes", ["mode=live"]).board

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from dreampedal.engine.live.exchange.exchange import Exchange
 from dreampedal.engine.live.exchange.pacing import Pacing
@@ -14,28 +12,19 @@ from dreampedal.engine.live.interpreter import ask_for_real_time
 from dreampedal.engine.live.journal import Journal
 from dreampedal.engine.live.midi.control import Midi
 from dreampedal.engine.live.player.builder import Builder, Make
-from dreampedal.engine.live.player.changes import Bypass, Set
+from dreampedal.engine.live.player.changes import Bypass
 from dreampedal.engine.live.player.player import Player, Program
 from dreampedal.engine.live.report import Report
+from dreampedal.engine.live.settings import LiveSettings
 from dreampedal.engine.live.take.recorder import Recorder
 from dreampedal.engine.live.take.take import Header, models_of
 from dreampedal.engine.live.tape import Tape
-from dreampedal.engine.live.worker import Worker
-
-
-@dataclass(frozen=True)
-class Asks:
-    """Whom a run asks for what takes longer than a block."""
-
-    program: Callable[[int], None]
-    turn: Callable[[Set], None]
-    edited: Callable[[], None]
-    load: Callable[[str], Any] | None
+from dreampedal.engine.live.worker import Ask, Worker
 
 
 @dataclass(frozen=True)
 class Rest:
-    """What was wanted of a run that ended, and is wanted of the next."""
+    """What was wanted of a playback that ended, and is wanted of the next."""
 
     program: Program
     """The newest board that was ready."""
@@ -45,23 +34,29 @@ class Rest:
     """A board that was being made ready."""
 
 
-class Run:
+class Playback:
     """An exchange with its worker, its builder, its journal and, perhaps, a take.
 
-    `earlier` is the last report of the runs before it, whose account goes on here.
+    `ask` is the worker's. `earlier` is the last report of the playbacks before it, whose account goes on here.
     """
 
     def __init__(
-        self, player: Player, pacing: Pacing, ceiling_db: float, midi: Midi, asks: Asks, earlier: Report | None = None
+        self,
+        player: Player,
+        pacing: Pacing,
+        settings: LiveSettings,
+        midi: Midi,
+        ask: Ask,
+        earlier: Report | None = None,
     ) -> None:
-        self.player, self.pacing, self.ceiling_db, self.earlier = player, pacing, ceiling_db, earlier
+        self.player, self.pacing, self.settings, self.earlier = player, pacing, settings, earlier
         self.exchange = Exchange(
-            player.sample_rate, player.channels, pacing.block_size, player.latency, pacing.buffer_blocks, ceiling_db,
-            pacing.callbacks,
+            player.sample_rate, player.channels, pacing.block_size, player.latency, pacing.buffer_blocks,
+            settings.ceiling_db, pacing.callbacks,
         )  # fmt: skip
         self.journal = Journal(self.exchange, *((earlier.events, earlier.seconds) if earlier else ()))
-        self.worker = Worker(player, self.exchange, midi, self.journal, asks.program, asks.turn, asks.edited)
-        self.builder = Builder(player, self.worker.requests.append, asks.load)
+        self.worker = Worker(player, self.exchange, midi, self.journal, ask)
+        self.builder = Builder(player, self.worker.requests.append, settings.load)
         self.recorder: Recorder | None = None
         self._thread = threading.Thread(target=self._work, name="worker", daemon=True)
 
@@ -74,13 +69,18 @@ class Run:
             block_size=self.pacing.block_size,
             buffer_blocks=self.pacing.buffer_blocks,
             latency=self.player.latency,
-            ceiling_db=self.ceiling_db,
+            ceiling_db=self.settings.ceiling_db,
             board=program.text,
             preset=program.name,
             models=models_of(program.mirror.board),
         )
         self.recorder = Recorder(folder, header)
         self.journal.keeps_entries = True
+
+    @property
+    def is_changing(self) -> bool:
+        """Whether a board is on its way: asked in the order in which it goes from one to the next."""
+        return bool(self.builder.loading or self.worker.wanted() or self.player.coming)
 
     def start(self) -> None:
         """Play what comes into the exchange."""
@@ -108,7 +108,7 @@ class Run:
         )
 
     def go_on(self, rest: Rest) -> None:
-        """Want what was wanted of the run before."""
+        """Want what was wanted of the playback before."""
         if rest.bypass:
             self.worker.requests.append(Bypass(True))
         self.exchange.panic[0] = rest.panicked
