@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from report import report
 
 from dreampedal import Board, LiveStream
-from dreampedal.engine.live.device import devices, line
+from dreampedal.engine.live.device import devices, duplex
 from dreampedal.engine.live.device.connection import Connection
 from dreampedal.engine.live.device.portaudio import close, portaudio
 from dreampedal.live_ui.presets import Setlist
@@ -158,7 +158,7 @@ def main() -> None:
     rig = Rig(channels=2)
     rig.restart(rate=RATE, block_size=asked.block, waits=False)
     devices.refresh()
-    line.Connection = WatchedConnection  # type: ignore[misc]
+    duplex.Connection = WatchedConnection  # type: ignore[misc]
     ended, dream, copy = threading.Event(), Side(), Side()
     player = playing(rig, ended)
     try:

@@ -15,7 +15,7 @@ from live import RATE, Side, WatchedConnection, bare, ours, playing
 from report import report
 
 from dreampedal import Board
-from dreampedal.engine.live.device import devices, line
+from dreampedal.engine.live.device import devices, duplex
 from tests.rig import Rig
 
 PERIODS = (32, 64, 128, 256, 512, 1024, 2048, 4096)
@@ -53,7 +53,7 @@ def main() -> None:
     parser.add_argument("--periods", type=int, nargs="+", default=PERIODS)
     parser.add_argument("--block", type=int, default=None, help="else the one that live takes by itself")
     asked = parser.parse_args()
-    line.Connection = WatchedConnection  # type: ignore[misc]
+    duplex.Connection = WatchedConnection  # type: ignore[misc]
     rig = Rig(channels=2)
     try:
         rows = [measured(rig, period, asked.block, asked.seconds, asked.turns) for period in asked.periods]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from dreampedal.engine.host.board import Rack
 from dreampedal.engine.live.interpreter import ask_for_real_time, be_live, be_usual
-from dreampedal.engine.live.player.player import Player
+from dreampedal.engine.live.player.player import BoardPlayer
 from dreampedal.engine.runtime.blocks import Block
 
 BLOCK_SIZES = (32, 64, 128, 256, 512, 1024)
@@ -71,7 +71,7 @@ def block_times(
     if not 0 < seconds < 3600:
         raise ValueError(f"seconds = {seconds:g}: expected more than 0, up to an hour")
     for size in block_sizes:
-        player = Player(board, sample_rate, audio.shape[0], size)
+        player = BoardPlayer(board, sample_rate, audio.shape[0], size)
         blocks = max(1, round(seconds * sample_rate / size))
         be_live()
         try:
@@ -112,7 +112,7 @@ def summary(times: NDArray[np.float64], block_size: int, period: float) -> Block
     return BlockTimes(block_size, period, len(times), float(median), float(p99), float(p999), float(longest))
 
 
-def _played(player: Player, audio: Block, period: float, blocks: int) -> NDArray[np.float64]:
+def _played(player: BoardPlayer, audio: Block, period: float, blocks: int) -> NDArray[np.float64]:
     """The time of each block, in seconds, played at its pace."""
     size, length = player.block_size, audio.shape[1]
     times = np.empty(blocks)

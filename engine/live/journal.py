@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from dreampedal.engine.live.exchange.exchange import Exchange, Noted
 from dreampedal.engine.live.exchange.swap import HELD_BACK, INPUT_LOST, LATE, OUTPUT_LOST, PANICKED, RESUMED
 from dreampedal.engine.live.player.changes import Bypass, Panic, Resume, Set, Swap
-from dreampedal.engine.live.take.take import Changed, Entry, Held, Late, Restarted, Skipped
+from dreampedal.engine.live.take.take import Changed, Entry, Held, LateBlock, Restarted, Skipped
 
 MOST_EVENTS = 200
 
@@ -99,7 +99,7 @@ class Journal:
         if not self.keeps_entries:
             return
         if noted.kind == LATE:
-            self._entries.append(Late(noted.block))
+            self._entries.append(LateBlock(noted.block))
         elif noted.kind in (PANICKED, RESUMED):
             self._entries.append(Changed(sample, Panic() if noted.kind == PANICKED else Resume()))
 

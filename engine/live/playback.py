@@ -13,7 +13,7 @@ from dreampedal.engine.live.journal import Journal
 from dreampedal.engine.live.midi.control import Midi
 from dreampedal.engine.live.player.builder import Builder, Make
 from dreampedal.engine.live.player.changes import Bypass
-from dreampedal.engine.live.player.player import Player, Program
+from dreampedal.engine.live.player.player import BoardPlayer, PreparedBoard
 from dreampedal.engine.live.report import Report
 from dreampedal.engine.live.settings import LiveSettings
 from dreampedal.engine.live.take.recorder import Recorder
@@ -26,7 +26,7 @@ from dreampedal.engine.live.worker import Ask, Worker
 class Rest:
     """What was wanted of a playback that ended, and is wanted of the next."""
 
-    program: Program
+    program: PreparedBoard
     """The newest board that was ready."""
     bypass: bool
     panicked: bool
@@ -42,7 +42,7 @@ class Playback:
 
     def __init__(
         self,
-        player: Player,
+        player: BoardPlayer,
         pacing: Pacing,
         settings: LiveSettings,
         midi: Midi,
@@ -98,7 +98,7 @@ class Playback:
         if self.recorder:
             self.recorder.stop()
         wanted = self.worker.wanted()
-        boards = [request for request in wanted if isinstance(request, Program)]
+        boards = [request for request in wanted if isinstance(request, PreparedBoard)]
         switches = [request.on for request in wanted if isinstance(request, Bypass)]
         return Rest(
             program=boards[-1] if boards else self.player.newest,

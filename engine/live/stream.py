@@ -19,14 +19,14 @@ from typing import Any, Self
 from dreampedal.engine.host.board import Board, Rack
 from dreampedal.engine.host.contract.effect import Effect
 from dreampedal.engine.live.device.devices import Device
-from dreampedal.engine.live.device.line import Line
+from dreampedal.engine.live.device.duplex import DuplexDevice
 from dreampedal.engine.live.exchange.pacing import Pacing, paced
 from dreampedal.engine.live.interpreter import be_live, be_usual
 from dreampedal.engine.live.ledger import Ledger, ledger
 from dreampedal.engine.live.midi.control import Midi
 from dreampedal.engine.live.playback import Playback
 from dreampedal.engine.live.player.changes import Bypass, Program, Set
-from dreampedal.engine.live.player.player import Player
+from dreampedal.engine.live.player.player import BoardPlayer
 from dreampedal.engine.live.report import Report, measured
 from dreampedal.engine.live.settings import LiveSettings
 from dreampedal.engine.live.take.take import Restarted
@@ -73,7 +73,7 @@ class LiveStream:
     def __init__(self, board: Rack | Effect, **settings: Any) -> None:
         self._settings = LiveSettings(**settings)
         told = self._settings
-        self._line = Line(told.input, told.output, told.sample_rate, told.channels)
+        self._device = DuplexDevice(told.input, told.output, told.sample_rate, told.channels)
         self.presets = tuple(told.presets)
         self.midi = Midi(lambda: self.board)
         self.takes: list[Path] = []
@@ -90,7 +90,7 @@ class LiveStream:
     def _paced(self, rate: float) -> Pacing:
         """How blocks fit what the device brings."""
         settings = self._settings
-        return paced(settings.block_size, settings.buffer_blocks, self._line.callbacks(rate), self._burst)
+        return paced(settings.block_size, settings.buffer_blocks, self._device.callbacks(rate), self._burst)
 
     def _made(self, board: Rack, name: str, rate: float, pacing: Pacing, earlier: Report | None = None) -> Playback:
         """All that plays, none of it running."""
@@ -98,7 +98,7 @@ class LiveStream:
         if latency is not None and rate != self._first_rate:
             # Windows have more samples an octave up; what is reserved for boards to come has to grow with them.
             latency = max(latency, ceil(latency * rate / self._first_rate), board.latency_at(rate))
-        player = Player(board, rate, self.channels, pacing.block_size, latency, settings.describe, name)
+        player = BoardPlayer(board, rate, self.channels, pacing.block_size, latency, settings.describe, name)
         return Playback(player, pacing, settings, self.midi, self._asked, earlier)
 
     def _asked(self, change: Program | Set | None) -> None:
@@ -142,7 +142,7 @@ class LiveStream:
         if self._settings.record is not None:
             playback.record(Path(self._settings.record))
         try:
-            self._line.open(playback.exchange)
+            self._device.open(playback.exchange)
         except BaseException:
             if playback.recorder:
                 playback.recorder.stop()
@@ -163,7 +163,7 @@ class LiveStream:
             time.sleep(0.002)
         self._stopping.set()
         self._monitor.join()
-        self._line.close()
+        self._device.close()
         self.playback.stop()
         self.midi.close()
         be_usual()
@@ -176,22 +176,22 @@ class LiveStream:
     @property
     def input(self) -> Device:
         """The device that is heard."""
-        return self._line.input
+        return self._device.input
 
     @property
     def output(self) -> Device:
         """The device that plays."""
-        return self._line.output
+        return self._device.output
 
     @property
     def sample_rate(self) -> float:
         """In Hz."""
-        return self._line.sample_rate
+        return self._device.sample_rate
 
     @property
     def channels(self) -> int:
         """Of the board."""
-        return self._line.channels
+        return self._device.channels
 
     @property
     def block_size(self) -> int:
@@ -223,7 +223,7 @@ class LiveStream:
         """What the latency is made of."""
         return ledger(
             self.board, self.playback.player.latency, self.sample_rate, self.block_size, self.buffer_blocks,
-            self._line.seconds, self.playback.exchange.adaption,
+            self._device.seconds, self.playback.exchange.adaption,
         )  # fmt: skip
 
     @property
@@ -330,7 +330,7 @@ class LiveStream:
 
     def _look_after_the_device(self) -> None:
         """Open it again where it went away, or brings other samples at a time than the run is made for."""
-        connection = self._line.connection
+        connection = self._device.connection
         if connection is None:
             self._reconnect()
         elif connection.is_lost():
@@ -344,9 +344,9 @@ class LiveStream:
 
     def _reconnect(self) -> None:
         """One attempt to open the devices again."""
-        self._line.close()
+        self._device.close()
         try:
-            self._line.find_again()
+            self._device.find_again()
         except Exception:  # whatever it is, the device is not there yet
             self._stopping.wait(RETRY_SECONDS)
             return
@@ -362,11 +362,11 @@ class LiveStream:
 
     def _open_again(self) -> None:
         """Open devices that are back: the run goes on, or another takes its place where it does not fit them."""
-        rate = self._line.rate_there()
+        rate = self._device.rate_there()
         pacing = self._paced(rate)
         if rate == self.sample_rate and pacing == self.playback.pacing and not self.playback.worker.stopping:
             sample = self.playback.exchange.captured * self.block_size
-            self._line.open(self.playback.exchange)
+            self._device.open(self.playback.exchange)
             self.playback.journal.tell(sample, Restarted(sample))
             return
         earlier = self.report()

@@ -22,8 +22,7 @@ from dreampedal.engine.live.journal import Journal
 from dreampedal.engine.live.midi.control import Midi
 from dreampedal.engine.live.player.changes import Bypass, Change, Program, Set, item_at
 from dreampedal.engine.live.player.mirror import Mirror
-from dreampedal.engine.live.player.player import Player
-from dreampedal.engine.live.player.player import Program as Prepared
+from dreampedal.engine.live.player.player import BoardPlayer, PreparedBoard
 from dreampedal.engine.live.take.take import Changed, Held, Skipped
 
 STEP_SECONDS = 0.0002
@@ -38,7 +37,7 @@ LOADS = 1 << 18
 REPORTED = 1 << 14
 """Of those, how many a report looks at."""
 
-Cut = tuple[int, Change | Prepared]
+Cut = tuple[int, Change | PreparedBoard]
 
 Ask = Callable[[Program | Set | None], None]
 
@@ -61,7 +60,7 @@ class Worker:
 
     def __init__(
         self,
-        player: Player,
+        player: BoardPlayer,
         exchange: Exchange,
         midi: Midi,
         journal: Journal,
@@ -69,9 +68,9 @@ class Worker:
     ) -> None:
         self.player, self.exchange, self.midi, self.journal = player, exchange, midi, journal
         self.ask = ask
-        self.requests: deque[Bypass | Prepared] = deque()
+        self.requests: deque[Bypass | PreparedBoard] = deque()
         """What other threads want at the next block."""
-        self._taken: list[Bypass | Prepared] = []
+        self._taken: list[Bypass | PreparedBoard] = []
         """What of it changes within the block that is being played."""
         self.done = 0
         self.held_hops = self.skipped_blocks = 0
@@ -101,7 +100,7 @@ class Worker:
         count = min(self.done, REPORTED)
         return np.take(ring, np.arange(self.done - count, self.done), mode="wrap")
 
-    def wanted(self) -> list[Bypass | Prepared]:
+    def wanted(self) -> list[Bypass | PreparedBoard]:
         """What was requested and has not happened yet, oldest first; any thread may ask."""
         waiting = list(self.requests)  # before those that were taken: so nothing that moves between is missed
         return [*self._taken, *waiting]
@@ -179,11 +178,11 @@ class Worker:
         if not self._edited and mirror.is_stale():
             self._edited = True
             self.ask(None)
-        boards: list[Prepared] = []
+        boards: list[PreparedBoard] = []
         self._taken = list(self.requests)
         for request in self._taken:
             self.requests.popleft()
-            if isinstance(request, Prepared):
+            if isinstance(request, PreparedBoard):
                 boards.append(request)
             else:
                 cuts.append((start, request))
@@ -215,9 +214,9 @@ class Worker:
             else:
                 mirror.turn(change)
 
-    def _change(self, place: int, change: Change | Prepared) -> None:
+    def _change(self, place: int, change: Change | PreparedBoard) -> None:
         """Let something change at a sample, and tell the journal."""
-        if isinstance(change, Prepared):
+        if isinstance(change, PreparedBoard):
             self._edited = False
             self._ascent_seconds = change.ascent_seconds
             if change.midi is not None:

@@ -31,7 +31,7 @@ import pedalboard
 from pedalboard import Chain, ExternalPlugin
 
 from dreampedal.engine.host.natives.external_parameters import raw_values, set_parameter, turn
-from dreampedal.engine.runtime.silence import silence
+from dreampedal.engine.runtime.stderr import discard_stderr
 
 _CLASSES: list[Any] = [
     found for name in ("VST3Plugin", "AudioUnitPlugin") if (found := vars(pedalboard).get(name)) is not None
@@ -134,7 +134,7 @@ def _candidates(cls: Any) -> Iterator[str]:
 def restore(plugin: ExternalPlugin, state: bytes) -> None:
     """Set the state. Not by assignment, which pedalboard would compare with the name of every parameter first."""
     found: Any = type(plugin)
-    with silence():
+    with discard_stderr():
         found.raw_state.fset(plugin, state)
 
 
@@ -179,7 +179,7 @@ def _loaded(path: str, name: str | None, classes: list[Any]) -> ExternalPlugin:
 
 
 def _bare(cls: Any, path: str, name: str | None) -> Any:
-    with silence(), _unread_parameters(), _usual_floats():
+    with discard_stderr(), _unread_parameters(), _usual_floats():
         return cls(path, plugin_name=name)
 
 
@@ -227,7 +227,7 @@ def _gone(key: int, _: Any) -> None:
     """Nobody else holds a plugin; or the garbage collector is about to let it go, and tells it beforehand."""
     _GONE.append(_HELD.pop(key, None))
     if not _COLLECTING:
-        with silence():
+        with discard_stderr():
             _GONE.clear()
 
 
@@ -238,7 +238,7 @@ def _collected(phase: str, _: Any) -> None:
     else:
         _COLLECTING.clear()
         if _GONE:
-            with silence():
+            with discard_stderr():
                 _GONE.clear()
 
 

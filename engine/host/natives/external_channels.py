@@ -10,7 +10,7 @@ from pedalboard import Chain, ExternalPlugin, Plugin
 from pedalboard_native._internal import AddLatency
 
 from dreampedal.engine.host.natives.external import clears_on_reset, clone_of_external, file_of
-from dreampedal.engine.runtime.silence import silence
+from dreampedal.engine.runtime.stderr import discard_stderr
 
 _TAKES: dict[tuple[str, int], str] = {}
 """Why a plugin refuses a channel count, empty where it takes it."""
@@ -82,5 +82,5 @@ def prepared(plugin: Plugin, sample_rate: float, channels: int, max_block: int) 
     the first holds back all that it is given.
     """
     nothing = np.zeros((channels, max_block), np.float32)
-    with silence():
+    with discard_stderr():
         Chain([AddLatency(max_block), plugin]).process(nothing, sample_rate, max_block, reset=False)

@@ -19,7 +19,7 @@ from pedalboard._pedalboard import (
 )
 
 from dreampedal.engine.runtime.names import listed, suggestion
-from dreampedal.engine.runtime.silence import silence
+from dreampedal.engine.runtime.stderr import discard_stderr
 
 _ON, _OFF = ("on", "enabled", "yes", "true"), ("off", "disabled", "no", "false")
 
@@ -39,7 +39,7 @@ def read_parameters(plugin: ExternalPlugin) -> list[Any]:
     found: Any = plugin
     identifier, bound = str(found.identifier), cast(Any, weakref.proxy(plugin))
     if identifier not in _READ:
-        with silence():
+        with discard_stderr():
             _READ[identifier] = [AudioProcessorParameter(bound, each.name) for each in settable_parameters(plugin)]
     return [_of(bound, parameter) for parameter in _READ[identifier]]
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from dreampedal.engine.live.device.devices import Device
 from dreampedal.engine.live.device.portaudio import JACK, close, portaudio
 from dreampedal.engine.live.exchange.swap import TOGETHER
-from dreampedal.engine.runtime.silence import silence
+from dreampedal.engine.runtime.stderr import discard_stderr
 
 LOOK_SECONDS = 2.0
 """Longest that a server may take for its first callbacks."""
@@ -62,7 +62,7 @@ def server_callbacks(device: Device, sample_rate: float) -> tuple[int, ...]:
         return ()
     seen = _Seen(enough=4)
     stream = portaudio().RawOutputStream
-    with silence():
+    with discard_stderr():
         opened = stream(
             device=device.number, channels=1, dtype="float32", samplerate=sample_rate, blocksize=0,
             callback=seen.callback,
@@ -80,7 +80,7 @@ def arrivals(
 ) -> Arrivals | None:
     """Play silence for some seconds, with blocks of a size or, at 0, the device's own; None if nothing can be told."""
     seen = _Seen(MOST_CALLBACKS)
-    with silence():
+    with discard_stderr():
         opened = portaudio().RawStream(
             device=(devices[0].number, devices[1].number), channels=columns, dtype="float32", samplerate=sample_rate,
             blocksize=block_size, latency="low", callback=seen.through,

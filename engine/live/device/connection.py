@@ -12,7 +12,7 @@ from dreampedal.engine.live.device import portaudio
 from dreampedal.engine.live.device.devices import Device
 from dreampedal.engine.live.exchange.exchange import Exchange
 from dreampedal.engine.live.exchange.swap import INPUT_LOST, OUTPUT_LOST
-from dreampedal.engine.runtime.silence import silence
+from dreampedal.engine.runtime.stderr import discard_stderr
 
 SILENT_SECONDS = 1.0
 """A device that asks for no block for so long is gone."""
@@ -39,7 +39,7 @@ class Connection:
         self._seen, self._looked, self._silent = -1, time.monotonic(), 0.0
         self._together = 0
         self._devices = devices
-        with silence():
+        with discard_stderr():
             self._stream = sounddevice.Stream(
                 samplerate=exchange.sample_rate,
                 blocksize=0 if exchange.pacing.callbacks else exchange.block_size,

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Literal
 
 from dreampedal.engine.live.device.portaudio import JACK, portaudio, refresh
-from dreampedal.engine.runtime.silence import silence
+from dreampedal.engine.runtime.stderr import discard_stderr
 
 __all__ = ["Device", "audio_devices", "check", "choose", "find", "refresh"]
 
@@ -158,7 +158,7 @@ def check(input: Device, output: Device, sample_rate: float, channels: tuple[int
         if columns > has:
             raise ValueError(f"{device.name} has {has} {direction} channels: {columns} were asked for")
         try:
-            with silence():
+            with discard_stderr():
                 ask(device=device.number, channels=columns, dtype="float32", samplerate=sample_rate)
         except sounddevice.PortAudioError as error:
             raise ValueError(

@@ -18,7 +18,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from dreampedal.engine.runtime.silence import silence
+from dreampedal.engine.runtime.stderr import discard_stderr
 
 JACK = "JACK Audio Connection Kit"
 
@@ -84,7 +84,7 @@ def _answers() -> bool:
     sounddevice, device = portaudio(), _jack_device()
     assert device is not None
     kind = sounddevice.RawInputStream if device["max_input_channels"] else sounddevice.RawOutputStream
-    with silence(), suppress(sounddevice.PortAudioError):
+    with discard_stderr(), suppress(sounddevice.PortAudioError):
         kind(device=device["index"], channels=1, dtype="float32", callback=lambda *_: None).close()
         return True
     return False

@@ -28,8 +28,7 @@ from dreampedal.engine.live.midi.map import Mapping
 from dreampedal.engine.live.midi.messages import ControlChange, Message, Parser, ProgramChange
 from dreampedal.engine.live.midi.ports import QUEUE, input_names
 from dreampedal.engine.live.midi.travel import require_mapping
-from dreampedal.engine.live.player.changes import Change, paths
-from dreampedal.engine.live.player.changes import Program as ProgramAsked
+from dreampedal.engine.live.player.changes import Change, Program, paths
 
 Target = Any
 """An effect on the board, or its place there: `1`, `"2.0"`."""
@@ -214,7 +213,7 @@ class Midi:
         later: a value that is none of the knob's is another hand's.
         """
         if isinstance(message, ProgramChange):
-            return [*self._unlearned(message, board), ProgramAsked(message.number)]
+            return [*self._unlearned(message, board), Program(message.number)]
         heard = self._data_entry.read(message)
         to_learn = self._to_learn
         if source := self._learner.hear(heard, to_learn is not None, bool(to_learn and to_learn.action)):

@@ -19,7 +19,7 @@ from typing import Any
 
 from dreampedal.engine.live.midi.messages import END_OF_SYSEX
 from dreampedal.engine.live.midi.ports import MENDER, NO_MIDI, QUEUE, Port, apis, awaited, chosen, clients, ports
-from dreampedal.engine.runtime.silence import silence
+from dreampedal.engine.runtime.stderr import discard_stderr
 
 Packet = tuple[float, list[int]]
 """When a message came, in seconds of `time.perf_counter`, and its bytes."""
@@ -159,7 +159,7 @@ class Input:
         import rtmidi
 
         try:
-            with silence():
+            with discard_stderr():
                 self._connect(api == rtmidi.API_UNIX_JACK, connect)
         except rtmidi.RtMidiError as error:
             raise ValueError(f"MIDI input {name!r} cannot be opened: {error}") from error
@@ -200,6 +200,6 @@ class Input:
 
 def give_up(held: list[Any]) -> None:
     """Delete clients, each once; JACK has words for each port that goes."""
-    with silence():
+    with discard_stderr():
         while held:
             held.pop(0).delete()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from dreampedal.engine.runtime.names import listed
-from dreampedal.engine.runtime.silence import silence
+from dreampedal.engine.runtime.stderr import discard_stderr
 
 CLIENT = "dreampedal"
 """What other programs see."""
@@ -139,7 +139,7 @@ def clients(apis: list[int], make: Callable[[int], Any] = input_client) -> dict[
         if api == rtmidi.API_LINUX_ALSA and not os.path.exists(_SEQUENCER):
             continue
         try:
-            with silence():
+            with discard_stderr():
                 found[api] = make(api)
         except rtmidi.RtMidiError:  # no server, or no driver: this interface has no ports
             continue

@@ -50,7 +50,7 @@ class Travel(Protocol):
 
 
 @dataclass(frozen=True)
-class Span:
+class Range:
     """All numbers from `low` to `high`."""
 
     low: float
@@ -117,7 +117,7 @@ def require_mapping(mapping: Mapping, board: Rack) -> None:
     except ValueError as error:
         raise ValueError(f"effect = {mapping.effect!r}: {error}") from error
     travel = travel_of(mapping, item)
-    if isinstance(item, Plugin) and isinstance(travel, Span):
+    if isinstance(item, Plugin) and isinstance(travel, Range):
         _require_native_takes(item, mapping.parameter, "low", travel.low)
         _require_native_takes(item, mapping.parameter, "high", travel.high)
 
@@ -204,14 +204,14 @@ def _require_native_takes(plugin: Plugin, name: str, end: str, value: float) -> 
         raise ValueError(f"{end} = {value:g}: {str(error).splitlines()[0]}") from error
 
 
-def _span(mapping: Mapping, low: float, high: float) -> Span:
+def _span(mapping: Mapping, low: float, high: float) -> Range:
     if low == high:
         raise ValueError(f"low = high = {low:g}: expected a range")
     if mapping.curve == "exponential" and low * high <= 0:
         raise ValueError(
             f"curve = 'exponential' from {low:g} to {high:g}: expected low and high of one sign, neither of them 0"
         )
-    return Span(low, high, mapping.curve == "exponential")
+    return Range(low, high, mapping.curve == "exponential")
 
 
 def _end(mapping: Mapping, end: str, parameter: Parameter[Any]) -> float:

@@ -12,7 +12,7 @@ from dreampedal.engine.host.board import Board, Rack
 from dreampedal.engine.host.contract.effect import Effect
 from dreampedal.engine.live.player.changes import Set
 from dreampedal.engine.live.player.mirror import apply
-from dreampedal.engine.live.player.player import Player, Program
+from dreampedal.engine.live.player.player import BoardPlayer, PreparedBoard
 
 Make = Callable[[], tuple[Rack, list[Any] | None]]
 """Gives a board and, perhaps, mappings of MIDI."""
@@ -32,7 +32,9 @@ class Builder:
     `load` makes a board of a name: it returns a board, or anything with a `board` and, perhaps, mappings in `midi`.
     """
 
-    def __init__(self, player: Player, ready: Callable[[Program], None], load: Callable[[str], Any] | None) -> None:
+    def __init__(
+        self, player: BoardPlayer, ready: Callable[[PreparedBoard], None], load: Callable[[str], Any] | None
+    ) -> None:
         self.trouble = ""
         """Why the last board did not come, in one line."""
         self._player, self._ready, self._load = player, ready, load

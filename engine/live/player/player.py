@@ -36,7 +36,7 @@ Pace = Callable[[int, int, int], bool]
 """Asked before an ascent: program number, stream within it, hop. True holds the offset as it is."""
 
 
-class Program:
+class PreparedBoard:
     """A board ready to play: its clone, the stream of it, and what pads it to the player's latency."""
 
     number = 0
@@ -56,7 +56,7 @@ class Program:
         return self.line.process(self.stream.process(block))
 
 
-class Player:
+class BoardPlayer:
     """Plays one board at a time, at a constant latency.
 
     Args:
@@ -68,7 +68,7 @@ class Player:
         describe: tells a board as a text, for takes.
 
     >>> from dreampedal.engine.host.board import Board
-    >>> player = Player(Board(), 48_000, channels=1, block_size=4)
+    >>> player = BoardPlayer(Board(), 48_000, channels=1, block_size=4)
     >>> player.process(np.ones((1, 4), np.float32)).tolist()
     [[1.0, 1.0, 1.0, 1.0]]
     """
@@ -91,7 +91,7 @@ class Player:
         self._pace: Pace | None = None
         self.bypass = False
         self.current = self.prepare(board, name)
-        self.coming: Program | None = None
+        self.coming: PreparedBoard | None = None
         self._dry = DelayLine(self.latency, channels)
         self._out = np.zeros((channels, block_size), np.float32)
         self._blend = blender()
@@ -101,11 +101,11 @@ class Player:
         self._wetness = np.array([1.0, 1.0, 1 / max(1, round(BYPASS_SECONDS * sample_rate))])
 
     @property
-    def newest(self) -> Program:
+    def newest(self) -> PreparedBoard:
         """The program that parameters belong to: the coming one, if there is one."""
         return self.coming or self.current
 
-    def prepare(self, board: Rack, name: str = "") -> Program:
+    def prepare(self, board: Rack, name: str = "") -> PreparedBoard:
         """A board made ready to play, warm and measured. May take seconds; any thread may do it while another plays.
 
         Raises:
@@ -122,7 +122,7 @@ class Player:
         stream = mirror.board.stream(self.sample_rate, self.channels, self.block_size)
         text = self._told(mirror.board)
         line = DelayLine(self.latency - stream.latency, self.channels)
-        program = Program(mirror, name, text, stream, line)
+        program = PreparedBoard(mirror, name, text, stream, line)
         program.ascent_seconds = seconds
         for index, part in enumerate(program.paced):
             part.pace = self._asked(program, index)
@@ -132,7 +132,7 @@ class Player:
         """From now on `ask` decides which hops are held; None holds none."""
         self._pace = ask
 
-    def swap(self, program: Program) -> Swap:
+    def swap(self, program: PreparedBoard) -> Swap:
         """Let a prepared board listen from here on, and fade in when its latency has passed."""
         if self.coming:
             raise ValueError("a board is fading in: wait until it is there")
@@ -182,7 +182,7 @@ class Player:
         except ValueError:
             return ""
 
-    def _asked(self, program: Program, stream: int) -> Callable[[int], bool]:
+    def _asked(self, program: PreparedBoard, stream: int) -> Callable[[int], bool]:
         """The question of one stream, with its place."""
         return lambda hop: self._pace is not None and self._pace(program.number, stream, hop)
 

@@ -21,14 +21,14 @@ from dreampedal.engine.live.take.take import (
     LOG,
     MOST_LATENCY_SECONDS,
     VERSION,
-    Begun,
     Changed,
     Entry,
+    FileStart,
     Header,
     Restarted,
     Stretch,
 )
-from dreampedal.engine.live.take.wav import SoundFile, frames_of
+from dreampedal.engine.live.take.wav import WavFile, frames_of
 from dreampedal.engine.runtime.blocks import Block
 
 
@@ -40,7 +40,7 @@ class Take:
     header: Header
     entries: tuple[Entry, ...]
     stretches: tuple[Stretch, ...]
-    files: tuple[tuple[Begun, SoundFile], ...]
+    files: tuple[tuple[FileStart, WavFile], ...]
     cut: str
     """One line on what is left out, if it was cut off; else empty."""
 
@@ -99,7 +99,7 @@ def read_take(folder: Path) -> Take:
     folder = _the_take_in(Path(folder))
     header = _read_header(folder / HEADER)
     stretches, entries, begun = _read_log(folder / LOG)
-    files = [SoundFile.open(folder / each.file, header.sample_rate, header.channels) for each in begun]
+    files = [WavFile.open(folder / each.file, header.sample_rate, header.channels) for each in begun]
     for index, file in enumerate(files[:-1]):
         _require_samples(file, begun[index + 1].at - begun[index].at)
     ended = bool(stretches) and stretches[-1].last
@@ -149,7 +149,7 @@ def _read_header(path: Path) -> Header:
     return header
 
 
-def _read_log(path: Path) -> tuple[list[Stretch], list[Entry], list[Begun]]:
+def _read_log(path: Path) -> tuple[list[Stretch], list[Entry], list[FileStart]]:
     """What the log holds up to the last stretch that is whole; a ValueError if there is damage before it."""
     try:
         lines = path.read_bytes().split(b"\n")[:-1]
@@ -157,7 +157,7 @@ def _read_log(path: Path) -> tuple[list[Stretch], list[Entry], list[Begun]]:
         raise ValueError(f"{path}: {error.strerror}: expected the log of a take") from error
     stretches: list[Stretch] = []
     entries: list[Entry] = []
-    files: list[Begun] = []
+    files: list[FileStart] = []
     damage, opened = "", 0
     for number, line in enumerate(lines):
         if not line.startswith(b'{"kind": "whole"'):
@@ -173,8 +173,8 @@ def _read_log(path: Path) -> tuple[list[Stretch], list[Entry], list[Begun]]:
         if stretch.first != (stretches[-1].end if stretches else 0):
             raise ValueError(f"{where} begins at sample {stretch.first}: expected {stretches[-1].end}; lines are lost")
         stretches.append(stretch)
-        files += [each for each in found if isinstance(each, Begun)]
-        entries += [each for each in found if not isinstance(each, Begun)]
+        files += [each for each in found if isinstance(each, FileStart)]
+        entries += [each for each in found if not isinstance(each, FileStart)]
     return stretches, entries, files
 
 
@@ -218,7 +218,7 @@ def _within(entries: list[Entry], samples: int) -> Iterator[Entry]:
             yield entry
 
 
-def _require_samples(file: SoundFile, samples: int, or_fewer: bool = False) -> None:
+def _require_samples(file: WavFile, samples: int, or_fewer: bool = False) -> None:
     if file.samples != samples and not (or_fewer and file.samples < samples):
         raise ValueError(f"{file.path} holds {file.samples} samples: expected {samples}")
 

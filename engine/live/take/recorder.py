@@ -24,8 +24,8 @@ from dreampedal.engine.live.take.take import (
     HEADER,
     LOG,
     VERSION,
-    Begun,
     Entry,
+    FileStart,
     Header,
     Stretch,
     closing_line,
@@ -175,7 +175,7 @@ class Recorder:
         self._files += 1
         name = f"input-{self._files:04d}.wav"
         self._wav = GrowingWav(self.folder / name, self.header.sample_rate, self.header.channels)
-        self._lines += line_of(Begun(name, begun)) + "\n"
+        self._lines += line_of(FileStart(name, begun)) + "\n"
 
     def _settle(self, last: bool = False) -> None:
         """What was captured is whole from now on: first the sound, and when that is on the disk, the lines."""

@@ -22,10 +22,10 @@ from pedalboard import ExternalPlugin
 from dreampedal.engine.host.board import Rack
 from dreampedal.engine.live.exchange.exchange import Exchange
 from dreampedal.engine.live.player.changes import Change, Panic, Resume, Set, Swap, item_at
-from dreampedal.engine.live.player.player import Player
+from dreampedal.engine.live.player.player import BoardPlayer
 from dreampedal.engine.live.take.reading import Take
 from dreampedal.engine.live.take.samples import Distance, kept_of
-from dreampedal.engine.live.take.take import LOG, Changed, Held, Late, Restarted, Skipped, Stretch
+from dreampedal.engine.live.take.take import LOG, Changed, Held, LateBlock, Restarted, Skipped, Stretch
 from dreampedal.engine.live.take.wav import frames_of
 from dreampedal.engine.runtime.blocks import Block
 
@@ -77,7 +77,7 @@ class Rendering:
         self.counts = count(take)
         self._build, self._overridden = build, overridden
         self._held = {entry for entry in take.entries if isinstance(entry, Held)} if not master else set()
-        self._late = {entry.block for entry in take.entries if isinstance(entry, Late)} if not master else set()
+        self._late = {entry.block for entry in take.entries if isinstance(entry, LateBlock)} if not master else set()
         self._skipped = [entry for entry in take.entries if isinstance(entry, Skipped)] if not master else []
         self._changes: dict[int, list[Changed]] = defaultdict(list)
         self._panic: dict[int, bool] = {}
@@ -91,7 +91,7 @@ class Rendering:
         first = build(header.board)
         self.latency = self._latency(first)
         """Of the board, in samples."""
-        self._player = Player(first, header.sample_rate, header.channels, header.block_size, self.latency)
+        self._player = BoardPlayer(first, header.sample_rate, header.channels, header.block_size, self.latency)
         self._player.pace(lambda program, stream, hop: Held(program, stream, hop) in self._held)
         self._exchange = Exchange(
             header.sample_rate, header.channels, header.block_size, self.latency, header.buffer_blocks,
@@ -250,7 +250,7 @@ def count(take: Take) -> Counts:
             case Changed(_, change):
                 counts.changes += 1
                 counts.swaps += isinstance(change, Swap)
-            case Late():
+            case LateBlock():
                 counts.late_blocks += 1
             case Held():
                 counts.held_hops += 1

@@ -57,7 +57,7 @@ class Held:
 
 
 @dataclass(frozen=True)
-class Late:
+class LateBlock:
     """The worker missed this block of the output: the dry sound was played."""
 
     block: Place
@@ -78,11 +78,11 @@ class Restarted:
     at: Place
 
 
-Entry = Changed | Held | Late | Skipped | Restarted
+Entry = Changed | Held | LateBlock | Skipped | Restarted
 
 
 @dataclass(frozen=True)
-class Begun:
+class FileStart:
     """Another file of sound begins with this sample."""
 
     file: Annotated[str, Field(pattern=r"^input-\d{4,9}\.wav$")]
@@ -107,7 +107,7 @@ class Stretch:
 
 CHANGES: dict[str, type[Any]] = {"set": Set, "swap": Swap, "bypass": Bypass, "panic": Panic, "resume": Resume}
 KINDS: dict[str, type[Any]] = {
-    "held": Held, "late": Late, "skipped": Skipped, "restarted": Restarted, "file": Begun, "whole": Stretch,
+    "held": Held, "late": LateBlock, "skipped": Skipped, "restarted": Restarted, "file": FileStart, "whole": Stretch,
 }  # fmt: skip
 MOST_LATENCY_SECONDS = 60
 """No take that can be right has more, and no damaged one shall take all memory."""
@@ -145,7 +145,7 @@ class Header:
         return self.latency + self.buffer_blocks * self.block_size
 
 
-def line_of(entry: Entry | Begun) -> str:
+def line_of(entry: Entry | FileStart) -> str:
     """An entry as its line in the log.
 
     >>> line_of(Changed(48_000, Set("1", "amount", 0.5)))

@@ -77,7 +77,7 @@ def frames_for(file_bytes: int, channels: int) -> int:
 
 
 @dataclass(frozen=True)
-class SoundFile:
+class WavFile:
     """One file of a take as it lies on the disk."""
 
     path: Path
@@ -88,7 +88,7 @@ class SoundFile:
     """Whole samples that are there, whatever the head says: a take that was killed may hold more."""
 
     @classmethod
-    def open(cls, path: Path, sample_rate: int, channels: int) -> SoundFile:
+    def open(cls, path: Path, sample_rate: int, channels: int) -> WavFile:
         """Look at a file; a ValueError if it is not there, or no float32 WAV of this rate and channel count."""
         try:
             with path.open("rb") as file:

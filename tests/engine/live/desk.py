@@ -8,7 +8,7 @@ from dreampedal.engine.live.exchange.exchange import Exchange
 from dreampedal.engine.live.journal import Journal
 from dreampedal.engine.live.midi.control import Midi
 from dreampedal.engine.live.player.builder import Builder
-from dreampedal.engine.live.player.player import Player
+from dreampedal.engine.live.player.player import BoardPlayer
 from dreampedal.engine.live.worker import Worker
 
 
@@ -16,7 +16,7 @@ class Desk:
     """What a `LiveStream` joins, all but the device and its threads. `asked` keeps what the worker hands over."""
 
     def __init__(self, board, rate=48_000, channels=1, block_size=128, buffer_blocks=1, latency=None, load=None):
-        self.player = Player(board, rate, channels, block_size, latency)
+        self.player = BoardPlayer(board, rate, channels, block_size, latency)
         self.exchange = Exchange(rate, channels, block_size, self.player.latency, buffer_blocks)
         self.journal = Journal(self.exchange)
         self.midi = Midi(lambda: self.player.newest.mirror.source)

@@ -12,7 +12,7 @@ import numpy as np
 from dreampedal.engine.live.exchange.exchange import Exchange
 from dreampedal.engine.live.journal import Journal
 from dreampedal.engine.live.player.changes import Swap
-from dreampedal.engine.live.player.player import Player
+from dreampedal.engine.live.player.player import BoardPlayer
 from dreampedal.engine.live.take.recorder import Recorder
 from dreampedal.engine.live.take.take import Changed, Header, Held, Skipped, models_of
 from dreampedal.engine.live.tape import Tape
@@ -36,7 +36,7 @@ class Performance:
         self.audio, self.rate, self.size, self.ahead = audio, rate, block_size, ahead
         self.changes = sorted((changes or {}).items())
         self.late, self.held, self.skipped, self.panic = late, held, set(skipped), panic or {}
-        self.player = Player(board, rate, audio.shape[0], block_size, latency, render)
+        self.player = BoardPlayer(board, rate, audio.shape[0], block_size, latency, render)
         self.exchange = Exchange(rate, audio.shape[0], block_size, self.player.latency, ahead)
         self.journal = Journal(self.exchange)
         self.player.pace(self._ask)

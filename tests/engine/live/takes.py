@@ -8,14 +8,14 @@ import numpy as np
 
 from dreampedal.engine.live.player.changes import Bypass, Panic, Resume, Set, Swap
 from dreampedal.engine.live.take.recorder import Captured, Recorder
-from dreampedal.engine.live.take.take import Changed, Header, Held, Late, Restarted, Skipped
+from dreampedal.engine.live.take.take import Changed, Header, Held, LateBlock, Restarted, Skipped
 
 RATE = 48_000
 BOARD = '[[effects]]\ntype = "pedalboard.Gain"\n'
 
 ENTRIES = [
     Changed(0, Set("0", "gain_db", -3.25)), Changed(4_800, Set("1.0", "steps", 8)), Held(0, 1, 17),
-    Changed(9_601, Set("1.0", "target", "class:flute")), Changed(9_601, Bypass(True)), Late(80), Skipped(81, 83),
+    Changed(9_601, Set("1.0", "target", "class:flute")), Changed(9_601, Bypass(True)), LateBlock(80), Skipped(81, 83),
     Changed(20_000, Swap(1, "hall", BOARD)), Changed(22_016, Panic()), Changed(23_040, Resume()), Restarted(24_000),
     Changed(30_000, Set("1.0", "freeze", False)),
 ]  # fmt: skip

@@ -15,7 +15,7 @@ from dreampedal.engine.host.contract.effect import Effect
 from dreampedal.engine.live.device.connection import Connection
 from dreampedal.engine.live.exchange.exchange import Exchange
 from dreampedal.engine.live.player.changes import Bypass
-from dreampedal.engine.live.player.player import Player
+from dreampedal.engine.live.player.player import BoardPlayer
 
 from .heap import allocated_bytes
 
@@ -77,7 +77,7 @@ class Stage(Connection):
 def test_hours_of_blocks_stay_finite_under_the_ceiling_and_in_memory(clip):
     kinds = weather(clip)
     quiet = Board([Gain(gain_db=3), Reverb()])
-    player = Player(Board([Dream(target="class:flute", mode="live"), Outburst()]), RATE, CHANNELS, BLOCK)
+    player = BoardPlayer(Board([Dream(target="class:flute", mode="live"), Outburst()]), RATE, CHANNELS, BLOCK)
     boards = [player.prepare(each) for each in (Board([Outburst(), Distortion(drive_db=40)]), quiet)]
     blocks = Exchange(RATE, CHANNELS, BLOCK, player.latency)
     stage = Stage(blocks)

@@ -8,7 +8,7 @@ import pytest
 from pedalboard import Gain, Invert
 
 from dreampedal import Board, Dream, LiveStream
-from dreampedal.engine.live.device.line import Line
+from dreampedal.engine.live.device.duplex import DuplexDevice
 
 from .stage import Witness, delayed, on_stage, until
 
@@ -43,21 +43,21 @@ def audio(clip):
 
 def test_a_device_that_has_fewer_channels_than_before_is_looked_at_twice(rig):
     """A program that comes back makes its ports one by one; who connects meanwhile has its channels changed about."""
-    line, channels = Line(rig.DEVICE, rig.DEVICE, None, 2), rig.channels
+    device, channels = DuplexDevice(rig.DEVICE, rig.DEVICE, None, 2), rig.channels
     try:
         rig.kill()
         rig.channels = 2
         rig.start()
         with pytest.raises(ValueError, match=f"2 of {channels} inputs and 2 of {channels} outputs so far"):
-            line.find_again()
-        assert line.input.inputs == channels
-        line.find_again()
-        assert (line.input.inputs, line.output.outputs) == (2, 2)
+            device.find_again()
+        assert device.input.inputs == channels
+        device.find_again()
+        assert (device.input.inputs, device.output.outputs) == (2, 2)
     finally:
         rig.channels = channels
         rig.restart()
-    line.find_again()
-    assert (line.input.inputs, line.output.outputs) == (channels, channels)
+    device.find_again()
+    assert (device.input.inputs, device.output.outputs) == (channels, channels)
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])

@@ -6,7 +6,7 @@ from pedalboard import Invert
 
 from dreampedal import Board, Dream
 from dreampedal.engine.live.exchange.exchange import join_curve
-from dreampedal.engine.live.take.take import Late
+from dreampedal.engine.live.take.take import LateBlock
 
 from .stage import Witness, delayed, on_stage
 
@@ -45,7 +45,7 @@ def held_up(rig, audio, board):
     with live:
         heard = rig.play(audio)
     report = live.report()
-    late = [entry.block for entry in live.playback.journal.entries() if isinstance(entry, Late)]
+    late = [entry.block for entry in live.playback.journal.entries() if isinstance(entry, LateBlock)]
     assert witness.notes["first"] % BLOCK == 0
     return live, heard, report, np.array(late) - witness.notes["first"] // BLOCK
 

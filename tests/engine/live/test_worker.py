@@ -13,7 +13,7 @@ from dreampedal.engine.host.board import Board
 from dreampedal.engine.host.contract.effect import Effect
 from dreampedal.engine.live import worker
 from dreampedal.engine.live.player.changes import Bypass, Program, Set, Swap
-from dreampedal.engine.live.take.take import Changed, Held, Late, Skipped
+from dreampedal.engine.live.take.take import Changed, Held, LateBlock, Skipped
 
 from ...signals import Wait
 from .desk import Desk, late_by
@@ -152,7 +152,8 @@ def test_a_stall_is_dry_at_the_same_latency_and_every_block_is_played_after_it(a
     # This board only waits: dry and wet are the same sound, so a stall must not be heard at all.
     np.testing.assert_array_equal(out, late_by(audio, 300 + SIZE))
     assert desk.worker.done == audio.shape[1] // SIZE
-    assert [entry.block for entry in entries(desk) if isinstance(entry, Late)] == sorted(block + 1 for block in stalled)
+    late = [entry.block for entry in entries(desk) if isinstance(entry, LateBlock)]
+    assert late == sorted(block + 1 for block in stalled)
     assert desk.exchange.counted("late_blocks") == len(stalled)
 
 

@@ -182,7 +182,7 @@ flood.delete()
 
 OPENED_AND_CLOSED = """
 import time
-from dreampedal.engine.live.midi import Midi
+from dreampedal.engine.live.midi.control import Midi
 midi = Midi()
 heard = 0
 for _ in range(15):

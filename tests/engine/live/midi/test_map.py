@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from dreampedal.engine.host.board import Board
 from dreampedal.engine.live.midi.map import Mapping, Source, parse_source
-from dreampedal.engine.live.midi.travel import Parts, Span, require_mapping, travel_of
+from dreampedal.engine.live.midi.travel import Parts, Range, require_mapping, travel_of
 
 from ..gong import Gong
 
@@ -52,10 +52,10 @@ def test_what_is_no_source(text):
 
 NUMBERS = st.floats(-1e6, 1e6).filter(lambda x: abs(x) > 1e-6)
 SPANS = st.one_of(
-    st.tuples(NUMBERS, NUMBERS).filter(lambda ends: ends[0] != ends[1]).map(lambda ends: Span(*ends)),
+    st.tuples(NUMBERS, NUMBERS).filter(lambda ends: ends[0] != ends[1]).map(lambda ends: Range(*ends)),
     st.tuples(NUMBERS, NUMBERS)
     .filter(lambda ends: abs(math.log(abs(ends[0] / ends[1]))) > 1e-3)
-    .map(lambda ends: Span(ends[0], math.copysign(ends[1], ends[0]), exponential=True)),
+    .map(lambda ends: Range(ends[0], math.copysign(ends[1], ends[0]), exponential=True)),
 )
 
 
@@ -69,23 +69,23 @@ def test_a_span_stays_within_its_ends_and_knows_the_way_back(span, position):
 
 
 def test_equal_parts_of_an_exponential_travel_are_equal_ratios():
-    span = Span(20.0, 20_000.0, exponential=True)
+    span = Range(20.0, 20_000.0, exponential=True)
     assert [span.value(n / 3) for n in range(4)] == pytest.approx([20, 200, 2000, 20_000])
-    assert Span(20_000.0, 20.0, exponential=True).value(1 / 3) == pytest.approx(2000)
+    assert Range(20_000.0, 20.0, exponential=True).value(1 / 3) == pytest.approx(2000)
 
 
 def test_values_beyond_the_travel_are_at_its_nearer_end():
-    span = Span(1.0, -1.0)
+    span = Range(1.0, -1.0)
     assert (span.position(5), span.position(-5)) == (0, 1)
-    assert Span(1.0, 10.0, exponential=True).position(-3) == 0
+    assert Range(1.0, 10.0, exponential=True).position(-3) == 0
 
 
 def test_a_knob_takes_the_range_of_its_parameter_or_less_or_turned_round():
-    assert travel("0", "level_db") == Span(-24.0, 24.0)
-    assert travel("0", "level_db", low=-6, high=0) == Span(-6.0, 0.0)
-    assert travel("0", "level_db", low=3) == Span(3.0, 24.0)
-    assert travel("0", "level_db", low=0, high=-24) == Span(0.0, -24.0)
-    assert travel("0", "ring_seconds", curve="exponential") == Span(0.01, 10.0, exponential=True)
+    assert travel("0", "level_db") == Range(-24.0, 24.0)
+    assert travel("0", "level_db", low=-6, high=0) == Range(-6.0, 0.0)
+    assert travel("0", "level_db", low=3) == Range(3.0, 24.0)
+    assert travel("0", "level_db", low=0, high=-24) == Range(0.0, -24.0)
+    assert travel("0", "ring_seconds", curve="exponential") == Range(0.01, 10.0, exponential=True)
     assert travel("1", "cutoff_frequency_hz", low=40, high=4000, curve="exponential").value(0.5) == pytest.approx(400)
 
 

@@ -9,7 +9,7 @@ from pedalboard import Gain
 from dreampedal.engine.host.board import Board
 from dreampedal.engine.live.player.builder import Builder
 from dreampedal.engine.live.player.changes import Set
-from dreampedal.engine.live.player.player import Player
+from dreampedal.engine.live.player.player import BoardPlayer
 
 from ....signals import Wait
 from ..gong import Gong
@@ -19,7 +19,7 @@ from ..gong import Gong
 def build():
     """A builder that runs, what it made ready, and a gate that keeps it at its first wish until it is set."""
     made, gate = [], threading.Event()
-    player = Player(Board([Gain(0)]), 48_000, 1, 128)
+    player = BoardPlayer(Board([Gain(0)]), 48_000, 1, 128)
 
     def load(name):
         gate.wait(60)
@@ -85,7 +85,7 @@ def test_what_failed_is_told_by_its_own_name_and_not_by_that_of_the_next_wish():
         gates[name].wait(60)
         return Board([Gain(-6)]) if name == "whole" else Board([Wait(samples=1)])
 
-    builder = Builder(Player(Board(), 48_000, 1, 128), made.append, load)
+    builder = Builder(BoardPlayer(Board(), 48_000, 1, 128), made.append, load)
     builder.start()
     builder.want("broken")
     begun.wait(60)
@@ -107,7 +107,7 @@ def test_a_slow_parameter_is_set_on_the_users_board(build):
 
 
 def test_without_load_there_are_no_names():
-    player = Player(Board(), 48_000, 1, 128)
+    player = BoardPlayer(Board(), 48_000, 1, 128)
     with pytest.raises(ValueError, match="'bowed' cannot be loaded"):
         Builder(player, print, None).want("bowed")
 

@@ -9,7 +9,7 @@ from pedalboard import Gain, HighpassFilter, Reverb
 from dreampedal.effects.dream import Dream
 from dreampedal.engine.host.board import Board
 from dreampedal.engine.live.player.changes import Bypass, Set
-from dreampedal.engine.live.player.player import BYPASS_SECONDS, FADE_SECONDS, Player
+from dreampedal.engine.live.player.player import BYPASS_SECONDS, FADE_SECONDS, BoardPlayer
 
 from ....signals import Wait
 from ..desk import late_by
@@ -35,22 +35,22 @@ def audio(clip):
 
 def test_a_board_plays_as_its_stream_does(audio):
     board = Board([HighpassFilter(200), Dream(target="class:flute"), Reverb()])
-    player = Player(board, RATE, audio.shape[0], SIZE)
+    player = BoardPlayer(board, RATE, audio.shape[0], SIZE)
     stream = Board([HighpassFilter(200), Dream(target="class:flute"), Reverb()]).stream(RATE, audio.shape[0], SIZE)
     assert player.latency == stream.latency == 2048
     np.testing.assert_array_equal(cut(player, audio), cut(stream, audio))
 
 
 def test_a_shorter_board_waits_and_a_longer_one_is_refused(audio):
-    player = Player(Board([Wait(samples=100)]), RATE, audio.shape[0], SIZE, latency=500)
+    player = BoardPlayer(Board([Wait(samples=100)]), RATE, audio.shape[0], SIZE, latency=500)
     np.testing.assert_array_equal(cut(player, audio), late_by(audio, 500))
     with pytest.raises(ValueError, match=r"far needs 501 samples of latency, and this stream has 500.*latency=501"):
         player.prepare(Board([Wait(samples=501)]), "far")
 
 
 def test_bypass_fades_to_exactly_the_dry_sound_and_back(audio):
-    player = Player(Board([Wait(samples=64), Gain(-20)]), RATE, audio.shape[0], SIZE)
-    wet = cut(Player(Board([Wait(samples=64), Gain(-20)]), RATE, audio.shape[0], SIZE), audio)
+    player = BoardPlayer(Board([Wait(samples=64), Gain(-20)]), RATE, audio.shape[0], SIZE)
+    wet = cut(BoardPlayer(Board([Wait(samples=64), Gain(-20)]), RATE, audio.shape[0], SIZE), audio)
     dry = late_by(audio, 64)
     third, fade = SIZE * 100, round(BYPASS_SECONDS * RATE)
     first = cut(player, audio[:, :third])
@@ -67,8 +67,8 @@ def test_bypass_fades_to_exactly_the_dry_sound_and_back(audio):
 
 def test_the_old_board_plays_on_until_the_new_one_sounds(audio):
     at, fade = SIZE * 50, round(FADE_SECONDS * RATE)
-    player = Player(Board([Wait(samples=300), Gain(-6)]), RATE, audio.shape[0], SIZE)
-    old = cut(Player(Board([Wait(samples=300), Gain(-6)]), RATE, audio.shape[0], SIZE), audio)
+    player = BoardPlayer(Board([Wait(samples=300), Gain(-6)]), RATE, audio.shape[0], SIZE)
+    old = cut(BoardPlayer(Board([Wait(samples=300), Gain(-6)]), RATE, audio.shape[0], SIZE), audio)
     program = player.prepare(Board([Wait(samples=200), Gain(-12)]), "new")
     out = [cut(player, audio[:, :at])]
     told = player.swap(program)
@@ -78,14 +78,15 @@ def test_the_old_board_plays_on_until_the_new_one_sounds(audio):
     out = np.concatenate([*out, cut(player, audio[:, at:])], axis=1)
     np.testing.assert_array_equal(out[:, : at + 300], old[:, : at + 300])
     # The new board hears nothing of what came before it: it begins with the sample of the swap.
-    new = cut(Player(Board([Wait(samples=200), Gain(-12)]), RATE, audio.shape[0], SIZE, latency=300), audio[:, at:])
+    other = Board([Wait(samples=200), Gain(-12)])
+    new = cut(BoardPlayer(other, RATE, audio.shape[0], SIZE, latency=300), audio[:, at:])
     np.testing.assert_array_equal(out[:, at + 300 + fade :], new[:, 300 + fade :])
     assert np.abs(np.diff(out)).max() <= 1.05 * np.abs(np.diff(audio)).max()
 
 
 def test_the_users_board_is_only_read(audio):
     board = Board([Wait(samples=10), Gain(-6)])
-    player = Player(board, RATE, audio.shape[0], SIZE)
+    player = BoardPlayer(board, RATE, audio.shape[0], SIZE)
     player.apply(Set("1", "gain_db", 6.0))
     assert board[1].gain_db == -6 and player.current.mirror.board[1].gain_db == 6
     assert player.current.mirror.board[0] is not board[0]
@@ -99,9 +100,9 @@ def test_the_users_board_is_only_read(audio):
 def test_any_cuts_give_the_same_samples(sizes, places):
     audio = np.random.default_rng(3).uniform(-0.4, 0.4, (2, SIZE * 40)).astype(np.float32)
     board = Board([Dream(target="conv2", steps=1, foresight_frames=0)])
-    whole = cut(Player(board, RATE, 2, SIZE), audio)
-    np.testing.assert_array_equal(cut(Player(board, RATE, 2, SIZE), audio, sizes)[:, : whole.shape[1]], whole)
-    player, parts = Player(board, RATE, 2, SIZE), []
+    whole = cut(BoardPlayer(board, RATE, 2, SIZE), audio)
+    np.testing.assert_array_equal(cut(BoardPlayer(board, RATE, 2, SIZE), audio, sizes)[:, : whole.shape[1]], whole)
+    player, parts = BoardPlayer(board, RATE, 2, SIZE), []
     for start in range(0, audio.shape[1], SIZE):
         changes = [(place, lambda: None) for place in places]
         parts.append(player.process_cut(np.ascontiguousarray(audio[:, start : start + SIZE]), changes).copy())
@@ -111,7 +112,7 @@ def test_any_cuts_give_the_same_samples(sizes, places):
 def test_held_hops_are_asked_for_by_program_stream_and_hop(audio):
     asked = []
     board = Board([Dream(target="conv1", steps=1), Dream(target="conv2", steps=1)])
-    player = Player(board, RATE, audio.shape[0], SIZE)
+    player = BoardPlayer(board, RATE, audio.shape[0], SIZE)
     player.pace(lambda *place: asked.append(place) or False)
     player.process(audio[:, :SIZE].copy())
     player.swap(player.prepare(Board([Dream(target="conv3", steps=1)]), "other"))
@@ -127,6 +128,6 @@ def test_a_board_that_no_text_can_tell_plays_all_the_same(audio):
     def refuse(board):
         raise ValueError("a plugin that no text can tell")
 
-    player = Player(Board([Gain(0)]), RATE, audio.shape[0], SIZE, describe=refuse)
+    player = BoardPlayer(Board([Gain(0)]), RATE, audio.shape[0], SIZE, describe=refuse)
     assert player.current.text == ""
     np.testing.assert_array_equal(cut(player, audio), audio)

@@ -17,7 +17,7 @@ import pytest
 
 from dreampedal import LiveStream, load_preset
 from dreampedal.engine.live.exchange import exchange
-from dreampedal.engine.live.player.player import Player
+from dreampedal.engine.live.player.player import BoardPlayer
 from dreampedal.engine.live.take.reading import read_take
 from dreampedal.engine.live.take.rendering import Rendering
 from dreampedal.presets.loader import read_preset
@@ -33,14 +33,14 @@ PRESETS = ("organ_loft", "ghost_choir", "hall_of_flutes", "inner_contours")
 @pytest.fixture
 def stalls(monkeypatch):
     """The worker stalls at random, for 1 to 200 ms."""
-    chance, played = random.Random(0), Player.process_cut
+    chance, played = random.Random(0), BoardPlayer.process_cut
 
     def stalling(player, block, changes):
         if chance.random() < 0.01:
             time.sleep(chance.uniform(0.001, 0.2))
         return played(player, block, changes)
 
-    monkeypatch.setattr(Player, "process_cut", stalling)
+    monkeypatch.setattr(BoardPlayer, "process_cut", stalling)
 
 
 def excerpt(clip, name, seconds):
@@ -120,7 +120,7 @@ def test_what_a_client_recorded_is_what_is_rendered(rig, clip, tmp_path, stalls,
 def test_a_worker_that_fell_behind_by_the_whole_ring(rig, clip, tmp_path, monkeypatch):
     """It leaves blocks out, which are in the take as such. It stalls until the ring is full, however long it takes."""
     monkeypatch.setattr(exchange, "RING_SECONDS", 2.0)
-    sound, played, blocks = excerpt(clip, "mix_rock", 5), Player.process_cut, count()
+    sound, played, blocks = excerpt(clip, "mix_rock", 5), BoardPlayer.process_cut, count()
 
     def stalling(player, block, changes):
         if next(blocks) == 400:
@@ -130,7 +130,7 @@ def test_a_worker_that_fell_behind_by_the_whole_ring(rig, clip, tmp_path, monkey
 
     board = read_preset("hall_of_flutes", ["mode=live"]).board
     with LiveStream(board, input=rig.DEVICE, output=rig.DEVICE, record=tmp_path) as live:
-        monkeypatch.setattr(Player, "process_cut", stalling)
+        monkeypatch.setattr(BoardPlayer, "process_cut", stalling)
         recorded = rig.play(sound)
         report, folder = live.report(), live.take
     monkeypatch.undo()

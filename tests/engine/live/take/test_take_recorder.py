@@ -92,7 +92,7 @@ import numpy as np
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 from takes import Source, header
-from dreampedal.engine.live.recorder import Recorder
+from dreampedal.engine.live.take.recorder import Recorder
 noise = np.random.default_rng(0).uniform(-1, 1, (2, 480_000)).astype(np.float32)
 recorder = Recorder(Path(sys.argv[2]), header())
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_000_000, 1_000_000))

@@ -9,7 +9,7 @@ from dreampedal.engine.live.exchange.exchange import Exchange
 from dreampedal.engine.runtime.blocks import MAX_CHANNELS
 
 
-class Line:
+class DuplexDevice:
     """An input and an output device, and the connection to them while it is open.
 
     Args:

@@ -12,7 +12,7 @@ _lock = threading.RLock()
 
 
 @contextmanager
-def silence() -> Iterator[None]:
+def discard_stderr() -> Iterator[None]:
     """Send what is written to standard error's file meanwhile nowhere: in all threads, so keep it short."""
     with _lock:
         if sys.stderr is not None:
