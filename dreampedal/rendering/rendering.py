@@ -78,7 +78,7 @@ def plan(sources: Sequence[Path], named: str, ending: str | None) -> list[Task]:
 
     One recording goes to the file `named`; several, or one where the name ends in a slash, go into that folder under
     their own names. The folder need not be there, if the one above it is (see `folder_of`). `ending` (like "wav")
-    chooses a format, which is else that of the name.
+    chooses a format, which is else that of the name. A source that is not there, or is a folder, stops no other.
     """
     if not named:
         raise ValueError("the name of what to write is empty: expected a file, or a folder")
@@ -97,6 +97,8 @@ def plan(sources: Sequence[Path], named: str, ending: str | None) -> list[Task]:
     for task in tasks:
         if not into_folder and not task.target.parent.is_dir():
             raise ValueError(f"{task.target.parent}: no such folder; create it first")
+        if into_folder and (task.source.is_dir() or not task.source.exists()):
+            continue  # no sound: it is told in its turn, and the others are played
         if task.target.suffix.lower() not in BITS:
             raise ValueError(
                 f"{task.target}: format {task.target.suffix!r} cannot be written: expected one of {_formats()}"

@@ -66,6 +66,17 @@ def test_one_bad_file_does_not_stop_the_others(dreampedal, recording, hall, tmp_
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.wav"]
 
 
+@pytest.mark.parametrize("name", ["folder", "folder.wav", "none", "none.wav"])
+def test_what_is_no_file_is_told_and_does_not_stop_the_others(dreampedal, recording, hall, tmp_path, name):
+    good, bad = recording("good.wav"), tmp_path / name
+    if "folder" in name:
+        bad.mkdir()
+    run = dreampedal("process", bad, good, "-o", "out/", "--preset", hall, "--json")
+    assert run.refused(f"{bad} is a folder: expected a sound file" if bad.is_dir() else f"{bad}: no such file")
+    assert ["error" in entry for entry in run.json] == [True, False]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["good.wav"]
+
+
 def test_settings_change_parameters(dreampedal, recording, hall, tmp_path):
     source = recording(bits=32)
     dreampedal("process", source, "-o", "out.wav", "--preset", hall, "--set", "1.wet_level=0", "--set", "0.gain_db=-6")
