@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
+from math import ceil
 from typing import Any
 
 from rich.console import Console
@@ -23,6 +24,9 @@ from dreampedal.live_ui.text import finite
 from dreampedal.presets.recording import demo_recording
 
 USUAL_RATE = 48_000.0
+
+ENOUGH_BLOCKS = 1000
+"""Of fewer than these, p99.9 is the longest of all."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,8 @@ def run(options: Doctor) -> None:
     if not as_json:
         print(f"\n{device.sentence}")
         console.print(_table(times, preset, rate))
-        print(sentence(best, times, preset, rate, device))
+        for line in filter(None, (sentence(best, times, preset, rate, device), caveat(best or times[-1]))):
+            print(line)
     rows = _loopback(board, options, rate) if options.loopback else []
     if as_json:
         print_json(finite(_document(facts, devices, preset, rate, times, best, rows, device)))
@@ -98,6 +103,20 @@ def sentence(
     return (
         f"Recommended: --block {best.block_size}{device.usual}. Its p99.9 {limit}. "
         f"Smaller blocks are no sooner, since they come in bursts; {device.shorter}{sooner}."
+    )
+
+
+def caveat(judged: BlockTimes) -> str:
+    """A line on what the times of few blocks are worth; empty where there were enough.
+
+    >>> caveat(BlockTimes(512, 512 / 48_000, 47, 0.001, 0.001, 0.002, 0.002))
+    'Only 47 blocks of 512 samples were played, so p99.9 is the longest of them: --seconds 11 plays 1,000.'
+    """
+    if judged.blocks >= ENOUGH_BLOCKS:
+        return ""
+    return (
+        f"Only {judged.blocks} blocks of {judged.block_size} samples were played, so p99.9 is the longest of them: "
+        f"--seconds {ceil(ENOUGH_BLOCKS * judged.period)} plays {ENOUGH_BLOCKS:,}."
     )
 
 

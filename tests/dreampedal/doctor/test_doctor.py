@@ -8,7 +8,7 @@ from contextlib import suppress
 import pytest
 
 from dreampedal.doctor.device import Heard
-from dreampedal.doctor.doctor import Compared, sentence
+from dreampedal.doctor.doctor import Compared, caveat, sentence
 from dreampedal.doctor.machine import advice, machine, transforms
 from dreampedal.engine.dsp.fft.real import way
 from dreampedal.engine.live.blocktimes import BLOCK_SIZES, BlockTimes, recommended
@@ -35,7 +35,9 @@ def test_a_machine_without_devices_is_measured_all_the_same(dreampedal, monkeypa
 
 
 def test_it_says_what_to_choose(dreampedal, without_portaudio):
+    """And of how few blocks it knows."""
     run = dreampedal("doctor", "--preset", "bowed", "--seconds", "0.2")
+    assert "blocks of" in run.out and "so p99.9 is the longest of them: --seconds " in run.out
     assert (run.status, run.err) == (0, "")
     for words in ("machine", "onnxruntime", "real time", "no PortAudio", "p99.9 of the period", "advice: no PortAudio",
                   "callbacks: not measured: no PortAudio library"):  # fmt: skip
@@ -52,6 +54,11 @@ def test_the_recommended_block_is_the_first_of_all_that_are_safe():
     bad = times(1024, 0.02)
     said = sentence(None, [good, bad], "bowed", 48_000)
     assert "too much for this machine" in said and "1024 samples" in said and "94 %" in said
+
+
+def test_few_blocks_are_told_and_enough_are_not():
+    few, enough = (BlockTimes(1024, 1024 / 48_000, blocks, *[0.001] * 4) for blocks in (999, 1000))
+    assert "--seconds 22 plays 1,000" in caveat(few) and caveat(enough) == ""
 
 
 def at(size, share):
