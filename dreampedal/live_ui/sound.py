@@ -91,10 +91,10 @@ class Session:
     def __init__(self, options: Live, tell: Callable[[str], None]) -> None:
         if options.sample_rate is not None:
             require_rate(options.sample_rate)
-        rate = options.sample_rate or devices.find(options.output, "output").default_rate
         self.setlist = Setlist(options.presets, options.settings, options.mode)
         preset = self.setlist.first()
-        self._read_all(tell)
+        self._read_all(tell)  # a preset that is wrong is told whatever the device is
+        rate = options.sample_rate or devices.find(options.output, "output").default_rate
         tell("the device")
         self.live = LiveStream(
             preset.board,

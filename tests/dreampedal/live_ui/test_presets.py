@@ -97,3 +97,13 @@ def test_what_is_no_preset_is_told_by_name(preset):
         setlist.load("broken")
     with pytest.raises(ValueError, match="expected one of studio, live, instant"):
         Setlist(mode="loud")
+
+
+@pytest.mark.parametrize("presets, words", [
+    (["--preset", "none"], "no preset named 'none'"),
+    (["--preset", "bowed", "--preset", "none"], "no preset named 'none'"),
+    (["--preset", "bowed", "--set", "amout=1"], "did you mean 'amount'?"),
+    (["--preset", "bowed"], "no PortAudio library"),
+])  # fmt: skip
+def test_a_wrong_preset_is_told_before_a_wrong_device(dreampedal, without_portaudio, presets, words):
+    assert dreampedal("live", *presets, "--output", "nothing").refused(words)
