@@ -40,6 +40,12 @@ def test_folder_for_a_file(process, tmp_path):
     assert process(tmp_path).refused(tmp_path, "folder", "expected a sound file")
 
 
+@pytest.mark.parametrize("verb", [["process", "", "-o", "out.wav", "--preset", "hall.toml"], ["classify", ""]])
+def test_empty_name(dreampedal, hall, verb):
+    """As a variable of a shell that is not set."""
+    assert dreampedal(*verb).refused("the name is empty: expected a sound file", f"dreampedal {verb[0]} --help")
+
+
 def test_empty_file(process, tmp_path):
     (tmp_path / "empty.wav").touch()
     assert process("empty.wav").refused("empty.wav is empty")
