@@ -64,22 +64,23 @@ pedalboard-suite: .venv/develop ## pedalboard's own tests with Board and Mix in 
 train-notes: .venv/develop ## Train the shipped model again (20 minutes); SOUNDFONTS="a.sf2 b.sf2" chooses the sounds.
 	$(BIN)/dreampedal train notes --out presets/models/notes.onnx $(foreach font,$(SOUNDFONTS),--soundfont $(font))
 
-train-all: .venv/develop build/sounds $(GENRES)/manifest.csv ## Train every row of bench/networks.md, from packages to the table (hours).
-	$(BIN)/python bench/networks.py --genres $(GENRES)
-	$(BIN)/python bench/musicnn.py --genres $(GENRES)
-	$(BIN)/python bench/pruning.py --genres $(GENRES)
-	$(BIN)/python bench/styles.py $(GENRES) build/styles.onnx
-	$(BIN)/python bench/distil.py $(GENRES) build/songs.onnx
-	$(BIN)/python bench/networks.py --table
+train-all: .venv/develop build/sounds $(GENRES)/manifest.csv ## Train every row of bench/research/networks.md, from packages to the table (hours).
+	$(BIN)/python -m bench.research.networks --genres $(GENRES)
+	$(BIN)/python -m bench.research.musicnn --genres $(GENRES)
+	$(BIN)/python -m bench.research.pruning --genres $(GENRES)
+	$(BIN)/python -m bench.research.styles $(GENRES) build/styles.onnx
+	$(BIN)/python -m bench.research.distil $(GENRES) build/songs.onnx
+	$(BIN)/python -m bench.research.networks --table
 
 train-styles: .venv/develop $(GENRES)/manifest.csv ## Train the shipped model of styles again (4 minutes).
-	$(BIN)/python bench/styles.py $(GENRES)
+	$(BIN)/python -m bench.research.styles $(GENRES)
 
 bench: .venv/develop ## Run every benchmark, one after the other: ours, theirs, ratio.
-	@set -e; for script in $(filter-out $(NO_BENCHMARKS:%=bench/%.py),$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python $$script; done
+	@set -e; for script in $(filter-out bench/reference_kernels.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python $$script; done
+	@set -e; for module in songs train; do echo "== bench.research.$$module"; $(BIN)/python -m bench.research.$$module; done
 
 figures: .venv/develop ## Measure the README's figures again and say which differ (1.5 hours; FIGURES="--only stft start", "--quick", "--list").
-	$(BIN)/python bench/figures.py --clips $(CLIPS) $(FIGURES)
+	$(BIN)/python -m bench.harness.figures --clips $(CLIPS) $(FIGURES)
 
 clean: ## Remove what was built; .venv stays.
 	rm -rf build demo *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
@@ -100,13 +101,10 @@ build/musicnn: .venv/develop
 	@$(BIN)/python -c 'from dreampedal.export.musicnn import wheel; wheel.published_wheel()' >build/musicnn.log 2>&1 && touch $@ || \
 		echo "make: the wheel of musicnn could not be fetched, its tests are skipped (build/musicnn.log)" >&2
 
-# In bench/, and no benchmark: what train-all runs, and what all share.
-NO_BENCHMARKS := report readme reference_kernels figures genres networks musicnn pruning styles distil
-
 # The clips of genres: those beside the checkout, or cut again from Debian's packages (3.5 GB are fetched).
 build/genres/manifest.csv: .venv/develop
 	@test "$$(id -u)" != 0 || apt-get update -qq
-	$(BIN)/python bench/genres.py build/genres
+	$(BIN)/python -m bench.research.genres build/genres
 
 # Soundfonts to learn from, one to judge on, and recordings of instruments. Installed where that can be done unasked.
 SOUNDS := fluid-soundfont-gm musescore-general-soundfont-lossless freepats timgm6mb-soundfont gcompris-qt-data libfluidsynth3

@@ -18,8 +18,8 @@ from typing import Any
 import numpy as np
 import onnx
 import torch
+from harness.report import median_seconds, report
 from numpy.typing import NDArray
-from report import median_seconds, report
 from torch import Tensor, nn
 
 from dreampedal.engine.model.ascent import Ascent

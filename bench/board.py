@@ -11,8 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 import pedalboard
+from harness.report import median_seconds, report
 from pedalboard import Chorus, Compressor, Delay, Gain, HighpassFilter, Limiter, PeakFilter, Reverb
-from report import median_seconds, report
 
 from dreampedal.engine.host.board import Board
 from dreampedal.engine.host.mix import Mix

@@ -9,30 +9,19 @@ Run with `python bench/dreams.py FOLDER` (a folder of recordings); without one, 
 from __future__ import annotations
 
 import sys
-from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from pedalboard.io import AudioFile
-from report import report
+from harness.recordings import Audio, recordings
+from harness.report import report
+from harness.trial import Trial
 
-from dreampedal import load_preset
 from dreampedal.effects.spectral import measure
 from dreampedal.effects.spectral.effect import SpectralEffect
 from dreampedal.effects.spectral.frame.guard import k_gain
-from dreampedal.presets import demo_recording, preset_names
-
-RANDOM_OFFSETS = 20
+from dreampedal.presets import preset_names
 
 
-def random_like(offset: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
-    """Noise with the power spectrum of `offset` over bands and frames, hence its RMS and its smoothness."""
-    spectrum = np.abs(np.fft.fft2(offset))
-    phases = np.angle(np.fft.fft2(rng.standard_normal(offset.shape)))
-    return np.real(np.fft.ifft2(spectrum * np.exp(1j * phases))).astype(np.float32)
-
-
-def ideal_change(effect: SpectralEffect, features: NDArray[np.float32], offset: NDArray[np.float32]) -> float:
+def ideal_change(effect: SpectralEffect, features: Audio, offset: Audio) -> float:
     """The change in the objective if the offset were added to the features themselves, loudness matched in bands."""
     centres = effect.layout.centres_hz
     weight = k_gain(centres)[None, :, None]
@@ -43,45 +32,26 @@ def ideal_change(effect: SpectralEffect, features: NDArray[np.float32], offset: 
     return measure.objective(effect, dreamed) - measure.objective(effect, features)
 
 
-def measured(name: str, recording: str, audio: NDArray[np.float32], rate: float) -> dict[str, object]:
+def measured(name: str, recording: str, audio: Audio, rate: float) -> dict[str, object]:
     """One row: a preset on one recording. Random offsets take the place of its spectral effect, the rest plays on."""
-    board = load_preset(name)
-    place = next(n for n, effect in enumerate(board) if isinstance(effect, SpectralEffect))
-    effect: SpectralEffect = board[place]
-    rng = np.random.default_rng(7)
-    source = board[:place](audio, rate)
-    trace = measure.trace(effect, source, rate)
-
-    def heard(wet: NDArray[np.float32]) -> float:
-        return measure.heard(effect, measure.matched(board[place + 1 :](wet, rate), audio, rate), rate)
-
-    before = measure.heard(effect, audio, rate)
-    out = board(audio, rate)
-    after = measure.heard(effect, measure.matched(out, audio, rate), rate)
-    others = (random_like(trace.offset, rng) for _ in range(RANDOM_OFFSETS))
-    drawn = [heard(measure.with_offset(effect, source, rate, other)) for other in others]
-    ideal = ideal_change(effect, measure.features_of(effect, source, rate), trace.offset)
-    return {
-        "preset": name,
-        "recording": recording,
-        "before": before,
-        "after": after,
-        "best random": max(drawn),
-        "higher": bool(after > max(before, *drawn)),
-        "survives %": 100 * (after - before) / ideal,
+    trial = Trial(name, audio, rate)
+    effect, offset = trial.effect, trial.trace.offset
+    out = trial.board(audio, rate)
+    row = trial.row(
+        name, recording, measure.matched(out, audio, rate), lambda sound: measure.heard(effect, sound, rate)
+    )
+    change = float(row["after"]) - float(row["before"])
+    ideal = ideal_change(effect, measure.features_of(effect, trial.source, rate), offset)
+    return row | {
+        "survives %": 100 * change / ideal,
         "loudness dB": measure.loudness_db(out, rate) - measure.loudness_db(audio, rate),
-        "offset RMS dB": float(np.sqrt(np.mean(trace.offset**2)) * 20 / np.log(10)),
+        "offset RMS dB": float(np.sqrt(np.mean(offset**2)) * 20 / np.log(10)),
     }
 
 
 def main() -> None:
-    recordings: dict[str, tuple[NDArray[np.float32], float]] = {"demo": demo_recording()}
-    if len(sys.argv) > 1:
-        recordings = {}
-        for path in sorted(Path(sys.argv[1]).glob("*.flac")):
-            with AudioFile(str(path)) as file:
-                recordings[path.stem] = (file.read(file.frames), file.samplerate)
-    rows = [measured(name, key, *value) for name in preset_names() for key, value in recordings.items()]
+    sounds = recordings(*sys.argv[1:2])
+    rows = [measured(name, key, *sound) for name in preset_names() for key, sound in sounds.items()]
     report("dreams", rows, higher=sum(bool(row["higher"]) for row in rows), of=len(rows))
 
 

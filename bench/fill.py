@@ -12,9 +12,9 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from harness.report import report
 from numpy.typing import NDArray
 from pedalboard.io import AudioFile
-from report import report
 
 from dreampedal import Dream
 from dreampedal.effects.spectral import measure

@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from report import report
+from harness.report import report
 from torch import nn
 
 from dreampedal.engine.model.ascent import Ascent

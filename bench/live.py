@@ -16,8 +16,8 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from harness.report import report
 from numpy.typing import NDArray
-from report import report
 
 from dreampedal import Board, LiveStream
 from dreampedal.engine.live.device import devices, duplex

@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 from dreams import ideal_change
+from harness.report import report
 from numpy.typing import NDArray
 from pedalboard.io import AudioFile
 from render import RATE, mono_at_48k
-from report import report
 
 from dreampedal import load_preset
 from dreampedal.effects.spectral import measure

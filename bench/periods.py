@@ -11,8 +11,8 @@ import argparse
 import threading
 from typing import Any
 
+from harness.report import report
 from live import RATE, Side, WatchedConnection, bare, ours, playing
-from report import report
 
 from dreampedal import Board
 from dreampedal.engine.live.device import devices, duplex

@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 import scipy.fft
+from harness.report import RESULTS, machine, report
 from pedalboard.io import AudioFile
-from report import RESULTS, machine, report
 
 from dreampedal.engine.dsp.phase import Estimator, convergence_db
 from dreampedal.engine.dsp.stft import Frames, FrameState

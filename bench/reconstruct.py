@@ -16,9 +16,9 @@ from pathlib import Path
 
 import librosa
 import numpy as np
+from harness.report import report
 from numpy.typing import NDArray
 from pedalboard.io import AudioFile
-from report import report
 from threadpoolctl import threadpool_limits
 
 from dreampedal.engine.dsp.phase.offline.griffin_lim import griffin_lim

@@ -20,9 +20,9 @@ import librosa
 import numpy as np
 import torch
 from ascent import SHIPPED, Twin
+from harness.report import median_seconds, report
 from numpy.typing import NDArray
 from pedalboard.io import AudioFile, StreamResampler
-from report import median_seconds, report
 
 from dreampedal import Dream
 from dreampedal.engine.dsp.bands import BandLayout, lay, log_band_features

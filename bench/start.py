@@ -12,7 +12,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 
-from report import median_seconds, report
+from harness.report import median_seconds, report
 
 IMPORT = "from dreampedal import Board, Dream"
 FIRST = """

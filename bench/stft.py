@@ -13,9 +13,9 @@ from typing import Any
 import librosa
 import numpy as np
 import scipy.fft
+from harness.report import median_seconds, report
 from numba import njit
 from pyroomacoustics.transform import STFT
-from report import median_seconds, report
 
 from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, plan_for, rfft
 from dreampedal.engine.dsp.stft import Frames, FrameState

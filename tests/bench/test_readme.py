@@ -1,10 +1,11 @@
 """The figures of README.md: each comes from a benchmark, and is what the results beside the benchmarks say."""
 
-import importlib
 import json
 import re
 
 import pytest
+
+from bench.harness import figures, readme
 
 from ..conftest import ROOT
 
@@ -16,13 +17,6 @@ OTHERS = {"extra", "parameter", "controller", "folder", "judged on"}
 
 
 @pytest.fixture
-def bench(monkeypatch):
-    """A function that imports a benchmark, as they import each other."""
-    monkeypatch.syspath_prepend(ROOT / "bench")
-    return importlib.import_module
-
-
-@pytest.fixture
 def page():
     return (ROOT / "README.md").read_text(encoding="utf-8")
 
@@ -31,8 +25,8 @@ def results(name):
     return json.loads((ROOT / "bench" / "results" / f"{name}.json").read_text())["rows"]
 
 
-def test_every_line_is_there_once_and_says_what_was_measured(bench, page):
-    readme, wrong = bench("readme"), []
+def test_every_line_is_there_once_and_says_what_was_measured(page):
+    wrong = []
     for line in readme.lines():
         found = readme.pattern(line.text).findall(page)
         assert len(found) == 1, line.text
@@ -45,8 +39,7 @@ def test_every_line_is_there_once_and_says_what_was_measured(bench, page):
     assert not wrong, "\n".join(wrong)
 
 
-def test_every_row_of_a_table_of_figures_is_measured_again(bench, page):
-    readme = bench("readme")
+def test_every_row_of_a_table_of_figures_is_measured_again(page):
     heads = set()
     for table in re.findall(r"(?:^\|.*\n)+", page, re.MULTILINE):
         head, _, *rows = table.splitlines()
@@ -59,18 +52,16 @@ def test_every_row_of_a_table_of_figures_is_measured_again(bench, page):
     assert heads == TABLES | OTHERS
 
 
-def test_every_benchmark_of_the_readme_can_be_run_and_compared(bench):
-    readme = bench("readme")
+def test_every_benchmark_of_the_readme_can_be_run_and_compared():
     assert {line.bench for line in readme.lines()} == set(readme.BENCHES)
     kept = json.loads((ROOT / "bench" / "results" / "reference.json").read_text())
     for name in readme.BENCHES:
-        assert (ROOT / "bench" / f"{name}.py").is_file()
+        assert any((ROOT / "bench" / place / f"{name}.py").is_file() for place in ("", "research"))
         assert all(kept[name][loop] > 0 for loop in ("python", "numpy", "process"))
 
 
-def test_a_figure_that_is_wrong_is_told_and_a_slower_machine_is_not(bench, page):
+def test_a_figure_that_is_wrong_is_told_and_a_slower_machine_is_not(page):
     """Results of the README, then those of a machine twice as slow, then ones that are half as long again."""
-    figures = bench("figures")
     for name in ("start", "stft", "board", "render"):
         rows = results(name)
         assert {row["verdict"] for row in figures.compared(name, rows, 1.0, page)} == {"as said"}
@@ -81,8 +72,7 @@ def test_a_figure_that_is_wrong_is_told_and_a_slower_machine_is_not(bench, page)
     assert {row["verdict"] for row in figures.compared("stft", [], 1.0, page)} == {"not measured"}
 
 
-def test_what_is_measured_can_be_written_into_the_readme(bench, page, tmp_path, monkeypatch):
-    figures, readme = bench("figures"), bench("readme")
+def test_what_is_measured_can_be_written_into_the_readme(page, tmp_path, monkeypatch):
     for name, folder in (("MEASURED", "build/figures"), ("RESULTS", "bench/results"), ("README", "README.md")):
         monkeypatch.setattr(figures, name, tmp_path / folder)
     monkeypatch.setattr(figures, "ROOT", tmp_path)

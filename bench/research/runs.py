@@ -17,8 +17,11 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 from scipy import stats
 
+from bench.research import sounds
+from bench.research.recipes import Recipe
+from bench.research.sounds import Sources
+from bench.research.starts import from_model
 from dreampedal import presets
-from dreampedal.export import recipe_data
 from dreampedal.export.data.clips import Clips
 from dreampedal.export.data.recordings import LabelledSet, Recording
 from dreampedal.export.data.splits import content_of, folds, split
@@ -28,9 +31,6 @@ from dreampedal.export.nets.costs import multiply_adds, parameters
 from dreampedal.export.nets.net import Net
 from dreampedal.export.nets.table import build
 from dreampedal.export.progress import Progress
-from dreampedal.export.recipe_data import Sources
-from dreampedal.export.recipe_starts import from_model
-from dreampedal.export.recipes import Recipe
 from dreampedal.export.train.fit.checkpoints import identity, named
 from dreampedal.export.train.fit.fitting import fit
 from dreampedal.export.train.fit.plan import Plan
@@ -117,17 +117,17 @@ def train_one(
 
 def train_on_all(recipe: Recipe, sources: Sources, seed: int = 0, progress: Progress | None = None) -> Net:
     """A row's network, trained on every recording that there is."""
-    labelled = recipe_data.labelled_set(recipe, sources)
-    clips = encode(labelled, recipe_data.input_of(recipe), recipe.cut, copies=recipe.copies, progress=progress)
+    labelled = sounds.labelled_set(recipe, sources)
+    clips = encode(labelled, sounds.input_of(recipe), recipe.cut, copies=recipe.copies, progress=progress)
     return train_one(recipe, *_train_and_val(clips, labelled, recipe, seed), seed, progress)[0]
 
 
 def _by_folds(recipe: Recipe, sources: Sources, progress: Progress | None) -> Iterator[Judged]:
     """Cross-validation by recording."""
-    labelled = recipe_data.labelled_set(recipe, sources)
-    clips = encode(labelled, recipe_data.input_of(recipe), recipe.cut, copies=recipe.copies, progress=progress)
+    labelled = sounds.labelled_set(recipe, sources)
+    clips = encode(labelled, sounds.input_of(recipe), recipe.cut, copies=recipe.copies, progress=progress)
     if recipe.levelled:
-        clips = recipe_data.levelled(clips)
+        clips = sounds.levelled(clips)
     contents = {one: content_of(one) for one in labelled.recordings}
     for number, seed in enumerate(recipe.seeds):
         parts = folds(labelled, recipe.folds, seed if recipe.each_seed == "all" else 0)
@@ -144,15 +144,15 @@ def _by_folds(recipe: Recipe, sources: Sources, progress: Progress | None) -> It
             judged |= test
             seconds.append(spent)
             if recipe.data == "styles":
-                by_level.extend(recipe_data.right_by_level(train, clips.take(test)))
+                by_level.extend(sounds.right_by_level(train, clips.take(test)))
         heard = {"loudness alone": float(np.mean(by_level))} if by_level else {}
         yield _judged(found[judged], clips.take(judged), seed, tuple(seconds), net, heard)
 
 
 def _on_notes(recipe: Recipe, sources: Sources, progress: Progress | None) -> Iterator[Judged]:
     """One training a seed, judged on keys that it never heard, another soundfont, and recordings."""
-    train, val, test = recipe_data.notes(recipe, sources, progress)
-    others = recipe_data.elsewhere(recipe, sources, progress)
+    train, val, test = sounds.notes(recipe, sources, progress)
+    others = sounds.elsewhere(recipe, sources, progress)
     for seed in recipe.seeds:
         net, spent = train_one(recipe, train, val, seed, progress, kept=True)
         heard = {}

@@ -12,7 +12,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-RESULTS = Path(os.environ.get("BENCH_RESULTS", Path(__file__).parent / "results"))
+RESULTS = Path(os.environ.get("BENCH_RESULTS", Path(__file__).parents[1] / "results"))
 """Where results are written: beside the benchmarks, unless they are only to be compared with those."""
 
 

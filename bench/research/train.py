@@ -3,7 +3,7 @@
 Both train the same network on the same clips in batches of the same size. The obvious loop reads each clip from its
 file with `librosa.load` at the network's rate, computes the features with librosa, and takes a step, as a first script
 would. Ours draws the clips from the store, which has heard them once before. "Data alone" leaves the step out.
-Run with `python bench/train.py [FOLDER]`, a labelled set with a manifest; clips of 5 s where there is none other.
+Run with `python -m bench.research.train [FOLDER]`, a labelled set with a manifest.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import librosa
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from report import report
 
+from bench.harness.report import report
 from dreampedal.engine.model.format.inputs import Input, Mel, Waveform
 from dreampedal.export.data.batches import Batches
 from dreampedal.export.data.recordings import LabelledSet, open_set

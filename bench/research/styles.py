@@ -1,4 +1,4 @@
-"""Train the shipped model `styles` on all clips of genres: `python bench/styles.py [FOLDER] [OUT]`.
+"""Train the shipped model `styles` on all clips of genres: `python -m bench.research.styles [FOLDER] [OUT]`.
 
 The recipe is that of the row `styles` of the table of networks, whose cross-validated accuracy the manifest reports:
 no recording is left to judge this model on.
@@ -13,14 +13,14 @@ from collections import defaultdict
 from collections.abc import Collection
 from pathlib import Path
 
-from report import RESULTS
-
+from bench.harness.report import RESULTS
+from bench.research.recipes import RECIPES
+from bench.research.runs import MODELS, train_on_all
+from bench.research.sounds import Sources
 from dreampedal.export.compile.ascent import Training, export_ascent
-from dreampedal.export.recipe_data import Sources
-from dreampedal.export.recipe_runs import MODELS, train_on_all
-from dreampedal.export.recipes import RECIPES
 
 SEED = 0
+NOTES = "python -m bench.research.styles; begun with model notes"
 
 
 def provenance(manifest: Path, classes: Collection[str]) -> tuple[str, str]:
@@ -42,7 +42,7 @@ def main() -> None:
     row = json.loads((RESULTS / "networks.json").read_text(encoding="utf-8"))["rows"]["styles"]
     net = train_on_all(RECIPES["styles"], Sources(folder), SEED)
     accuracy = {f"{of}_cross_validated": round(row[of]["mean"], 4) for of in ("clip", "recording")}
-    training = Training(data=data, licence=licence, seed=SEED, notes="python bench/styles.py; begun with model notes")
+    training = Training(data=data, licence=licence, seed=SEED, notes=NOTES)
     manifest = export_ascent(net.network, out, name="styles", training=training, accuracy=accuracy)
     print(f"{out}: {out.stat().st_size / 1e6:.2f} MB, classes {', '.join(manifest.classes)}, {accuracy}")
 

@@ -1,6 +1,6 @@
 """The table of networks as declared data: what is trained, on what, how, and which published figure stands beside it.
 
-A `Recipe` is a row. `recipe_runs.run` trains and judges it; `bench/networks.py` runs all and writes the page.
+A `Recipe` is a row. `runs.run` trains and judges it; `bench/research/networks.py` runs all and writes the page.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from typing import Any, Literal
 
 from torch import Generator, Tensor
 
+from bench.research import changes
 from dreampedal.engine.model.format.inputs import BandImage, Input, Mel
-from dreampedal.export import recipe_changes
 from dreampedal.export.data.segments import Segmenting
 from dreampedal.export.train.fit.plan import Plan, plan_for
 
@@ -41,7 +41,7 @@ class Recipe:
         levelled: every clip is brought to the same level, so that loudness tells nothing.
         copies: changed copies of each clip to learn from (`sets.changes`).
         change: of each batch, as `Batches` takes it.
-        start: a shipped model whose convolutions it begins with (`recipe_starts.from_model`).
+        start: a shipped model whose convolutions it begins with (`starts.from_model`).
         notes: settings of `sets.soundfonts.note_clips`.
     """
 
@@ -100,7 +100,7 @@ def _on_notes(title: str, thesis: str, settings: Mapping[str, Any], **rest: Any)
 STYLES = Recipe(
     "causal network that dreams live, 5 genres, 5 s", "columns", "genres", "",
     Plan(epochs=16, batch=48, learning_rate=1e-3, weight_decay=1e-2, mixup=0.2), each_seed="one",
-    change=recipe_changes.music, start="notes", classes=FIVE_GENRES,
+    change=changes.music, start="notes", classes=FIVE_GENRES,
     settings={"context_frames": 32, "dropout": 0.3},
 )  # fmt: skip
 
@@ -110,7 +110,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "raw_level": Recipe(
         "the same, every clip at the same level", "raw", "styles", "80.83 % (Geng 2016)", GENG, bar=0.8083,
-        levelled=True, change=recipe_changes.louder_or_softer, each_seed="one",
+        levelled=True, change=changes.louder_or_softer, each_seed="one",
     ),
     "dense": _image("dense, band images, 6 genres, 3 s", "dense", "42 % (Van Mieghem 2020)"),
     "recurrent": _image("two recurrent layers, likewise", "recurrent", "78 % (Van Mieghem 2020)"),

@@ -2,9 +2,9 @@
 
 A benchmark runs between two runs of a fixed set of loops (Python, NumPy, a process that starts), whose times in the run
 that the README tells of are kept in `results/reference.json`: times are compared as they would be on that machine, so
-that a slower or a busier one is no regression. Run with `python bench/figures.py`; `--only stft start` takes some,
-`--quick` shorter runs where there are any, `--long` those of half an hour as well, `--list` says what there is and runs
-nothing. What was measured lies in `build/figures`; `--write` puts it into `bench/results` and into the README.
+that a slower or a busier one is no regression. Run with `python -m bench.harness.figures`; `--only stft start` takes
+some, `--quick` shorter runs where there are any, `--long` those of half an hour as well, `--list` says what there is
+and runs nothing. What was measured lies in `build/figures`; `--write` puts it into `bench/results` and into the README.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from readme import BENCHES, CLIPS, Bench, Figure, Line, as_said, lines, number, pattern
-from report import RESULTS, machine, report
 
-ROOT = Path(__file__).resolve().parents[1]
+from .readme import BENCHES, CLIPS, Bench, Figure, Line, as_said, lines, number, pattern
+from .report import RESULTS, machine, report
+
+ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
 MEASURED = ROOT / "build" / "figures"
 REFERENCE = "reference.json"
@@ -85,9 +86,10 @@ def compare(figure: Figure, said: str, measured: float, times: float) -> tuple[f
 
 
 def command(name: str, bench: Bench, clips: Path, quick: bool) -> list[str]:
-    """What is run."""
+    """What is run: what only reproduces published figures is a module of `bench/research`."""
     arguments = bench.quick if quick and bench.quick is not None else bench.arguments
-    return [f"bench/{name}.py", *(str(clips) if each == CLIPS else each for each in arguments)]
+    script = [f"bench/{name}.py"] if (ROOT / "bench" / f"{name}.py").is_file() else ["-m", f"bench.research.{name}"]
+    return [*script, *(str(clips) if each == CLIPS else each for each in arguments)]
 
 
 def measured(name: str, words: list[str]) -> tuple[list[dict[str, Any]], dict[str, float]]:
@@ -145,7 +147,7 @@ def write(names: list[str], references: dict[str, dict[str, float]]) -> None:
 def _found(line: Line, text: str) -> tuple[str, ...]:
     match = pattern(line.text).search(text)
     if match is None:
-        raise SystemExit(f"README.md has no line as in bench/readme.py: {line.text}")
+        raise SystemExit(f"README.md has no line as in bench/harness/readme.py: {line.text}")
     return match.groups()
 
 

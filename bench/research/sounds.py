@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from bench.research.recipes import Recipe
 from dreampedal.engine.model.format.inputs import Input, features
 from dreampedal.engine.sound.reading import sound_in
 from dreampedal.export.data.clips import Clips
@@ -19,7 +20,6 @@ from dreampedal.export.data.instruments.soundfonts import note_clips
 from dreampedal.export.data.recordings import LabelledSet, open_set
 from dreampedal.export.nets.table import NETWORKS
 from dreampedal.export.progress import Progress
-from dreampedal.export.recipes import Recipe
 from dreampedal.export.train.evaluation import SOUNDS, family_in
 
 LEVEL = 0.1

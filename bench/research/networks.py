@@ -1,6 +1,6 @@
 """Train and judge every row of the table of networks; write `results/networks.json` and the table in `networks.md`.
 
-Run with `python bench/networks.py [ROW...]`: all rows, or those named (`export/recipes.py` declares them); rows that
+Run with `python -m bench.research.networks [ROW...]`: all rows, or those named (`recipes.py` declares them); rows that
 are not run stay as they were. With `--table`, nothing is trained and only the page is written again.
 """
 
@@ -10,21 +10,20 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Iterable, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from report import RESULTS, machine
-
+from bench.harness.report import RESULTS, machine
+from bench.research.recipes import RECIPES, Recipe
+from bench.research.runs import run
+from bench.research.sounds import Sources
 from dreampedal.engine.runtime.files import written_whole
-from dreampedal.export.recipe_data import Sources
-from dreampedal.export.recipe_runs import run
-from dreampedal.export.recipes import RECIPES, Recipe
 
 PAGE = Path(__file__).with_suffix(".md")
-FOUND = RESULTS / "networks.json"
-BESIDE = ("networks_musicnn.json", "networks_pruning.json")
-"""Files of the same form, with rows that are trained elsewhere."""
+FILES = ("networks.json", "networks_musicnn.json", "networks_pruning.json")
+"""Of the same form: rows that are trained here, and those of `musicnn.py` and `pruning.py`."""
 BEGIN, END = "<!-- table -->", "<!-- /table -->"
 HEAD = (
     "| row | network and data | thesis | ours, by clip | by recording | 95 % over seeds | 95 % over recordings "
@@ -38,13 +37,27 @@ def main() -> None:
         print(f"== {name}", flush=True)
         found = {"title": RECIPES[name].title, "thesis": RECIPES[name].thesis, "bar": RECIPES[name].bar}
         found |= run(RECIPES[name], sources_of(args), _Progress())
-        # Read again: another row may have come in meanwhile.
-        written = _found() | {"machine": machine(), "date": date.today().isoformat()}
-        written["rows"][name] = found | {"command": f"python bench/networks.py {name}", **_declared(RECIPES[name])}
-        with written_whole(FOUND) as part:
-            part.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        command = {"command": f"python -m bench.research.networks {name}"}
+        keep(FILES[0], {name: found | command | _declared(RECIPES[name])}, RECIPES)
         print(json.dumps({key: found[key] for key in ("clip", "recording", "minutes")}), flush=True)
     write_page()
+
+
+def kept(file: str) -> dict[str, Any]:
+    """The rows of a file; none where it is not there."""
+    path = RESULTS / file
+    return json.loads(path.read_text(encoding="utf-8"))["rows"] if path.is_file() else {}
+
+
+def keep(file: str, rows: Mapping[str, Any], order: Iterable[str]) -> None:
+    """Write rows among those that the file holds by now: another one may have come in meanwhile."""
+    together = kept(file) | rows
+    written = {
+        "machine": machine(), "date": date.today().isoformat(),
+        "rows": {name: together[name] for name in order if name in together},
+    }  # fmt: skip
+    with written_whole(RESULTS / file) as part:
+        part.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 class _Progress:
@@ -68,18 +81,10 @@ def _declared(recipe: Recipe) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _found() -> dict[str, Any]:
-    """What was written before."""
-    return json.loads(FOUND.read_text(encoding="utf-8")) if FOUND.is_file() else {"rows": {}}
-
-
 def write_page() -> None:
-    """The table of all rows, ours and those beside, in the order of the recipes."""
-    written = _found()["rows"]
-    rows = {name: written[name] for name in RECIPES if name in written}
-    for name in BESIDE:
-        if (RESULTS / name).is_file():
-            rows |= json.loads((RESULTS / name).read_text(encoding="utf-8"))["rows"]
+    """The table of all rows, in the order of the recipes and then of the files."""
+    found = {name: row for file in FILES for name, row in kept(file).items()}
+    rows = {name: found[name] for name in (*RECIPES, *found) if name in found}
     lines = [HEAD, "|" + " --- |" * 9, *(_line(name, row) for name, row in rows.items())]
     text = PAGE.read_text(encoding="utf-8")
     before, _, rest = text.partition(BEGIN)

@@ -1,7 +1,7 @@
 """The rows of musicnn in the table of networks: frozen published networks and a head of ours.
 
-Run with `python bench/musicnn.py [--genres FOLDER]`; writes `results/networks_musicnn.json` and the page again. pip
-fetches the published package.
+Run with `python -m bench.research.musicnn [--genres FOLDER]`; writes `results/networks_musicnn.json` and the page
+again. pip fetches the published package.
 """
 
 from __future__ import annotations
@@ -9,17 +9,13 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from datetime import date
 from pathlib import Path
 from typing import Any
 
-from networks import arguments, write_page
-from report import RESULTS, machine
-
-from dreampedal.engine.runtime.files import written_whole
+from bench.research.networks import arguments, keep, write_page
+from bench.research.runs import student_95
 from dreampedal.export.musicnn.genres import SEEDS, train_genres
 from dreampedal.export.musicnn.wheel import published_wheel
-from dreampedal.export.recipe_runs import student_95
 
 FOUR = ("electronic", "metal", "orchestral", "rock")
 ROWS: dict[str, tuple[str, tuple[str, ...] | None, float]] = {
@@ -50,12 +46,10 @@ def main() -> None:
             "title": title, "thesis": "", "bar": bar, "clip": figure(found["clips"]),
             "recording": figure(found["recordings"]), "recall": found["clips"]["recall"],
             "clips": found["count_clips"], "recordings": found["count_recordings"], "seeds": list(range(SEEDS)),
-            "folds": 5, "minutes_each": minutes, "minutes": minutes, "command": "python bench/musicnn.py",
+            "folds": 5, "minutes_each": minutes, "minutes": minutes, "command": "python -m bench.research.musicnn",
         }  # fmt: skip
         print(name, json.dumps({by: rows[name][by] for by in ("clip", "recording")}), flush=True)
-    written = {"machine": machine(), "date": date.today().isoformat(), "rows": rows}
-    with written_whole(RESULTS / "networks_musicnn.json") as part:
-        part.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    keep("networks_musicnn.json", rows, ROWS)
     write_page()
 
 

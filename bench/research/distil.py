@@ -1,8 +1,9 @@
-"""Train the shipped model `songs`, a student of musicnn that dreams live: `python bench/distil.py [FOLDER] [OUT]`.
+"""Train the shipped model `songs`, a student of musicnn that dreams live.
 
-FOLDER holds the clips of genres; phrases are played on FluidR3 and MuseScore General, where Debian puts them. It takes
-15 minutes of one core, and pip fetches the wheel of musicnn 0.1.0 the first time. How far the student follows, tag by
-tag, goes to `results/distil.json`; `bench/songs.py` says what its dreams do.
+Run with `python -m bench.research.distil [FOLDER] [OUT]`. FOLDER holds the clips of genres; phrases are played on
+FluidR3 and MuseScore General, where Debian puts them. It takes 15 minutes of one core, and pip fetches the wheel of
+musicnn 0.1.0 the first time. How far the student follows, tag by tag, goes to `results/distil.json`; `songs.py` says
+what its dreams do.
 """
 
 from __future__ import annotations
@@ -11,12 +12,11 @@ import json
 import sys
 from pathlib import Path
 
-from report import RESULTS
-
+from bench.harness.report import RESULTS
+from bench.research.runs import MODELS
 from dreampedal.export.musicnn.songs import train_songs
 from dreampedal.export.musicnn.wheel import published_wheel
 
-MODELS = Path(__file__).parents[1] / "presets" / "models"
 SOUNDFONTS = tuple(Path("/usr/share/sounds/sf2") / f"{name}.sf2" for name in ("FluidR3_GM", "MuseScore_General_Full"))
 
 

@@ -9,28 +9,24 @@ many more epochs stands beside it, since some of what the smaller one gains is t
 from __future__ import annotations
 
 import copy
-import json
 import time
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import date
 from typing import Any
 
 import numpy as np
-from networks import arguments, sources_of, write_page
-from report import RESULTS, machine
 
-from dreampedal.engine.runtime.files import written_whole
-from dreampedal.export import recipe_data
+from bench.research import sounds
+from bench.research.networks import arguments, keep, sources_of, write_page
+from bench.research.recipes import RECIPES
+from bench.research.runs import train_one
+from bench.research.sounds import Sources
 from dreampedal.export.data.clips import Clips
 from dreampedal.export.data.splits import split
 from dreampedal.export.data.store import encode
 from dreampedal.export.judge.prune.pruning import Pruning, prune, rewound
 from dreampedal.export.metrics.scores import probabilities, score
 from dreampedal.export.nets.net import Net
-from dreampedal.export.recipe_data import Sources
-from dreampedal.export.recipe_runs import train_one
-from dreampedal.export.recipes import RECIPES
 from dreampedal.export.train.fit.fitting import fit
 
 LIMIT = 0.01
@@ -68,9 +64,9 @@ def parts_of(name: str, sources: Sources) -> tuple[Clips, Clips, Clips]:
     """Clips to learn from, to decide on, and to report on."""
     recipe = RECIPES[name]
     if recipe.data == "notes":
-        return recipe_data.notes(recipe, sources, None)
-    labelled = recipe_data.labelled_set(recipe, sources)
-    clips = encode(labelled, recipe_data.input_of(recipe), recipe.cut)
+        return sounds.notes(recipe, sources, None)
+    labelled = sounds.labelled_set(recipe, sources)
+    clips = encode(labelled, sounds.input_of(recipe), recipe.cut)
     sides = split(labelled, 0, (0.6, 0.2, 0.2))
     train, val, test = (clips.take(np.isin(clips.groups, _places(clips, side.groups))) for side in sides)
     return train, val, test
@@ -108,13 +104,12 @@ def pruned(row: Row, sources: Sources) -> dict[str, Any]:
         "clip": {"mean": after.accuracy, "interval_seeds": None, "interval_recordings": after.accuracy_interval},
         "elsewhere": beside, "seeds": [0], "folds": 0,
         "minutes_each": seconds / 60, "minutes": (seconds + spent) / 60,
-        "command": f"python bench/pruning.py {row.recipe}", "report": found.to_json(),
+        "command": f"python -m bench.research.pruning {row.recipe}", "report": found.to_json(),
     }  # fmt: skip
 
 
 def main() -> None:
     args = arguments(__doc__, rows=True)
-    file = RESULTS / "networks_pruning.json"
     for name, row in ROWS.items():
         if args.table or (args.rows and row.recipe not in args.rows):
             continue
@@ -122,12 +117,7 @@ def main() -> None:
         right = found["clip"]["mean"]
         print(f"{name}: {found['title']}", flush=True)
         print(f"validation {found['report']['validation']}, test {right:.4f}, {found['elsewhere']}", flush=True)
-        # Read only now: another row may have come in meanwhile.
-        rows = (json.loads(file.read_text(encoding="utf-8"))["rows"] if file.is_file() else {}) | {name: found}
-        kept = {one: rows[one] for one in ROWS if one in rows}
-        written = {"machine": machine(), "date": date.today().isoformat(), "rows": kept}
-        with written_whole(file) as part:
-            part.write_text(json.dumps(written, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        keep("networks_pruning.json", {name: found}, ROWS)
     write_page()
 
 

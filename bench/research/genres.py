@@ -1,9 +1,9 @@
-"""Cut the clips of seven genres out of Debian packages: `python bench/genres.py FOLDER`.
+"""Cut the clips of seven genres out of Debian packages: `python -m bench.research.genres FOLDER`.
 
-`genres.csv` says, a row a track, which file of which package it is, who made it, under which licence, and at which
-seconds its clips of 5 s begin. Packages (3.5 GB) are fetched by apt-get one after the other, and thrown away once cut.
-What is written is a labelled set: `<genre>/<track>_<number>.flac` at 44.1 kHz in stereo, and `manifest.csv`. A package
-whose clips are all there is not fetched again, so that an interrupted run goes on where it was.
+`bench/genres.csv` says, a row a track, which file of which package it is, who made it, under which licence, and at
+which seconds its clips of 5 s begin. Packages (3.5 GB) are fetched by apt-get one after the other, and thrown away once
+cut. What is written is a labelled set: `<genre>/<track>_<number>.flac` at 44.1 kHz in stereo, and `manifest.csv`. A
+package whose clips are all there is not fetched again, so that an interrupted run goes on where it was.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ from pedalboard.io import AudioFile
 
 from dreampedal.engine.runtime.files import written_whole
 
-TRACKS = Path(__file__).with_suffix(".csv")
+TRACKS = Path(__file__).parents[1] / "genres.csv"
+"""Where it has always been: the manifests of shipped models name it."""
 SAMPLE_RATE, SECONDS = 44_100, 5.0
 LOUDEST = 0.97
 COLUMNS = (
@@ -140,7 +141,7 @@ def fetch(into: Path) -> None:
 
 def main() -> None:
     if len(sys.argv) != 2:
-        sys.exit("expected a folder: python bench/genres.py FOLDER")
+        sys.exit("expected a folder: python -m bench.research.genres FOLDER")
     try:
         fetch(Path(sys.argv[1]))
     except (ValueError, OSError) as error:

@@ -1,6 +1,5 @@
 """Rows of the table of networks: what they begin with, how they are changed, and how they are judged."""
 
-import importlib
 import shutil
 from dataclasses import replace
 from pathlib import Path
@@ -10,22 +9,21 @@ import pytest
 import torch
 from pedalboard.io import AudioFile
 
+from bench.research import changes, pruning, runs, sounds
+from bench.research.recipes import RECIPES, SIX_GENRES
+from bench.research.sounds import Sources
+from bench.research.starts import from_model, weights_of
 from dreampedal import presets
 from dreampedal.engine.dsp.bands import log_band_features
 from dreampedal.engine.model.format.inputs import LogBands, Waveform
 from dreampedal.engine.model.model import Model
-from dreampedal.export import recipe_changes, recipe_data, recipe_runs
 from dreampedal.export.data.clips import Clips
 from dreampedal.export.data.segments import Segmenting
 from dreampedal.export.metrics.scores import score
 from dreampedal.export.nets.costs import multiply_adds
 from dreampedal.export.nets.table import NETWORKS, build
-from dreampedal.export.recipe_data import Sources
-from dreampedal.export.recipe_starts import from_model, weights_of
-from dreampedal.export.recipes import RECIPES, SIX_GENRES
 from dreampedal.export.train.evaluation import heard
 from dreampedal.export.train.fit.plan import Plan
-from tests.conftest import ROOT
 
 pytestmark = pytest.mark.any_recording
 
@@ -106,12 +104,12 @@ def test_a_network_cannot_begin_with_another_kind(bands):
 
 def test_changes_follow_their_seed_and_keep_what_is_heard(bands):
     seeds = [torch.Generator().manual_seed(seed) for seed in (1, 1, 2)]
-    one, same, other = (recipe_changes.music(bands, seed) for seed in seeds)
+    one, same, other = (changes.music(bands, seed) for seed in seeds)
     assert torch.equal(one, same) and not torch.equal(one, other)
-    assert one.shape == (2, 96, recipe_changes.STRETCH_FRAMES) and one.isfinite().all()
+    assert one.shape == (2, 96, changes.STRETCH_FRAMES) and one.isfinite().all()
     assert (one.amax((1, 2)) <= -2.0 * np.log(10) / 20 + 1e-4).all()
     samples = torch.randn(4, 1, 800, generator=torch.Generator().manual_seed(3))
-    turned = recipe_changes.louder_or_softer(samples, torch.Generator().manual_seed(4))
+    turned = changes.louder_or_softer(samples, torch.Generator().manual_seed(4))
     gain = torch.fft.rfft(turned).abs() / torch.fft.rfft(samples).abs()
     assert torch.allclose(gain, gain[..., :1].expand_as(gain), rtol=1e-3)
     assert (20 * gain[..., 0].log10()).abs().max() <= 6.001
@@ -126,7 +124,7 @@ SMALL = replace(
 @pytest.mark.very_recording
 def test_the_seeds_together_judge_every_recording(genres, monkeypatch, tmp_path):
     monkeypatch.setattr("dreampedal.export.data.store.user_cache_path", lambda name: tmp_path / "cache")
-    found = recipe_runs.run(SMALL, genres)
+    found = runs.run(SMALL, genres)
     assert found["clips"] == 16 and found["recordings"] == 8
     assert len(found["clip"]["seeds"]) == 2
     assert np.isclose(found["clip"]["mean"], np.mean(found["clip"]["seeds"]))
@@ -134,7 +132,7 @@ def test_the_seeds_together_judge_every_recording(genres, monkeypatch, tmp_path)
     assert 0 <= low <= found["clip"]["mean"] <= high <= 1
     low, high = found["clip"]["interval_seeds_and_folds"]
     assert found["clip"]["interval_seeds"] is None and 0 <= low <= found["clip"]["mean"] <= high <= 1
-    every = recipe_runs.run(replace(SMALL, each_seed="all"), genres)
+    every = runs.run(replace(SMALL, each_seed="all"), genres)
     assert every["clips"] == 16 and every["recording"]["mean"] >= 0.5
     assert every["clip"]["interval_seeds_and_folds"] is None and len(every["clip"]["interval_seeds"]) == 2
 
@@ -144,7 +142,7 @@ def test_a_recording_on_both_sides_of_a_fold_is_refused(genres, monkeypatch, tmp
     for track in (1, 2, 3):
         shutil.copy(genres.genres / "metal_0_0.wav", genres.genres / f"metal_{track}_1.wav")
     with pytest.raises(ValueError, match=r"metal_.*wav and .*metal_.*wav are the same sound on two sides of a fold"):
-        recipe_runs.run(SMALL, genres)
+        runs.run(SMALL, genres)
 
 
 def test_intervals_over_any_number_of_seeds():
@@ -153,31 +151,29 @@ def test_intervals_over_any_number_of_seeds():
     for _ in range(9):
         sure = np.clip(0.7 * labels + 0.15 + rng.normal(0, 0.4, 60), 0, 1)
         seeds.append(score(np.stack([1 - sure, sure], 1), labels, np.arange(60), ("a", "b")).by_clip)
-    figure = recipe_runs.figure(seeds, seeds)
+    figure = runs.figure(seeds, seeds)
     values = [one.accuracy for one in seeds]
     low, high = figure["interval_seeds"]
     reach = 2.306 * np.std(values, ddof=1) / 3
     assert (low, high) == (pytest.approx(np.mean(values) - reach, abs=1e-4), pytest.approx(low + 2 * reach, abs=1e-4))
-    assert recipe_runs.figure(seeds[:1], seeds[:1])["interval_seeds"] is None
+    assert runs.figure(seeds[:1], seeds[:1])["interval_seeds"] is None
 
 
 def test_a_class_that_was_not_judged_has_no_recall():
     names = ("metal", "ambient", "jazz")
     sure = np.array([[0.8, 0.1, 0.1], [0.1, 0.8, 0.1]])
     parts = [score(sure, [0, 1], None, names), score(sure, [0, 0], None, names)]
-    assert [recipe_runs._recall(parts, name) for name in names] == [0.75, 1.0, None]
+    assert [runs._recall(parts, name) for name in names] == [0.75, 1.0, None]
 
 
 @pytest.mark.parametrize("enough", [0.25, 1.0])
 def test_a_pruned_row_stands_beside_the_whole_network_trained_as_long(genres, enough, monkeypatch, tmp_path):
-    monkeypatch.syspath_prepend(str(ROOT / "bench"))
-    bench = importlib.import_module("pruning")
-    for place in ("export.sets.store", "export.recipe_runs"):
-        monkeypatch.setattr(f"dreampedal.{place}.user_cache_path", lambda name: tmp_path / "cache")
+    for place in ("dreampedal.export.data.store", "bench.research.runs"):
+        monkeypatch.setattr(f"{place}.user_cache_path", lambda name: tmp_path / "cache")
     small = replace(SMALL, network="conv", settings={"filters": (4, 3), "dense": 4}, plan=Plan(epochs=1, batch=8))
-    monkeypatch.setattr(bench, "RECIPES", {"conv": small})
-    monkeypatch.setattr(bench, "LIMIT", 1.0)
-    row = bench.pruned(bench.Row("conv", enough, 2, 1, 1), genres)
+    monkeypatch.setattr(pruning, "RECIPES", {"conv": small})
+    monkeypatch.setattr(pruning, "LIMIT", 1.0)
+    row = pruning.pruned(pruning.Row("conv", enough, 2, 1, 1), genres)
     assert set(row["elsewhere"]) == {"before", "whole, trained as long"} and row["report"]["tuned"]
     assert row["gone"] == row["report"]["gone"] >= min(enough, 0.5) and row["bar_gone"] == 0.5
 
@@ -188,20 +184,20 @@ def test_a_training_is_kept_by_everything_that_it_depends_on(bands):
     recipe = RECIPES["styles"]
     torch.manual_seed(0)
     net, again = (build("columns", ("a", "b"), settings={"filters": (8, 8, 8)}) for _ in range(2))
-    changes = {
-        "start": None, "change": recipe_changes.louder_or_softer, "copies": 7, "levelled": not recipe.levelled,
+    others = {
+        "start": None, "change": changes.louder_or_softer, "copies": 7, "levelled": not recipe.levelled,
     }  # fmt: skip
     places = [
-        recipe_runs._place(recipe, net, clips, clips, recipe.plan),
-        recipe_runs._place(recipe, again, clips, clips, recipe.plan),
-        recipe_runs._place(recipe, net, other, clips, recipe.plan),
-        recipe_runs._place(recipe, net, clips, other, recipe.plan),
-        recipe_runs._place(recipe, net, clips, clips, recipe.plan.changed(epochs=99)),
-        *(recipe_runs._place(replace(recipe, **{key: value}), net, clips, clips, recipe.plan)
-          for key, value in changes.items()),
+        runs._place(recipe, net, clips, clips, recipe.plan),
+        runs._place(recipe, again, clips, clips, recipe.plan),
+        runs._place(recipe, net, other, clips, recipe.plan),
+        runs._place(recipe, net, clips, other, recipe.plan),
+        runs._place(recipe, net, clips, clips, recipe.plan.changed(epochs=99)),
+        *(runs._place(replace(recipe, **{key: value}), net, clips, clips, recipe.plan)
+          for key, value in others.items()),
     ]  # fmt: skip
     assert recipe.start and len(set(places)) == len(places)
-    assert recipe_runs._place(recipe, net, clips, clips, recipe.plan) == places[0]
+    assert runs._place(recipe, net, clips, clips, recipe.plan) == places[0]
 
 
 def test_level_tells_nothing_once_it_is_taken_away(bands):
@@ -209,8 +205,8 @@ def test_level_tells_nothing_once_it_is_taken_away(bands):
     x = torch.randn(3, 1, 4000, generator=torch.Generator().manual_seed(5)) * gains
     places = np.arange(3)
     clips = Clips(x.numpy(), places % 2, places, ("a", "b", "c"), ("a", "b"), Waveform(sample_rate=8000), 0.5)
-    level = np.sqrt(np.mean(np.square(recipe_data.levelled(clips).x), axis=(1, 2)))
-    assert np.allclose(level, recipe_data.LEVEL, rtol=1e-4)
+    level = np.sqrt(np.mean(np.square(sounds.levelled(clips).x), axis=(1, 2)))
+    assert np.allclose(level, sounds.LEVEL, rtol=1e-4)
 
 
 def test_loudness_alone_tells_loud_from_soft_whichever_class_is_loud():
@@ -220,5 +216,5 @@ def test_loudness_alone_tells_loud_from_soft_whichever_class_is_loud():
         gain = np.where(labels == loud, 0.5, 0.05)[:, None, None]
         x = (rng.standard_normal((40, 1, 800)) * gain).astype(np.float32)
         clips = Clips(x, labels, labels, ("a", "b"), ("a", "b"), Waveform(sample_rate=8000), 0.1)
-        assert recipe_data.right_by_level(clips, clips.take(labels == 0)).all()
-        assert recipe_data.right_by_level(clips, clips).all()
+        assert sounds.right_by_level(clips, clips.take(labels == 0)).all()
+        assert sounds.right_by_level(clips, clips).all()
