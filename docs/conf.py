@@ -48,7 +48,8 @@ def write_help(app: object) -> None:
 
 def fit_links(app: object, path: Path, parent: str, content: list[str]) -> None:
     """Links of an included page: to a table in `bench/` as one to its page here, to code as its name alone."""
-    content[0] = re.sub(r"\[([^]]+)\]\([^)]*\.(py|csv)\)", r"`\1`", content[0]).replace("](bench/", "](tables/")
+    plain = re.sub(r"\[([^]]+)\]\([^)]*\.(py|csv)\)", r"`\1`", content[0])
+    content[0] = re.sub(r"\]\(bench/(research/)?", "](tables/", plain)
 
 
 def setup(app: object) -> None:
