@@ -16,9 +16,11 @@ sound it multiplies what is gained.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
-from dreampedal.effects.spectral.stream import PLAYERS, SMOOTHING_SECONDS, SpectralStream
+from dreampedal.effects.spectral.frame.state import StreamSpec
+from dreampedal.effects.spectral.stream import RENDERERS, SMOOTHING_SECONDS, SpectralStream
 from dreampedal.engine.dsp.bands import BandLayout
 from dreampedal.engine.dsp.rates import at_rate
 from dreampedal.engine.dsp.stft import Frames
@@ -28,9 +30,6 @@ from dreampedal.engine.model import targets
 from dreampedal.engine.model.format.manifest import ModelError
 from dreampedal.engine.model.library import library
 from dreampedal.engine.model.model import Model
-
-PLAYED_BY = {"studio": "window", "live": "synthesis window", "instant": "filter"}
-"""What of each mode takes its time."""
 
 
 class TargetText(Text):
@@ -143,18 +142,22 @@ class SpectralEffect(Effect, family=True):
 
     def latency_at(self, sample_rate: float) -> int:
         """Latency in samples at `sample_rate` Hz, as the mode has it, and a hop for each frame of look-ahead."""
-        return PLAYERS[self.mode].latency_of(
-            self.frames_at(sample_rate), self.lookahead_frames, self.phase_lookahead_frames, sample_rate
-        )
+        return RENDERERS[self.mode].latency_of(self.spec(sample_rate, 1))
 
     def latency_parts(self, sample_rate: float) -> list[tuple[str, int]]:
         """What `latency_at` is made of, as names and samples: how the mode plays, and what it looks ahead."""
-        frames, latency_of = self.frames_at(sample_rate), PLAYERS[self.mode].latency_of
-        waited = self.lookahead_frames * frames.hop_samples
-        estimated = self.latency_at(sample_rate) - latency_of(frames, self.lookahead_frames, 0, sample_rate)
-        own = PLAYED_BY[self.mode], self.latency_at(sample_rate) - waited - estimated
-        waits = [("look-ahead", waited), ("phase", estimated)]
-        return [own, *(part for part in waits if part[1])]
+        renderer, spec = RENDERERS[self.mode], self.spec(sample_rate, 1)
+        waited = self.lookahead_frames * spec.frames.hop_samples
+        without = renderer.latency_of(replace(spec, phase_lookahead_frames=0))
+        waits = [("look-ahead", waited), ("phase", renderer.latency_of(spec) - without)]
+        return [(renderer.label, without - waited), *(part for part in waits if part[1])]
+
+    def spec(self, sample_rate: float, channels: int) -> StreamSpec:
+        """The signal of a stream, and how it is listened to."""
+        return StreamSpec(
+            self.frames_at(sample_rate), self.layout, sample_rate, channels, 1 if self.link else channels,
+            self.lookahead_frames, self.phase_lookahead_frames,
+        )  # fmt: skip
 
     def frames_at(self, sample_rate: float) -> Frames:
         """The model's frames at `sample_rate` Hz."""

@@ -39,7 +39,7 @@ def trace(effect: SpectralEffect, audio: NDArray[np.float32], sample_rate: float
     wet, offsets = [], []
     for t in range(hops):
         wet.append(stream.process(np.ascontiguousarray(padded[:, t * hop : (t + 1) * hop])).copy())
-        offsets.append(stream.state.offset.copy())
+        offsets.append(stream.state.played.offset.copy())
     played = np.concatenate(wet, axis=1)[:, stream.latency : stream.latency + audio.shape[1]]
     first = effect.lookahead_frames
     return Trace(played, np.stack(offsets, axis=2)[:, :, first : first + audio.shape[1] // hop])

@@ -114,6 +114,6 @@ def _played(
     out, gains = [], []
     for t in range(hops):
         out.append(stream.process(np.ascontiguousarray(padded[:, t * hop : (t + 1) * hop])).copy())
-        gains.append(stream.state.gains[0].astype(np.float64))
+        gains.append(stream.state.played.gains[0].astype(np.float64))
     wet = np.concatenate(out, axis=1)[:, stream.latency : stream.latency + audio.shape[1]]
     return np.asarray(wet, np.float32), np.stack(gains)

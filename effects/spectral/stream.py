@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.effects.spectral.frame.fill import level_of, settle_filled
+from dreampedal.effects.spectral.frame.fill import level_of, match_filled_loudness
 from dreampedal.effects.spectral.frame.guard import k_gain
-from dreampedal.effects.spectral.frame.kernels import hear, make_up, prepare, settle, shift
-from dreampedal.effects.spectral.frame.state import Settings, State
+from dreampedal.effects.spectral.frame.kernels import (
+    Columns,
+    Limits,
+    analyse,
+    match_loudness,
+    prepare,
+    shift,
+    update_makeup_gain,
+)
+from dreampedal.effects.spectral.frame.state import SpectralState
+from dreampedal.effects.spectral.frame.tables import BandTables, MovingBands, Transform
 from dreampedal.effects.spectral.modes.instant import Instant
 from dreampedal.effects.spectral.modes.live import Live
-from dreampedal.effects.spectral.modes.mode import Place, Player
+from dreampedal.effects.spectral.modes.renderer import Renderer
 from dreampedal.effects.spectral.modes.studio import Studio
 from dreampedal.engine.dsp.bands import lay
 from dreampedal.engine.model.ascent import Ascent
@@ -34,39 +43,46 @@ RESOLUTION_HZ = 24.0
 
 Array = NDArray[np.float32]
 
-PLAYERS: dict[str, type[Studio] | type[Live] | type[Instant]] = {"studio": Studio, "live": Live, "instant": Instant}
-"""How each mode plays."""
+RENDERERS: dict[str, type[Studio] | type[Live] | type[Instant]] = {"studio": Studio, "live": Live, "instant": Instant}
+"""What renders each mode."""
+
+
+class AscentSettings(NamedTuple):
+    """An effect's parameters as its stream uses them, made anew only when one of them changed."""
+
+    steps: int
+    rate: float
+    decay: float
+    frozen: bool
+    dry: float
+    added: float
 
 
 class SpectralStream:
-    """A running spectral effect; `state`, the player's own and the columns of `ascent` are all that a signal leaves."""
+    """A running spectral effect; a signal leaves only `state`, the renderer's own and the columns of `ascent`."""
 
     pace: Callable[[int], bool] | None = None
     """Asked before each ascent, with the hop's number: True, inference is late, leaves it out, and the offset goes on
     as the warm start; the network does not hear that frame. The same answers give the same samples."""
 
     def __init__(self, effect: SpectralEffect, sample_rate: float, channels: int, max_block: int) -> None:
-        self.effect, self.sample_rate, self.channels = effect, sample_rate, channels
-        self.frames = effect.frames_at(sample_rate)
-        model = effect.loaded_model()
-        self.layout = effect.layout
-        self.bands = lay(self.layout, sample_rate, self.frames.window_samples)
-        rows = 1 if effect.link else channels
-        self.place = Place(
-            self.frames, self.layout, sample_rate, channels, rows, effect.lookahead_frames,
-            effect.phase_lookahead_frames,
-        )  # fmt: skip
-        self.player: Player = PLAYERS[effect.mode](self.place)
-        self.latency = self.player.latency
-        self.plays_per_hop = self.frames.hop_samples // self.player.hop
-        self.ascent: Ascent = model.ascent(rows, effect.steps, effect.columns, effect.device)
+        self.effect, self.spec = effect, effect.spec(sample_rate, channels)
+        frames = self.spec.frames
+        self.renderer: Renderer = RENDERERS[effect.mode](self.spec)
+        self.latency = self.renderer.latency
+        self.plays_per_hop = frames.hop_samples // self.renderer.hop
+        self.bands = lay(self.spec.layout, sample_rate, frames.window_samples)
+        self.tables, self.transform = BandTables.of(self.bands), Transform.of(frames.window, frames.dual)
+        self.ascent: Ascent = effect.loaded_model().ascent(self.spec.rows, effect.steps, effect.columns, effect.device)
         # A model that runs on the window hears frames that were played beside those that move; others remember them.
         self.played = self.ascent.columns - effect.columns
-        self.band_loudness = np.zeros(self.layout.count, np.float32)
-        self.bin_loudness = np.zeros(self.frames.bins, np.float32)
-        self.hop_seconds = self.frames.hop_samples / sample_rate
-        self.level_factor = level_of(self.frames.window)
-        self.glide_hops = max(1, round(SMOOTHING_SECONDS * sample_rate / self.player.hop))
+        ascent = self.ascent
+        self.columns = Columns(ascent.features, ascent.offset, ascent.result, ascent.level)
+        band_loudness, bin_loudness = np.zeros(self.spec.layout.count, np.float32), np.zeros(frames.bins, np.float32)
+        self.moving = MovingBands(ascent.mask, band_loudness, bin_loudness)
+        self.hop_seconds = frames.hop_samples / sample_rate
+        self.level_factor = level_of(frames.window)
+        self.ramp_hops = max(1, round(SMOOTHING_SECONDS * sample_rate / self.renderer.hop))
         self.gate_release = float(np.exp(-self.hop_seconds / GATE_RELEASE_SECONDS))
         self.out = np.zeros((channels, max_block), np.float32)
         self.seen_changes = -1
@@ -89,21 +105,21 @@ class SpectralStream:
             self._reset()
 
     def _reset(self) -> None:
-        self.state = State.silent(self.place, self.player.waited_samples)
-        self.player.reset()
+        self.state = SpectralState.silent(self.spec, self.renderer.hop, self.renderer.waited_samples)
+        self.renderer.reset()
         self.ascent.reset()
-        self.ascent.features[:] = self.layout.floor
+        self.ascent.features[:] = self.spec.layout.floor
         self.ascent.result[:] = 0
         self._refresh()
-        self.state.ramp[:] = 0
-        self.state.ramp[:4] = (self.settings.dry, self.settings.added) * 2
-        for glide in (self.state.floor, self.state.estimated):
-            glide.now, glide.hops_left = glide.aim, 0
+        self.state.io.ramp[:] = 0
+        self.state.io.ramp[:4] = (self.settings.dry, self.settings.added) * 2
+        for ramp in (self.state.floor, self.state.estimated):
+            ramp.now, ramp.hops_left = ramp.aim, 0
 
     def process(self, block: Block) -> Block:
         """`(channels, n)` in and out, delayed by `latency`; NaN and infinity in the input are muted and counted."""
-        if block.ndim != 2 or block.shape[0] != self.channels or block.shape[1] > self.out.shape[1]:
-            expected = f"({self.channels}, n) with n up to {self.out.shape[1]}"
+        if block.ndim != 2 or block.shape[0] != self.spec.channels or block.shape[1] > self.out.shape[1]:
+            expected = f"({self.spec.channels}, n) with n up to {self.out.shape[1]}"
             raise ValueError(f"block of shape {block.shape}: this stream takes {expected}")
         if block.dtype != np.float32 or not (block.flags.c_contiguous and block.flags.writeable):
             # A kernel is compiled anew for every kind of memory.
@@ -111,17 +127,17 @@ class SpectralStream:
         with self._turn:
             if self.effect.changes != self.seen_changes:
                 self._refresh()
-            state, player, done = self.state, self.player, 0
+            state, renderer, done = self.state, self.renderer, 0
             while done < block.shape[1]:
                 begun = done
-                done = player.sound(block, done, self.out, state)
+                done = renderer.render(block, done, self.out, state)
                 state.position += done - begun
-                if state.position == player.hop:
+                if state.position == renderer.hop:
                     self._play()
         return self.out[:, : block.shape[1]]
 
     def _play(self) -> None:
-        """One of the player's hops is whole: dream on if one of the model's is, and make the next one ready."""
+        """One of the renderer's hops is whole: dream on if one of the model's is, and make the next one ready."""
         state = self.state
         state.plays += 1
         state.floor.move()
@@ -129,79 +145,72 @@ class SpectralStream:
         dreams = state.plays % self.plays_per_hop == 0
         if dreams:
             self._dream()
-            self.player.follow(state)
-        self.player.play(state)
+            self.renderer.follow(state)
+        self.renderer.advance(state)
         if dreams:
-            make_up(state.guard.energy, state.lift)
-        shift(state.line, self.player.hop)
+            update_makeup_gain(state.guard.energy, state.played.makeup_gain)
+        shift(state.io.line, self.renderer.hop)
         state.position = 0
 
     def _dream(self) -> None:
         """One of the model's hops is whole: hear it, dream on, and find the gains of the oldest frame."""
-        ascent, settings, state, frames, bands = self.ascent, self.settings, self.state, self.frames, self.bands
+        ascent, settings, state = self.ascent, self.settings, self.state
         held = state.spectra.shape[0]
         newest = state.spectra[state.hops % held]
-        hear(
-            state.line, newest, frames.window, state.plan, bands.first, bands.start, bands.weights,
-            self.layout.floor, state.heard,
-        )  # fmt: skip
-        prepare(
-            newest, state.heard, self.band_loudness, settings.decay, settings.frozen, settings.gate_db,
-            self.played + held, ascent.features, ascent.offset, ascent.result, ascent.level, state.awake,
+        analyse(state.io.line, newest, self.transform, self.tables, state.features)
+        awake = prepare(
+            newest, state.features, self.moving.band_loudness, settings.decay, settings.frozen, self.limits.gate_db,
+            self.played + held, self.columns, state.awake,
         )  # fmt: skip
         if self.pace is not None and self.pace(state.hops):
             ascent.result[:] = ascent.offset
             state.held_hops += 1
         else:
-            ascent.rate[0] = settings.rate if state.awake.any() else 0.0
+            ascent.rate[0] = settings.rate if awake else 0.0
             ascent.run(settings.steps)
             ascent.commit()
             ascent.result[:, :, : self.played] = ascent.offset[:, :, : self.played]
+        if awake < self.spec.rows:  # one channel's dream does not grow while only another plays
+            ascent.result[~state.awake] = ascent.offset[~state.awake]
+        np.copyto(state.wanted, ascent.result[:, :, self.played])
         state.hops += 1
         oldest = state.spectra[state.hops % held]
-        lost = settle(
-            oldest, ascent.offset, ascent.result, self.played, state.awake, ascent.mask, self.bin_loudness,
-            settings.amount, float(ascent.reach[0]), settings.gate_db, self.gate_release, state.gate, state.lift,
-            state.offset, bands.below, bands.toward, bands.reach, state.gains,
-        )  # fmt: skip
+        lost = match_loudness(oldest, state.wanted, self.tables, self.moving, state.played, self.limits, True)
         if state.floor.now > 0:
-            settle_filled(
-                oldest, ascent.mask, self.bin_loudness, settings.amount, float(ascent.reach[0]), state.gate, state.lift,
-                state.floor.now, self.level_factor, state.offset, bands.below, bands.toward, bands.reach, state.gains,
-            )  # fmt: skip
+            match_filled_loudness(
+                oldest, state.floor.now, self.level_factor, self.tables, self.moving, state.played, self.limits
+            )
         if lost:
+            ascent.result[:] = 0
             ascent.reset()
             state.lost_hops += 1
 
     def _refresh(self) -> None:
         """Read the effect's parameters anew; what costs time only where it changed."""
-        effect, ramp = self.effect, self.state.ramp
+        effect, ramp = self.effect, self.state.io.ramp
         self.seen_changes = effect.changes
         keep = float(np.exp(-self.hop_seconds / effect.memory_seconds)) if effect.memory_seconds > 0 else 0.0
         reach = effect.reach_db * NEPERS_PER_DB
         level = 10 ** (effect.output_db / 20)
-        self.settings = Settings(
+        self.settings = AscentSettings(
             steps=effect.steps,
             rate=0.0 if effect.freeze else reach * float(np.sqrt(1 - keep)) / effect.steps,
             decay=1.0 if effect.freeze else keep,
             frozen=effect.freeze,
-            amount=effect.amount,
-            gate_db=effect.gate_db,
             dry=0.0 if effect.listen == "delta" else level,
             added=level * effect.mix,
-            floor=effect.fill * 10 ** (-effect.fill_floor_db / 20),
-            estimated=1.0 if effect.phase == "estimate" else 0.0,
         )
-        self.state.floor.to(self.settings.floor, self.glide_hops)
-        self.state.estimated.to(self.settings.estimated, self.glide_hops)
+        self.state.floor.to(effect.fill * 10 ** (-effect.fill_floor_db / 20), self.ramp_hops)
+        self.state.estimated.to(1.0 if effect.phase == "estimate" else 0.0, self.ramp_hops)
         self.ascent.reach[0] = reach
+        self.limits = Limits(effect.amount, float(self.ascent.reach[0]), effect.gate_db, self.gate_release)
         if effect.target != self.seen_target:
             self._aim()
         if (effect.smoothing, effect.low_hz, effect.high_hz) != self.seen_bands:
             self._choose_bands()
         if (ramp[2], ramp[3]) != (self.settings.dry, self.settings.added):
             ramp[2:4] = self.settings.dry, self.settings.added
-            ramp[6] = max(1, round(SMOOTHING_SECONDS * self.sample_rate))
+            ramp[6] = max(1, round(SMOOTHING_SECONDS * self.spec.sample_rate))
             ramp[4:6] = (ramp[2:4] - ramp[:2]) / ramp[6]
 
     def _aim(self) -> None:
@@ -215,16 +224,17 @@ class SpectralStream:
 
     def _choose_bands(self) -> None:
         """Which bands move, how far they move together, and what each of them weighs in loudness."""
-        effect, centres = self.effect, self.layout.centres_hz
+        effect, centres = self.effect, self.spec.layout.centres_hz
         self.seen_bands = effect.smoothing, effect.low_hz, effect.high_hz
         mask = self.bands.audible & (centres >= effect.low_hz) & (centres <= effect.high_hz)
         self.ascent.mask[:] = mask
-        self.player.choose(mask)
+        self.renderer.select_bands(mask)
         widths = np.maximum(effect.smoothing, RESOLUTION_HZ / np.gradient(centres))
         self.ascent.shape[:] = smoother(mask, np.maximum(widths, 1e-3))
-        self.band_loudness[:] = mask * k_gain(centres)
-        hz = np.arange(self.frames.bins) * self.sample_rate / self.frames.window_samples
-        self.bin_loudness[:] = np.interp(hz, centres, mask.astype(float)) * self.bands.reach * k_gain(hz)
+        self.moving.band_loudness[:] = mask * k_gain(centres)
+        frames = self.spec.frames
+        hz = np.arange(frames.bins) * self.spec.sample_rate / frames.window_samples
+        self.moving.bin_loudness[:] = np.interp(hz, centres, mask.astype(float)) * self.bands.reach * k_gain(hz)
 
 
 def smoother(mask: NDArray[np.bool_], widths: NDArray[np.float64]) -> Array:

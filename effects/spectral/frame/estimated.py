@@ -28,7 +28,17 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.effects.spectral.frame.fill import PINK_FROM, bandwidth_of, follow_of, level_of, makeup_of, tilt, want
+from dreampedal.effects.spectral.frame.fill import (
+    PINK_FROM,
+    Floors,
+    Wanted,
+    bandwidth_of,
+    follow_of,
+    level_of,
+    makeup_of,
+    tilt,
+    write_wanted,
+)
 from dreampedal.engine.dsp.fft.real import plan_for, rfft
 from dreampedal.engine.dsp.phase.streaming import Estimator
 from dreampedal.engine.dsp.stft import Frames
@@ -43,17 +53,10 @@ NOISE_HOPS = 512
 
 
 @dataclass
-class Wanted:
+class EstimateState:
     """What is asked of the estimator in a frame, and what came of it."""
 
-    known: Array
-    """The frame with its gains, and what it lacks at the phase of noise, (2, channels, bins)."""
-    magnitude: Array
-    """(channels, bins)."""
-    weight: Array
-    """How much of the phase is estimated, (channels, bins)."""
-    followed: Array
-    """The floor with its gains, as it follows the frames, (channels, bins)."""
+    wanted: Wanted
     waiting: Array
     """The input's frames that the estimator holds, a ring: (1 + lookahead, 2, channels, bins)."""
     added: Array
@@ -62,42 +65,23 @@ class Wanted:
     """Frames since it began; 0 while it rests."""
 
 
-@dataclass
-class Glide:
-    """A setting on its way to where it was set, a hop at a time."""
+class EstimatedPhase:
+    """Estimates the phase of one renderer's frames; rests, at no cost, while nothing asks for it."""
 
-    now: float = 0.0
-    aim: float = 0.0
-    step: float = 0.0
-    hops_left: int = 0
-
-    def to(self, aim: float, hops: int) -> None:
-        """Be at `aim` after so many hops."""
-        if aim != self.aim:
-            self.aim, self.step, self.hops_left = aim, (aim - self.now) / hops, hops
-
-    def move(self) -> None:
-        """The next hop."""
-        if self.hops_left:
-            self.hops_left -= 1
-            self.now = self.now + self.step if self.hops_left else self.aim
-
-
-class Estimated:
-    """Estimates the phase of one player's frames; rests, at no cost, while nothing asks for it."""
-
-    def __init__(self, frames: Frames, heard: Frames, channels: int, lookahead_frames: int) -> None:
-        """`frames` are those that are played, `heard` those of the model, on which the floor is meant."""
+    def __init__(self, frames: Frames, analysed: Frames, channels: int, lookahead_frames: int) -> None:
+        """`frames` are those that are played, `analysed` those of the model, on which the floor is meant."""
         self.frames, self.channels, self.lookahead_frames = frames, channels, lookahead_frames
-        wider = bandwidth_of(frames.window) / bandwidth_of(heard.window)
-        pink_from = PINK_FROM * frames.window_samples / heard.window_samples
-        self.floors = np.float32(level_of(frames.window) * wider) * tilt(frames.bins, pink_from)
-        self.keeps = follow_of(frames.hop_samples, heard.window_samples)
-        self.makeup = makeup_of(frames.window, frames.dual, frames.hop_samples)
+        wider = bandwidth_of(frames.window) / bandwidth_of(analysed.window)
+        pink_from = PINK_FROM * frames.window_samples / analysed.window_samples
+        self.floors = Floors(
+            levels=np.float32(level_of(frames.window) * wider) * tilt(frames.bins, pink_from),
+            makeup=makeup_of(frames.window, frames.dual, frames.hop_samples),
+            keeps=follow_of(frames.hop_samples, analysed.window_samples),
+            noise=np.zeros((2, frames.bins), np.float32),
+        )
         chance = np.random.default_rng(0)
         samples = NOISE_HOPS * frames.hop_samples + frames.window_samples
         self.noise_line = chance.standard_normal(samples, np.float32)
-        self.noise = np.zeros((2, frames.bins), np.float32)
         self.plan = plan_for(frames.window_samples)
         angle = chance.uniform(0, 2 * np.pi, (channels, frames.bins))
         self.scattered = np.stack([np.cos(angle), np.sin(angle)]).astype(np.float32)
@@ -107,14 +91,11 @@ class Estimated:
 
     def reset(self) -> None:
         """Back to endless silence."""
-        shape = (self.channels, self.frames.bins)
-        self.state = Wanted(
-            known=np.zeros((2, *shape), np.float32),
-            magnitude=np.zeros(shape, np.float32),
-            weight=np.zeros(shape, np.float32),
-            followed=np.zeros(shape, np.float32),
-            waiting=np.zeros((1 + self.lookahead_frames, 2, *shape), np.float32),
-            added=np.zeros((2, *shape), np.float32),
+        shape = (2, self.channels, self.frames.bins)
+        self.state = EstimateState(
+            wanted=Wanted.silent(self.channels, self.frames.bins),
+            waiting=np.zeros((1 + self.lookahead_frames, *shape), np.float32),
+            added=np.zeros(shape, np.float32),
         )
         if self.estimator is not None:
             self.estimator.reset()
@@ -139,19 +120,16 @@ class Estimated:
             self.estimator.state.turn[:] = self.scattered
         own = self.state
         if floor > 0:
-            self._hear_noise(own.frames % NOISE_HOPS * self.frames.hop_samples)
-        want(
-            spectrum, gains, floor, self.floors, estimated, self.makeup, self.keeps, self.noise, own.followed,
-            own.known, own.magnitude, own.weight,
-        )  # fmt: skip
+            self._analyse_noise(own.frames % NOISE_HOPS * self.frames.hop_samples)
+        write_wanted(spectrum, gains, floor, estimated, self.floors, own.wanted)
         own.waiting[own.frames % own.waiting.shape[0]] = spectrum
         own.frames += 1
-        played = self.estimator.push(own.magnitude, own.known, own.weight)
+        played = self.estimator.push(own.wanted.magnitude, own.wanted.known, own.wanted.weight)
         np.subtract(played, own.waiting[own.frames % own.waiting.shape[0]], out=own.added)
         return own.added
 
-    def _hear_noise(self, begin: int) -> None:
+    def _analyse_noise(self, begin: int) -> None:
         """The frame of noise that begins at a sample of its line, the same in every channel."""
-        noise, window = self.noise, self.frames.window
+        noise, window = self.floors.noise, self.frames.window
         line = self.noise_line[begin : begin + window.size]
         rfft(line, window, noise[0], noise[1], self.plan)

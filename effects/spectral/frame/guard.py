@@ -6,7 +6,7 @@ Loudness is the K-weighted mean square of ITU-R BS.1770-5, annex 1, here as a ru
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,6 @@ MARGIN_DB = 3.0
 MEMORY_SECONDS = 0.1
 MOVE_SECONDS = 0.03
 """Time in which a gain moves between 0 and 1 where nothing is too loud."""
-RATIO = 10.0 ** (MARGIN_DB / 10.0)
 DC_HZ = 5.0
 SILENCE = 1e-10
 """Mean square of what is added under which its gain rests (-100 dB)."""
@@ -52,12 +51,17 @@ def k_gain(hz: NDArray[np.float64], sample_rate: float = 48_000.0) -> NDArray[np
     return gain
 
 
-@dataclass
-class GuardState:
-    """What the guard remembers between two hops; a fresh one has heard silence."""
+class Guard(NamedTuple):
+    """What the guard is set to, and the arrays in which it remembers: a fresh one has seen silence."""
 
     sections: NDArray[np.float64]
     pole: float
+    keep: float
+    """What is left of the running means after a hop."""
+    step: float
+    """Most that the gain moves in a hop where nothing is too loud."""
+    ratio: float
+    """Power by which the sum may differ from the dry sound."""
     filters: NDArray[np.float64]
     """(channels, signals, sections, 2); the signals are dry and added."""
     dc: NDArray[np.float64]
@@ -74,11 +78,14 @@ class GuardState:
     """Hops whose loudness had to be held back, shape (1,)."""
 
     @classmethod
-    def silent(cls, sample_rate: float, channels: int) -> GuardState:
-        """The state after endless silence."""
+    def silent(cls, sample_rate: float, channels: int, hop_samples: int, margin_db: float = MARGIN_DB) -> Guard:
+        """The guard of hops of `hop_samples` after endless silence."""
         return cls(
             sections=k_weighting(sample_rate),
             pole=float(np.exp(-2 * np.pi * DC_HZ / sample_rate)),
+            keep=float(np.exp(-hop_samples / sample_rate / MEMORY_SECONDS)),
+            step=hop_samples / sample_rate / MOVE_SECONDS,
+            ratio=10 ** (margin_db / 10),
             filters=np.zeros((channels, 2, 2, 2)),
             dc=np.zeros((channels, 2)),
             powers=np.zeros((channels, 3)),
@@ -144,25 +151,24 @@ def k_weighted(a, b, sections, filters):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
-def weigh(  # type: ignore[no-untyped-def]
-    dry, added, sections, pole, filters, dc, powers, muted_samples
-):
+def accumulate_loudness(dry, added, guard, channel, powers):  # type: ignore[no-untyped-def]
     """Mute what is not finite in one channel's `added`, take its DC out, and add its K-weighted powers to `powers`.
 
-    `dry` and `added` are (samples,), `filters` and `dc` a channel's own, `powers` (3,): dry·dry, dry·added,
-    added·added. Any number of samples at a time gives the same.
+    `dry` and `added` are (samples,), `powers` (3,): dry·dry, dry·added, added·added. Any number of samples at a time
+    gives the same.
     """
+    filters, dc = guard.filters[channel], guard.dc[channel]
     before, after = dc[0], dc[1]
     dry_power, cross_power, added_power = powers[0], powers[1], powers[2]
     for n in range(added.size):
         x = float(added[n])
         if not np.isfinite(x):
             x = 0.0
-            muted_samples[0] += 1
-        after = x - before + pole * after
+            guard.muted_samples[0] += 1
+        after = x - before + guard.pole * after
         before = x
         added[n] = after
-        a, b = k_weighted(float(dry[n]), after, sections, filters)
+        a, b = k_weighted(float(dry[n]), after, guard.sections, filters)
         dry_power += a * a
         cross_power += a * b
         added_power += b * b
@@ -171,8 +177,9 @@ def weigh(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
-def settle_means(powers, samples, keep, filters, dc, energy):  # type: ignore[no-untyped-def]
-    """After `samples` of all channels: their powers (3,) into the running means; numbers too small become 0."""
+def update_means(guard, samples):  # type: ignore[no-untyped-def]
+    """After `samples` of all channels: their powers into the running means; numbers too small become 0."""
+    filters, dc = guard.filters, guard.dc
     for channel in range(filters.shape[0]):
         if abs(dc[channel, 1]) <= 1e-20:
             dc[channel, 1] = 0.0
@@ -182,17 +189,17 @@ def settle_means(powers, samples, keep, filters, dc, energy):  # type: ignore[no
                     if abs(filters[channel, signal, section, n]) < 1e-30:
                         filters[channel, signal, section, n] = 0.0
     for n in range(3):
-        energy[n] = keep * energy[n] + (1.0 - keep) * powers[n] / samples
+        guard.energy[n] = guard.keep * guard.energy[n] + (1.0 - guard.keep) * guard.powers[0, n] / samples
 
 
 @njit(cache=True, nogil=True, forceinline=True)
 def ramped(start, end, n, rise, fall):  # type: ignore[no-untyped-def]
-    """The gain on the sample `n` after a judgement: up in `rise` samples, down in `fall`."""
+    """The gain on the sample `n` of a hop: up in `rise` samples, down in `fall`."""
     return np.float32(start + (end - start) * min(1.0, (n + 1) / (rise if end > start else fall)))
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
-def swell(added, start, end, fall):  # type: ignore[no-untyped-def]
+def ramp_gain(added, start, end, fall):  # type: ignore[no-untyped-def]
     """One hop of `added` (channels, hop) from the gain `start` to `end`: down in `fall` samples, up in all of them."""
     if start < 1.0 or end < 1.0:
         for n in range(added.shape[1]):
@@ -202,42 +209,45 @@ def swell(added, start, end, fall):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
-def judge(powers, samples, keep, most, filters, dc, energy, gain, held_hops):  # type: ignore[no-untyped-def]
-    """The gain after a hop whose added sound has a phase of its own; `powers` (3,) are those of all channels.
+def update_guard_gain(guard, samples):  # type: ignore[no-untyped-def]
+    """The gain after a hop whose added sound has a phase of its own; `guard.powers[0]` are those of all channels.
 
-    What is too loud is held back at once. Otherwise the gain moves by at most `most`: where the whole becomes too
+    What is too loud is held back at once. Otherwise the gain moves by at most `guard.step`: where the whole becomes too
     quiet, the farthest gain jumps.
     """
-    settle_means(powers, samples, keep, filters, dc, energy)
+    update_means(guard, samples)
+    energy, gain = guard.energy, guard.gain
     if energy[2] > SILENCE:
-        farthest = farthest_gain(energy[0], energy[1], energy[2], RATIO)
-        now = min(gain[0] + most, max(gain[0] - most, farthest))
-        gain[0] = min(now, loudest_gain(energy[0], energy[1], energy[2], RATIO))
-        held_hops[0] += gain[0] < 1.0
+        farthest = farthest_gain(energy[0], energy[1], energy[2], guard.ratio)
+        now = min(gain[0] + guard.step, max(gain[0] - guard.step, farthest))
+        gain[0] = min(now, loudest_gain(energy[0], energy[1], energy[2], guard.ratio))
+        guard.held_hops[0] += gain[0] < 1.0
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
-def guard(
-    dry: NDArray[np.float32],
-    added: NDArray[np.float32],
-    sections: NDArray[np.float64],
-    pole: float,
-    keep: float,
-    filters: NDArray[np.float64],
-    dc: NDArray[np.float64],
-    powers: NDArray[np.float64],
-    energy: NDArray[np.float64],
-    gain: NDArray[np.float64],
-    muted_samples: NDArray[np.int64],
-    held_hops: NDArray[np.int64],
-) -> None:
-    """Hold back one hop of `added` (channels, hop) in place, beside the aligned `dry`. `keep` is the means' decay."""
-    powers[0] = 0.0
+def accumulate_hop(dry, added, guard):  # type: ignore[no-untyped-def]
+    """The powers of a whole hop of all channels into `guard.powers[0]`."""
+    guard.powers[0] = 0.0
     for channel in range(dry.shape[0]):
-        weigh(dry[channel], added[channel], sections, pole, filters[channel], dc[channel], powers[0], muted_samples)
-    settle_means(powers[0], dry.shape[1], keep, filters, dc, energy)
-    start = gain[0]
+        accumulate_loudness(dry[channel], added[channel], guard, channel, guard.powers[0])
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+def guard_rephased(dry, added, guard, fall):  # type: ignore[no-untyped-def]
+    """As `guard_hop`, where what is added has a phase of its own: half of it may be too quiet, and all of it not."""
+    accumulate_hop(dry, added, guard)
+    start = guard.gain[0]
+    update_guard_gain(guard, dry.shape[1])
+    ramp_gain(added, start, guard.gain[0], fall)
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+def guard_hop(dry, added, guard):  # type: ignore[no-untyped-def]
+    """Hold back one hop of `added` (channels, hop) in place, beside the aligned `dry`."""
+    accumulate_hop(dry, added, guard)
+    update_means(guard, dry.shape[1])
+    start, energy, gain = guard.gain[0], guard.energy, guard.gain
     if energy[2] > SILENCE:
-        gain[0] = largest_gain(energy[0], energy[1], energy[2], RATIO)
-        held_hops[0] += gain[0] < 1.0
-    swell(added, start, gain[0], max(1, dry.shape[1] // 8))  # loud onsets are held back at once
+        gain[0] = largest_gain(energy[0], energy[1], energy[2], guard.ratio)
+        guard.held_hops[0] += gain[0] < 1.0
+    ramp_gain(added, start, gain[0], max(1, dry.shape[1] // 8))  # loud onsets are held back at once

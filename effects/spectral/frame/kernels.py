@@ -2,21 +2,51 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
+from numpy.typing import NDArray
 
 from dreampedal.effects.spectral.frame.guard import SILENCE
 from dreampedal.engine.dsp.bands import write_features, write_gains
 from dreampedal.engine.dsp.fft.real import FASTMATH, rfft
 from dreampedal.engine.runtime.jit import njit
 
-LIFT_SHARE = 0.04
+Array = NDArray[np.float32]
+
+MAKEUP_SHARE = 0.04
 """Of a difference in loudness, how much the next hop makes up for."""
 
-LIFT_KEPT = 0.98
-"""What is left of a lift a hop later, so that none outlives its phrase."""
+MAKEUP_KEPT = 0.98
+"""What is left of a makeup gain a hop later, so that none outlives its phrase."""
 
-MOST_LIFT = 0.5
+MOST_MAKEUP = 0.5
 """Nepers."""
+
+
+class Columns(NamedTuple):
+    """The arrays of an ascent on one signal: (rows, bands, columns) each, but for `level`, (rows, bands)."""
+
+    features: Array
+    offset: Array
+    """Where the ascent starts."""
+    result: Array
+    """Where it ends."""
+    level: Array
+    """How loud each band is; sums to 1."""
+
+
+class Limits(NamedTuple):
+    """What a user allows an offset."""
+
+    amount: float
+    """Scale of it before it is applied."""
+    most: float
+    """Nepers that a band is raised or lowered by at most."""
+    gate_db: float
+    """Frames under this level fade back to the dry sound."""
+    release: float
+    """What is left of that fade a hop later."""
 
 
 @njit(cache=True, nogil=True, forceinline=True)
@@ -48,15 +78,15 @@ def give(dry, dry_at, added, added_at, count, ramp, out, done):  # type: ignore[
 
 
 @njit(cache=True, nogil=True)
-def sound(block, done, line, dry, added, position, ramp, out, muted_inputs):  # type: ignore[no-untyped-def]
+def pass_on(block, done, out, io, dry, added, position):  # type: ignore[no-untyped-def]
     """Take input from `block[:, done:]` and give what was made ready, up to the end of the hop; returns where it is.
 
-    `dry` and `added` are (channels, hop); the last hop of `line` is the one that comes in.
+    `dry` and `added` are (channels, hop); the last hop of the line is the one that comes in.
     """
     hop = dry.shape[1]
     count = min(block.shape[1] - done, hop - position)
-    take(block, done, count, line, line.shape[1] - hop + position, muted_inputs)
-    give(dry, position, added, position, count, ramp, out, done)
+    take(block, done, count, io.line, io.line.shape[1] - hop + position, io.muted_inputs)
+    give(dry, position, added, position, count, io.ramp, out, done)
     return done + count
 
 
@@ -69,46 +99,48 @@ def shift(line, hop):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def hear(line, spectrum, window, plan, first, start, weights, floor, features):  # type: ignore[no-untyped-def]
+def analyse(line, spectrum, transform, bands, features):  # type: ignore[no-untyped-def]
     """Transform the newest window of the line, and write the frame's features, (rows, bands)."""
+    window = transform.analysis
     for channel in range(line.shape[0]):
         samples = line[channel, line.shape[1] - window.size :]
-        rfft(samples, window, spectrum[0, channel], spectrum[1, channel], plan)
-    write_features(spectrum, first, start, weights, floor, features)
+        rfft(samples, window, spectrum[0, channel], spectrum[1, channel], transform.plan)
+    write_features(spectrum, bands.first, bands.start, bands.weights, bands.floor, features)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def prepare(  # type: ignore[no-untyped-def]
-    spectrum, newest, loudness, decay, frozen, gate_db, heard, features, offset, result, level, awake
-):
+def prepare(spectrum, newest, loudness, decay, frozen, gate_db, known, ascent, awake):  # type: ignore[no-untyped-def]
     """Move every column on by a frame, warm-start the newest offset, and weigh the bands by their loudness.
 
-    `newest` is (rows, bands); `features`, `offset` and `result` are (rows, bands, columns); `level` is (rows, bands)
-    and sums to 1. The first `heard` columns are frames that came in; those after them are foreseen: the newest frame
-    again. A frozen offset stays where it is. `awake` (rows,) tells which rows of the newest frame are above the gate.
+    `newest` is (rows, bands). The first `known` columns are frames that came in; those after them are foreseen: the
+    newest frame again. A frozen offset stays where it is. `awake` (rows,) tells which rows of the newest frame are
+    above the gate; how many is returned.
     """
+    features, offset, result, level = ascent
     rows, bands, columns = features.shape
-    last = columns - 1
+    last, above = columns - 1, 0
     per_row = spectrum.shape[1] // rows
     for row in range(rows):
         total = np.float32(0)
         for band in range(bands):
-            for column in range(heard - 1):
+            for column in range(known - 1):
                 features[row, band, column] = features[row, band, column + 1]
-            for column in range(heard - 1, columns):
+            for column in range(known - 1, columns):
                 features[row, band, column] = newest[row, band]
             for column in range(columns):
                 offset[row, band, column] = result[row, band, column if frozen else min(column + 1, last)]
-            for column in range(heard - 1, columns):
+            for column in range(known - 1, columns):
                 offset[row, band, column] *= np.float32(decay)
                 if abs(offset[row, band, column]) < np.float32(1e-9):
                     offset[row, band, column] = np.float32(0)
-            dreamed = newest[row, band] + offset[row, band, heard - 1]
+            dreamed = newest[row, band] + offset[row, band, known - 1]
             level[row, band] = loudness[band] * np.exp(np.float32(2) * dreamed)
             total += level[row, band]
         for band in range(bands):
             level[row, band] /= max(total, np.float32(1e-20))
         awake[row] = frame_db(spectrum, row * per_row, (row + 1) * per_row) >= gate_db
+        above += awake[row]
+    return above
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
@@ -145,49 +177,45 @@ def louder_by(spectrum, begin, end, gains, loudness):  # type: ignore[no-untyped
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def settle(  # type: ignore[no-untyped-def]
-    spectrum, offset, result, column, awake, mask, loudness, amount, most, gate_db, release, gate, lift, scaled,
-    below, toward, reach, gains,
-):  # fmt: skip
-    """From a column's offset to the gain of each bin; `scaled` (rows, bands) is the offset that is played.
+def match_loudness(spectrum, wanted, bands, moving, played, limits, is_matched):  # type: ignore[no-untyped-def]
+    """From an offset that is `wanted` (rows, bands) to what is `played` of it, and the gain of each bin.
 
-    The offset is lowered or raised as a whole until the frame is as loud as it was: a dream changes what is heard, not
-    how loud it is. `lift` makes up for what overlap-add loses of it between frames that differ. Returns whether the
-    offset was not finite; it then counts as zero.
+    If `is_matched`, it is lowered or raised as a whole until the frame is as loud as it was: a dream changes what is
+    heard, not how loud it is. Returns whether the offset was not finite; it then counts as zero.
     """
-    rows, bands = result.shape[0], result.shape[1]
+    offset, gains, gate, makeup_gain = played
+    rows, count = offset.shape
     per_row = spectrum.shape[1] // rows
     lost = False
     for row in range(rows):
-        is_open = frame_db(spectrum, row * per_row, (row + 1) * per_row) >= gate_db
-        gate[row] = np.float32(1) if is_open else gate[row] * np.float32(release)
+        is_open = frame_db(spectrum, row * per_row, (row + 1) * per_row) >= limits.gate_db
+        gate[row] = np.float32(1) if is_open else gate[row] * np.float32(limits.release)
         if gate[row] < np.float32(1e-4):
             gate[row] = np.float32(0)
-        if not awake[row]:
-            result[row] = offset[row]  # one channel's dream does not grow while only another plays
-        for band in range(bands):
-            if not np.isfinite(result[row, band, column]):
+        for band in range(count):
+            if not np.isfinite(wanted[row, band]):
                 lost = True
-            scaled[row, band] = np.float32(amount) * gate[row] * mask[band] * result[row, band, column]
+            offset[row, band] = np.float32(limits.amount) * gate[row] * moving.mask[band] * wanted[row, band]
     if lost:
-        scaled[:] = np.float32(0)
-        result[:] = np.float32(0)
-    write_gains(scaled, below, toward, reach, gains)
+        offset[:] = np.float32(0)
+    write_gains(offset, bands.below, bands.toward, bands.share, gains)
     for row in range(rows):
-        level = louder_by(spectrum, row * per_row, (row + 1) * per_row, gains[row], loudness)
-        level -= np.float32(amount * lift[0]) * gate[row]
-        for band in range(bands):
-            scaled[row, band] -= mask[band] * level
-            scaled[row, band] = min(max(scaled[row, band], np.float32(-most)), np.float32(most))
-    write_gains(scaled, below, toward, reach, gains)
+        level = np.float32(0)
+        if is_matched:
+            level = louder_by(spectrum, row * per_row, (row + 1) * per_row, gains[row], moving.bin_loudness)
+            level -= np.float32(limits.amount * makeup_gain[0]) * gate[row]
+        for band in range(count):
+            offset[row, band] -= moving.mask[band] * level
+            offset[row, band] = min(max(offset[row, band], np.float32(-limits.most)), np.float32(limits.most))
+    write_gains(offset, bands.below, bands.toward, bands.share, gains)
     return lost
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def make_up(energy, lift):  # type: ignore[no-untyped-def]
-    """Once a hop: raise or lower `lift` toward what the added sound left of, or put on, the running loudness."""
-    lift[0] *= LIFT_KEPT
+def update_makeup_gain(energy, makeup_gain):  # type: ignore[no-untyped-def]
+    """Once a hop: move it toward what the added sound left of, or put on, the running loudness."""
+    makeup_gain[0] *= MAKEUP_KEPT
     if energy[0] > SILENCE:
         wet_power = max(energy[0] + 2.0 * energy[1] + energy[2], 0.1 * energy[0])
-        lift[0] -= LIFT_SHARE * 0.5 * np.log(wet_power / energy[0])
-        lift[0] = min(max(lift[0], -MOST_LIFT), MOST_LIFT)
+        makeup_gain[0] -= MAKEUP_SHARE * 0.5 * np.log(wet_power / energy[0])
+        makeup_gain[0] = min(max(makeup_gain[0], -MOST_MAKEUP), MOST_MAKEUP)

@@ -10,17 +10,18 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from dreampedal.effects.spectral.frame.tables import BandTables, Transform
 from dreampedal.engine.dsp.bands import BandLayout, lay
-from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, plan_for, rfft
+from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, rfft
 from dreampedal.engine.runtime.jit import njit
 
 Array = NDArray[np.float32]
 
 
-class Phase:
+class MinimumPhase:
     """Responses on the bins of a transform of `size` samples (a power of two, at least 16) at `sample_rate` Hz.
 
-    >>> phase = Phase(BandLayout(), 48_000, 1024)
+    >>> phase = MinimumPhase(BandLayout(), 48_000, 1024)
     >>> response = np.zeros((1, 2, 513), np.float32)
     >>> phase.respond(np.zeros((1, 96), np.float32), response)  # no offset adds nothing
     False
@@ -31,11 +32,10 @@ class Phase:
     """
 
     def __init__(self, layout: BandLayout, sample_rate: float, size: int) -> None:
-        self.size, self.plan = size, plan_for(size)
-        self.bands = lay(layout, sample_rate, size)
-        self.fold: Array = np.zeros(size, np.float32)
-        self.fold[1 : size // 2], self.fold[[0, size // 2]] = 2, 1
-        self.flat: Array = np.ones(size, np.float32)
+        self.bands = BandTables.of(lay(layout, sample_rate, size))
+        fold = np.zeros(size)
+        fold[1 : size // 2], fold[[0, size // 2]] = 2, 1
+        self.transform = Transform.of(np.ones(size), fold)
         self.cepstrum: Array = np.zeros(size, np.float32)
         self.magnitude: Array = np.zeros(size // 2 + 1, np.float32)
 
@@ -44,19 +44,15 @@ class Phase:
 
         Returns whether anything is added at all.
         """
-        bands = self.bands
-        adds = respond(
-            offset, bands.below, bands.toward, bands.reach, self.fold, self.flat, self.plan, self.cepstrum,
-            self.magnitude, response,
-        )  # fmt: skip
-        return bool(adds)
+        return bool(respond(offset, self.bands, self.transform, self.cepstrum, self.magnitude, response))
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def respond(  # type: ignore[no-untyped-def]
-    offset, below, toward, reach, fold, flat, plan, cepstrum, magnitude, response
-):
-    """The kernel of `Phase.respond`. `fold` has 1, 2, ..., 2, 1, 0, ..., 0: times the cepstrum, it is causal."""
+def respond(offset, bands, transform, cepstrum, magnitude, response):  # type: ignore[no-untyped-def]
+    """The kernel of `MinimumPhase.respond`.
+
+    The synthesis window has 1, 2, ..., 2, 1, 0, ..., 0: times the cepstrum, it is causal.
+    """
     adds = False
     for row in range(offset.shape[0]):
         re, im = response[row, 0], response[row, 1]
@@ -64,14 +60,14 @@ def respond(  # type: ignore[no-untyped-def]
             re[:], im[:] = np.float32(0), np.float32(0)
             continue
         adds = True
-        for k in range(below.size):
-            here, there = offset[row, below[k]], offset[row, below[k] + 1]
-            re[k] = (here + toward[k] * (there - here)) * reach[k]
+        for k in range(bands.below.size):
+            here, there = offset[row, bands.below[k]], offset[row, bands.below[k] + 1]
+            re[k] = (here + bands.toward[k] * (there - here)) * bands.share[k]
             im[k] = np.float32(0)
         cepstrum[:] = np.float32(0)
-        irfft_add(re, im, fold, cepstrum, plan)
-        rfft(cepstrum, flat, magnitude, im, plan)
-        for k in range(below.size):
+        irfft_add(re, im, transform.synthesis, cepstrum, transform.plan)
+        rfft(cepstrum, transform.analysis, magnitude, im, transform.plan)
+        for k in range(bands.below.size):
             gain, angle = np.exp(re[k]), im[k]
             re[k] = gain * np.cos(angle) - np.float32(1)
             im[k] = gain * np.sin(angle)

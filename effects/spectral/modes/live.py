@@ -8,18 +8,19 @@ now wraps to its beginning.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.effects.spectral.frame.estimated import Estimated
-from dreampedal.effects.spectral.frame.guard import MOVE_SECONDS, RATIO, judge, k_gain, swell, weigh
-from dreampedal.effects.spectral.frame.kernels import sound
-from dreampedal.effects.spectral.frame.minimum_phase import Phase
-from dreampedal.effects.spectral.frame.state import State
-from dreampedal.effects.spectral.modes.mode import Place, mean_decay
-from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, plan_for, rfft
+from dreampedal.effects.spectral.frame.estimated import EstimatedPhase
+from dreampedal.effects.spectral.frame.guard import guard_rephased, k_gain
+from dreampedal.effects.spectral.frame.kernels import pass_on
+from dreampedal.effects.spectral.frame.minimum_phase import MinimumPhase
+from dreampedal.effects.spectral.frame.state import SpectralState, StreamSpec
+from dreampedal.effects.spectral.frame.tables import Transform
+from dreampedal.effects.spectral.modes.renderer import Renderer
+from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, rfft
 from dreampedal.engine.dsp.rates import at_rate, dividing_hop, live_latency
 from dreampedal.engine.dsp.stft import Frames
 from dreampedal.engine.dsp.windows import asymmetric_pair
@@ -34,21 +35,19 @@ HOP = 64
 OVERLAP = 4
 """Frames that sound together: the synthesis window in hops."""
 
-GLIDE_HOPS = 2
+CROSSFADE_HOPS = 2
 """Hops in which one offset's gains give way to the next one's."""
 
-MOST_LOUDER = 0.5 * float(np.log(RATIO))
-"""Nepers that a frame may become louder by: gains that fit the sound as it was can be far too much for a new note."""
 
-
-@dataclass
-class Synthesis:
+class LiveState(NamedTuple):
     """What lies between two hops of synthesis."""
 
     response: Array
     """What two offsets add, the one before and the one now in turn: (2, rows, 2, bins)."""
     adds: NDArray[np.bool_]
     """Whether each of the two adds anything."""
+    floors: NDArray[np.float64]
+    """The floors under which the two were matched in loudness: an offset is as loud as it should be with its own."""
     spectrum: Array
     overlap: Array
     """What later frames will complete, (channels, size), at its end."""
@@ -57,125 +56,111 @@ class Synthesis:
     added: Array
     gains: Array
     """The gains of a frame whose phase is estimated, complex: (2, rows, bins)."""
-    floors: list[float]
-    """The floors under which the two offsets were settled: an offset is as loud as it should be with its own alone."""
-    newest: int = 0
-    """Which of the two responses is the newest."""
-    age: int = 0
-    """Hops since then."""
-    hops: int = 0
 
 
-class Live:
+class Weighting(NamedTuple):
+    """What a frame is held to that would become too loud."""
+
+    within: Array
+    """Whether a bin lies in the range of the effect, 0 to 1, (bins,)."""
+    loudness: Array
+    """What each bin weighs, (bins,)."""
+    most_louder: float
+    """Nepers that a frame may become louder by: gains that fit the sound as it was can be too much for a new note."""
+
+
+class Live(Renderer):
     """Plays the last samples of a frame as soon as they are there."""
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.hop = self.hop_of(place.frames, place.sample_rate)
-        self.latency = self.latency_of(
-            place.frames, place.lookahead_frames, place.phase_lookahead_frames, place.sample_rate
-        )
-        self.waited_samples = (
-            place.lookahead_frames * place.frames.hop_samples + place.phase_lookahead_frames * self.hop
-        )
-        self.size = max(place.frames.window_samples // 2, 16)
-        self.phase = Phase(place.layout, place.sample_rate, self.size)
-        self.plan = plan_for(self.size)
-        analysis, synthesis = asymmetric_pair(self.size, self.hop, OVERLAP)
-        self.analysis, self.synthesis = analysis.astype(np.float32), synthesis.astype(np.float32)
-        self.glide_hops = min(GLIDE_HOPS, place.frames.hop_samples // self.hop)
-        self.keep = mean_decay(self.hop, place.sample_rate)
-        self.most = self.hop / place.sample_rate / MOVE_SECONDS
-        self.end = place.frames.window_samples + place.phase_lookahead_frames * self.hop
-        self.estimated = Estimated(
-            Frames(self.size, self.hop, "asymmetric"),
-            place.frames,
-            place.channels,
-            place.phase_lookahead_frames,
-        )
+    name, label, how = "live", "synthesis window", "through a short window (256 samples late)"
+
+    def __init__(self, spec: StreamSpec) -> None:
+        frames = spec.frames
+        super().__init__(spec, self.hop_of(spec))
+        self.waited_samples = spec.lookahead_frames * frames.hop_samples + spec.phase_lookahead_frames * self.hop
+        self.size = max(frames.window_samples // 2, 16)
+        self.phase = MinimumPhase(spec.layout, spec.sample_rate, self.size)
+        self.transform = Transform.of(*asymmetric_pair(self.size, self.hop, OVERLAP))
+        self.crossfade_hops = min(CROSSFADE_HOPS, frames.hop_samples // self.hop)
+        self.end = frames.window_samples + spec.phase_lookahead_frames * self.hop
+        own_frames = Frames(self.size, self.hop, "asymmetric")
+        self.estimated = EstimatedPhase(own_frames, frames, spec.channels, spec.phase_lookahead_frames)
         self.reset()
 
-    @staticmethod
-    def hop_of(frames: Frames, sample_rate: float) -> int:
+    @classmethod
+    def hop_of(cls, spec: StreamSpec) -> int:
         """Samples between two frames that are played."""
-        return dividing_hop(frames.hop_samples, min(at_rate(HOP, sample_rate), frames.window_samples // 2 // OVERLAP))
+        most = min(at_rate(HOP, spec.sample_rate), spec.frames.window_samples // 2 // OVERLAP)
+        return dividing_hop(spec.frames.hop_samples, most)
 
-    @staticmethod
-    def latency_of(frames: Frames, lookahead_frames: int, phase_lookahead_frames: int, sample_rate: float) -> int:
-        """The synthesis window, a hop of the model's for each frame of look-ahead, and the player's own for phase."""
-        hop = Live.hop_of(frames, sample_rate)
-        return live_latency(OVERLAP * hop + phase_lookahead_frames * hop, frames.hop_samples, lookahead_frames)
+    @classmethod
+    def latency_of(cls, spec: StreamSpec) -> int:
+        """The synthesis window, a hop of the model's for each frame of look-ahead, and one of its own for phase."""
+        own = (OVERLAP + spec.phase_lookahead_frames) * cls.hop_of(spec)
+        return live_latency(own, spec.frames.hop_samples, spec.lookahead_frames)
 
-    def choose(self, mask: NDArray[np.bool_]) -> None:
+    def select_bands(self, mask: NDArray[np.bool_]) -> None:
         """Which bands move."""
-        hz = np.arange(self.size // 2 + 1) * self.place.sample_rate / self.size
-        within = np.interp(hz, self.place.layout.centres_hz, mask.astype(float)) * self.phase.bands.reach
-        self.range = within.astype(np.float32)
-        self.loudness = (within * k_gain(hz)).astype(np.float32)
+        hz = np.arange(self.size // 2 + 1) * self.spec.sample_rate / self.size
+        within = np.interp(hz, self.spec.layout.centres_hz, mask.astype(float)) * self.phase.bands.share
+        loudness = (within * k_gain(hz)).astype(np.float32)
+        most_louder = 0.5 * float(np.log(10 ** (self.spec.margin_db / 10)))
+        self.weighting = Weighting(within.astype(np.float32), loudness, most_louder)
 
     def reset(self) -> None:
         """Back to endless silence."""
-        channels, bins = self.place.channels, self.size // 2 + 1
-        self.state = Synthesis(
-            response=np.zeros((2, self.place.rows, 2, bins), np.float32),
+        channels, rows, bins = self.spec.channels, self.spec.rows, self.size // 2 + 1
+        self.state = LiveState(
+            response=np.zeros((2, rows, 2, bins), np.float32),
             adds=np.zeros(2, np.bool_),
+            floors=np.zeros(2),
             spectrum=np.zeros((2, channels, bins), np.float32),
             overlap=np.zeros((channels, self.size), np.float32),
             dry=np.zeros((channels, self.hop), np.float32),
             added=np.zeros((channels, self.hop), np.float32),
-            gains=np.zeros((2, self.place.rows, bins), np.float32),
-            floors=[0.0, 0.0],
+            gains=np.zeros((2, rows, bins), np.float32),
         )
+        self.newest = 0  # which of the two responses is the newest
+        self.age = 0  # hops since then
+        self.hops = 0
         self.estimated.reset()
 
-    def sound(self, block: Block, done: int, out: Block, state: State) -> int:
+    def render(self, block: Block, done: int, out: Block, state: SpectralState) -> int:
         """Up to the end of the hop."""
-        reached = sound(
-            block, done, state.line, self.state.dry, self.state.added, state.position, state.ramp, out,
-            state.muted_inputs,
-        )  # fmt: skip
-        return int(reached)
+        return int(pass_on(block, done, out, state.io, self.state.dry, self.state.added, state.position))
 
-    def follow(self, state: State) -> None:
-        """Glide to the gains of the new offset."""
+    def follow(self, state: SpectralState) -> None:
+        """Cross-fade to the gains of the new offset."""
         own = self.state
-        own.newest, own.age = 1 - own.newest, 0
-        own.floors[own.newest] = state.floor.now
-        own.adds[own.newest] = self.phase.respond(state.offset, own.response[own.newest])
+        self.newest, self.age = 1 - self.newest, 0
+        own.floors[self.newest] = state.floor.now
+        own.adds[self.newest] = self.phase.respond(state.played.offset, own.response[self.newest])
 
-    def play(self, state: State) -> None:
+    def advance(self, state: SpectralState) -> None:
         """The next hop of dry sound, and of what is added."""
-        own, guarded = self.state, state.guard
-        own.hops += 1
-        own.age = min(own.age + 1, self.glide_hops)
-        weight, end = own.age / self.glide_hops, self.end
-        floor = own.floors[1 - own.newest] + weight * (own.floors[own.newest] - own.floors[1 - own.newest])
+        own, line, newest = self.state, state.io.line, self.newest
+        self.hops += 1
+        self.age = min(self.age + 1, self.crossfade_hops)
+        weight = self.age / self.crossfade_hops
+        floor = float(own.floors[1 - newest] + weight * (own.floors[newest] - own.floors[1 - newest]))
         if self.estimated.asked(floor, state.estimated.now):
-            hear(
-                state.line, end, self.analysis, self.plan, own.response,
-                own.newest, weight, self.range, self.loudness, own.spectrum, own.gains,
-            )  # fmt: skip
+            analyse_with_gains(line, self.end, self.transform, own, newest, weight, self.weighting)
             added = self.estimated.add(own.spectrum, own.gains, floor, state.estimated.now)
-            overlap_add(added, self.synthesis, self.plan, own.overlap)
+            overlap_add(added, self.transform, own.overlap)
         else:
-            add_by_gain(
-                state.line, end, self.analysis, self.synthesis, self.plan,
-                own.response, own.adds, own.newest, weight, self.range, self.loudness, own.spectrum, own.overlap,
-            )  # fmt: skip
-        play(
-            state.line, self.place.frames.window_samples, own.overlap, own.dry, own.added,
-            own.hops * self.hop - self.latency, guarded.sections, guarded.pole, self.keep, self.most, guarded.filters,
-            guarded.dc, guarded.powers, guarded.energy, guarded.gain, guarded.muted_samples, guarded.held_hops,
-        )  # fmt: skip
+            add_by_gain(line, self.end, self.transform, own, newest, weight, self.weighting)
+        begin = self.hops * self.hop - self.latency
+        play(line, self.spec.frames.window_samples, own, begin, state.guard)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
-def respond(spectrum, old, new, weight, within, loudness):  # type: ignore[no-untyped-def]
+def respond(spectrum, old, new, weight, weighting):  # type: ignore[no-untyped-def]
     """Turn a row's frame (2, channels, bins) into what is added to it.
 
     `old` and `new` (2, bins) are what two offsets add, `weight` is that of `new`. A frame that would become too loud is
-    lowered as a whole, `within` the range of the effect; `loudness` is each bin's weight.
+    lowered as a whole, within the range of the effect.
     """
+    within, loudness = weighting.within, weighting.loudness
     before = after = np.float32(1e-20)
     for channel in range(spectrum.shape[1]):
         for k in range(within.size):
@@ -185,7 +170,7 @@ def respond(spectrum, old, new, weight, within, loudness):  # type: ignore[no-un
             power = loudness[k] * (re * re + im * im)
             before += power
             after += power * (a * a + b * b)
-    lowered = np.float32(np.exp(min(0.0, MOST_LOUDER - 0.5 * np.log(after / before))) - 1.0)
+    lowered = np.float32(np.exp(min(0.0, weighting.most_louder - 0.5 * np.log(after / before))) - 1.0)
     for channel in range(spectrum.shape[1]):
         for k in range(within.size):
             a = old[0, k] + weight * (new[0, k] - old[0, k])
@@ -196,21 +181,24 @@ def respond(spectrum, old, new, weight, within, loudness):  # type: ignore[no-un
             spectrum[0, channel, k], spectrum[1, channel, k] = re * a - im * b, re * b + im * a
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
-def hear(  # type: ignore[no-untyped-def]
-    line, end, analysis, plan, response, newest, weight, within, loudness, spectrum, gains
-):
-    """The frame that ends at `line[:, end]`, (2, channels, bins), and its complex gains, (2, rows, bins).
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+def analyse(line, end, transform, channel, spectrum):  # type: ignore[no-untyped-def]
+    """One channel of the frame that ends at `line[:, end]`."""
+    frame = line[channel, end - transform.analysis.size : end]
+    rfft(frame, transform.analysis, spectrum[0, channel], spectrum[1, channel], transform.plan)
 
-    They are those that `respond` applies.
-    """
-    per_row = line.shape[0] // response.shape[1]
-    for row in range(response.shape[1]):
-        old, new = response[1 - newest, row], response[newest, row]
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
+def analyse_with_gains(line, end, transform, own, newest, weight, weighting):  # type: ignore[no-untyped-def]
+    """Write the frame that ends at `line[:, end]`, and its complex gains: those that `respond` applies."""
+    within, loudness, spectrum, gains = weighting.within, weighting.loudness, own.spectrum, own.gains
+    rows = own.response.shape[1]
+    per_row = line.shape[0] // rows
+    for row in range(rows):
+        old, new = own.response[1 - newest, row], own.response[newest, row]
         before = after = np.float32(1e-20)
         for channel in range(row * per_row, (row + 1) * per_row):
-            frame = line[channel, end - analysis.size : end]
-            rfft(frame, analysis, spectrum[0, channel], spectrum[1, channel], plan)
+            analyse(line, end, transform, channel, spectrum)
             for k in range(within.size):
                 a = np.float32(1) + old[0, k] + np.float32(weight) * (new[0, k] - old[0, k])
                 b = old[1, k] + np.float32(weight) * (new[1, k] - old[1, k])
@@ -218,7 +206,7 @@ def hear(  # type: ignore[no-untyped-def]
                 power = loudness[k] * (re * re + im * im)
                 before += power
                 after += power * (a * a + b * b)
-        lowered = np.float32(np.exp(min(0.0, MOST_LOUDER - 0.5 * np.log(after / before))) - 1.0)
+        lowered = np.float32(np.exp(min(0.0, weighting.most_louder - 0.5 * np.log(after / before))) - 1.0)
         for k in range(within.size):
             a = np.float32(1) + old[0, k] + np.float32(weight) * (new[0, k] - old[0, k])
             b = old[1, k] + np.float32(weight) * (new[1, k] - old[1, k])
@@ -226,58 +214,42 @@ def hear(  # type: ignore[no-untyped-def]
             gains[0, row, k], gains[1, row, k] = a + less * a, b + less * b
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
-def overlap_add(spectrum, synthesis, plan, overlap):  # type: ignore[no-untyped-def]
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+def overlap_add(spectrum, transform, overlap):  # type: ignore[no-untyped-def]
     """Add a frame (2, channels, bins) to what waits."""
     for channel in range(overlap.shape[0]):
-        irfft_add(spectrum[0, channel], spectrum[1, channel], synthesis, overlap[channel], plan)
+        irfft_add(spectrum[0, channel], spectrum[1, channel], transform.synthesis, overlap[channel], transform.plan)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def add_by_gain(  # type: ignore[no-untyped-def]
-    line, end, analysis, synthesis, plan, response, adds, newest, weight, within, loudness,
-    spectrum, overlap,
-):  # fmt: skip
+def add_by_gain(line, end, transform, own, newest, weight, weighting):  # type: ignore[no-untyped-def]
     """Add what gains add to the frame that ends at `line[:, end]`; `weight` is the newest response's."""
+    adds, response, spectrum = own.adds, own.response, own.spectrum
     if adds[newest] or (adds[1 - newest] and weight < 1.0):
         per_row = line.shape[0] // response.shape[1]
         for row in range(response.shape[1]):
             begin, stop = row * per_row, (row + 1) * per_row
             for channel in range(begin, stop):
-                frame = line[channel, end - analysis.size : end]
-                rfft(frame, analysis, spectrum[0, channel], spectrum[1, channel], plan)
-            respond(
-                spectrum[:, begin:stop], response[1 - newest, row], response[newest, row], np.float32(weight), within,
-                loudness,
-            )  # fmt: skip
-            for channel in range(begin, stop):
-                irfft_add(
-                    spectrum[0, channel], spectrum[1, channel], synthesis, overlap[channel], plan
-                )  # fmt: skip
+                analyse(line, end, transform, channel, spectrum)
+            old, new = response[1 - newest, row], response[newest, row]
+            respond(spectrum[:, begin:stop], old, new, np.float32(weight), weighting)
+        overlap_add(spectrum, transform, own.overlap)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def play(  # type: ignore[no-untyped-def]
-    line, end, overlap, dry, added, played, sections, pole, keep, most, filters, dc, powers, energy, gain,
-    muted_samples, held_hops,
-):  # fmt: skip
+def play(line, end, own, begin, guard):  # type: ignore[no-untyped-def]
     """The next hop of the dry sound, from the frame that ends at `line[:, end]`, and of what is added, guarded.
 
-    `played` is the place in the signal of the first sample of that hop: nothing sounds before sample 0.
+    `begin` is the place in the signal of the first sample of that hop: nothing sounds before sample 0.
     """
-    hop, first = dry.shape[1], overlap.shape[1] - OVERLAP * dry.shape[1]
+    hop, first = own.dry.shape[1], own.overlap.shape[1] - OVERLAP * own.dry.shape[1]
     for channel in range(line.shape[0]):
-        waiting = overlap[channel]
+        waiting = own.overlap[channel]
         for n in range(hop):
-            dry[channel, n] = line[channel, end - OVERLAP * hop + n]
-            added[channel, n] = waiting[first + n] if played + n >= 0 else np.float32(0)
+            own.dry[channel, n] = line[channel, end - OVERLAP * hop + n]
+            own.added[channel, n] = waiting[first + n] if begin + n >= 0 else np.float32(0)
         for n in range(first, waiting.size - hop):
             waiting[n] = waiting[n + hop]
         for n in range(waiting.size - hop, waiting.size):
             waiting[n] = np.float32(0)
-    powers[0] = 0.0
-    for channel in range(line.shape[0]):
-        weigh(dry[channel], added[channel], sections, pole, filters[channel], dc[channel], powers[0], muted_samples)
-    start = gain[0]
-    judge(powers[0], hop, keep, most, filters, dc, energy, gain, held_hops)
-    swell(added, start, gain[0], hop)
+    guard_rephased(own.dry, own.added, guard, hop)

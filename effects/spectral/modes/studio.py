@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.effects.spectral.frame.estimated import Estimated
-from dreampedal.effects.spectral.frame.guard import MOVE_SECONDS, guard, judge, swell, weigh
-from dreampedal.effects.spectral.frame.kernels import sound
-from dreampedal.effects.spectral.frame.state import State
-from dreampedal.effects.spectral.modes.mode import Place, mean_decay
+from dreampedal.effects.spectral.frame.estimated import EstimatedPhase
+from dreampedal.effects.spectral.frame.guard import guard_hop, guard_rephased
+from dreampedal.effects.spectral.frame.kernels import pass_on
+from dreampedal.effects.spectral.frame.state import SpectralState, StreamSpec
+from dreampedal.effects.spectral.frame.tables import Transform
+from dreampedal.effects.spectral.modes.renderer import Renderer
 from dreampedal.engine.dsp.fft.real import FASTMATH
 from dreampedal.engine.dsp.rates import studio_latency
-from dreampedal.engine.dsp.stft import Frames, synthesise
+from dreampedal.engine.dsp.stft import synthesise
 from dreampedal.engine.runtime.blocks import Block
 from dreampedal.engine.runtime.jit import njit
 
 Array = NDArray[np.float32]
 
 
-@dataclass
-class Synthesis:
+class StudioState(NamedTuple):
     """What lies between two hops of synthesis."""
 
     wet: Array
@@ -36,73 +36,52 @@ class Synthesis:
     """The gains as complex numbers, (2, rows, bins)."""
 
 
-class Studio:
+class Studio(Renderer):
     """Plays a frame when it is whole, and those waited for have come."""
 
-    def __init__(self, place: Place) -> None:
-        self.place, self.frames = place, place.frames
-        self.hop = self.frames.hop_samples
-        self.latency = self.latency_of(
-            self.frames, place.lookahead_frames, place.phase_lookahead_frames, place.sample_rate
-        )
-        self.waited_samples = (place.lookahead_frames + place.phase_lookahead_frames) * self.hop
-        self.estimated = Estimated(self.frames, self.frames, place.channels, place.phase_lookahead_frames)
-        self.keep = mean_decay(self.hop, place.sample_rate)
-        self.most = self.hop / place.sample_rate / MOVE_SECONDS
+    name, label, how = "studio", "window", "on the model's frames"
+
+    def __init__(self, spec: StreamSpec) -> None:
+        frames = spec.frames
+        super().__init__(spec, frames.hop_samples)
+        self.waited_samples = (spec.lookahead_frames + spec.phase_lookahead_frames) * self.hop
+        self.transform = Transform.of(frames.window, frames.dual)
+        self.estimated = EstimatedPhase(frames, frames, spec.channels, spec.phase_lookahead_frames)
         self.reset()
 
-    @staticmethod
-    def latency_of(frames: Frames, lookahead_frames: int, phase_lookahead_frames: int, sample_rate: float) -> int:
-        """One window, and a hop for each frame of look-ahead, in samples."""
-        return studio_latency(frames.window_samples, frames.hop_samples, lookahead_frames + phase_lookahead_frames)
-
-    def choose(self, mask: NDArray[np.bool_]) -> None:
-        """Nothing: gains come as they are."""
+    @classmethod
+    def latency_of(cls, spec: StreamSpec) -> int:
+        """One window, and a hop for each frame of look-ahead."""
+        frames, waited = spec.frames, spec.lookahead_frames + spec.phase_lookahead_frames
+        return studio_latency(frames.window_samples, frames.hop_samples, waited)
 
     def reset(self) -> None:
         """Back to endless silence."""
-        channels = self.place.channels
-        self.state = Synthesis(
-            wet=np.zeros((2, channels, self.frames.bins), np.float32),
-            overlap=np.zeros((channels, self.frames.window_samples), np.float32),
+        channels, frames = self.spec.channels, self.spec.frames
+        self.state = StudioState(
+            wet=np.zeros((2, channels, frames.bins), np.float32),
+            overlap=np.zeros((channels, frames.window_samples), np.float32),
             dry=np.zeros((channels, self.hop), np.float32),
             added=np.zeros((channels, self.hop), np.float32),
-            response=np.zeros((2, self.place.rows, self.frames.bins), np.float32),
+            response=np.zeros((2, self.spec.rows, frames.bins), np.float32),
         )
         self.estimated.reset()
 
-    def sound(self, block: Block, done: int, out: Block, state: State) -> int:
+    def render(self, block: Block, done: int, out: Block, state: SpectralState) -> int:
         """Up to the end of the hop."""
-        reached = sound(
-            block, done, state.line, self.state.dry, self.state.added, state.position, state.ramp, out,
-            state.muted_inputs,
-        )  # fmt: skip
-        return int(reached)
+        return int(pass_on(block, done, out, state.io, self.state.dry, self.state.added, state.position))
 
-    def follow(self, state: State) -> None:
-        """Nothing: each frame is played with its own gains."""
-
-    def play(self, state: State) -> None:
+    def advance(self, state: SpectralState) -> None:
         """The next hop of dry sound, and of what is added."""
-        own, guarded = self.state, state.guard
+        own, begin = self.state, state.hops * self.hop - self.latency
         oldest = state.spectra[state.hops % state.spectra.shape[0]]
         if self.estimated.asked(state.floor.now, state.estimated.now):
-            own.response[0] = state.gains
-            play_turned(
-                self.estimated.add(oldest, own.response, state.floor.now, state.estimated.now), own.overlap,
-                self.frames.dual, state.plan, state.line, own.dry, own.added,
-                state.hops * self.hop - self.latency, guarded.sections, guarded.pole, self.keep, self.most,
-                guarded.filters, guarded.dc, guarded.powers, guarded.energy, guarded.gain, guarded.muted_samples,
-                guarded.held_hops,
-            )  # fmt: skip
-            return
-        add_by_gain(oldest, state.gains, own.wet)
-        play(
-            own.wet, own.overlap, self.frames.dual, state.plan, state.line, own.dry,
-            own.added, state.hops * self.hop - self.latency, guarded.sections, guarded.pole, self.keep,
-            guarded.filters, guarded.dc, guarded.powers, guarded.energy, guarded.gain, guarded.muted_samples,
-            guarded.held_hops,
-        )  # fmt: skip
+            own.response[0] = state.played.gains
+            wet = self.estimated.add(oldest, own.response, state.floor.now, state.estimated.now)
+            play_rephased(wet, own, self.transform, state.io.line, begin, state.guard)
+        else:
+            add_by_gain(oldest, state.played.gains, own.wet)
+            play(own.wet, own, self.transform, state.io.line, begin, state.guard)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
@@ -118,39 +97,28 @@ def add_by_gain(spectrum, gains, wet):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
-def hand_over(wet, overlap, dual, plan, line, dry, added, played):  # type: ignore[no-untyped-def]
+def complete_hop(wet, own, transform, line, begin):  # type: ignore[no-untyped-def]
     """Add the frame `wet`; write the next hop of dry sound, and of what is added."""
-    synthesise(wet, overlap, added, dual, plan)
+    synthesise(wet, own.overlap, own.added, transform.synthesis, transform.plan)
     for channel in range(line.shape[0]):
-        for n in range(dry.shape[1]):
-            dry[channel, n] = line[channel, n]
-            if played + n < 0:
-                added[channel, n] = np.float32(0)
+        for n in range(own.dry.shape[1]):
+            own.dry[channel, n] = line[channel, n]
+            if begin + n < 0:
+                own.added[channel, n] = np.float32(0)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def play_turned(  # type: ignore[no-untyped-def]
-    wet, overlap, dual, plan, line, dry, added, played, sections, pole, keep, most, filters, dc,
-    powers, energy, gain, muted_samples, held_hops,
-):  # fmt: skip
-    """As `play`, where what is added has a phase of its own: half of it may be too quiet, and all of it not."""
-    hand_over(wet, overlap, dual, plan, line, dry, added, played)
-    powers[0] = 0.0
-    for channel in range(line.shape[0]):
-        weigh(dry[channel], added[channel], sections, pole, filters[channel], dc[channel], powers[0], muted_samples)
-    start = gain[0]
-    judge(powers[0], dry.shape[1], keep, most, filters, dc, energy, gain, held_hops)
-    swell(added, start, gain[0], max(1, dry.shape[1] // 8))
+def play_rephased(wet, own, transform, line, begin, guard):  # type: ignore[no-untyped-def]
+    """As `play`, where the phase of what is added is estimated."""
+    complete_hop(wet, own, transform, line, begin)
+    guard_rephased(own.dry, own.added, guard, max(1, own.dry.shape[1] // 8))
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def play(  # type: ignore[no-untyped-def]
-    wet, overlap, dual, plan, line, dry, added, played, sections, pole, keep, filters, dc, powers,
-    energy, guard_gain, muted_samples, held_hops,
-):  # fmt: skip
+def play(wet, own, transform, line, begin, guard):  # type: ignore[no-untyped-def]
     """Add the frame `wet`: the next hop of dry sound, and of what is added, behind the guard.
 
-    `played` is the place in the signal of the first sample of that hop: nothing sounds before sample 0.
+    `begin` is the place in the signal of the first sample of that hop: nothing sounds before sample 0.
     """
-    hand_over(wet, overlap, dual, plan, line, dry, added, played)
-    guard(dry, added, sections, pole, keep, filters, dc, powers, energy, guard_gain, muted_samples, held_hops)
+    complete_hop(wet, own, transform, line, begin)
+    guard_hop(own.dry, own.added, guard)

@@ -190,7 +190,7 @@ def test_nan_in_a_stream_is_muted_and_counted(guitar):
     broken[0, 5000], broken[1, 6000] = np.nan, np.inf
     mended = np.where(np.isfinite(broken), broken, 0).astype(np.float32)
     out, stream = streamed(Dream(), broken, rate, [512])
-    assert stream.state.muted_inputs[0] == 2 and np.isfinite(out).all()
+    assert stream.state.io.muted_inputs[0] == 2 and np.isfinite(out).all()
     assert np.array_equal(out, streamed(Dream(), mended, rate, [512])[0])
 
 

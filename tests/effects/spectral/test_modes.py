@@ -126,18 +126,18 @@ def test_nan_in_a_stream_is_muted_and_counted(mode, guitar):
     broken[0, 5000], broken[1, 6000] = np.nan, np.inf
     mended = np.where(np.isfinite(broken), broken, 0).astype(np.float32)
     out, stream = streamed(Dream(mode=mode), broken, rate, [512])
-    assert stream.state.muted_inputs[0] == 2 and np.isfinite(out).all()
+    assert stream.state.io.muted_inputs[0] == 2 and np.isfinite(out).all()
     assert np.array_equal(out, streamed(Dream(mode=mode), mended, rate, [512])[0])
 
 
 @new_modes
-def test_what_is_not_finite_in_the_player_is_muted_and_forgotten(mode, guitar):
+def test_what_is_not_finite_in_the_renderer_is_muted_and_forgotten(mode, guitar):
     audio, rate = guitar
     stream = Dream(mode=mode).stream(rate, 2, 512)
     for start in range(0, 10_240, 512):
         stream.process(np.ascontiguousarray(audio[:, start : start + 512]))
-    player = stream.player.state
-    (player.response if mode == "live" else player.taps)[:] = np.nan
+    state = stream.renderer.state
+    (state.response if mode == "live" else state.taps)[:] = np.nan
     out = []
     for start in range(10_240, 30_720, 512):
         out.append(stream.process(np.ascontiguousarray(audio[:, start : start + 512])).copy())

@@ -59,7 +59,7 @@ def test_a_held_hop_runs_nothing_and_keeps_the_last_offset(guitar, monkeypatch):
     stream.process(np.ascontiguousarray(audio[:, 20_480 : 20_480 + HOP]))
     warm = np.concatenate([before[:, :, 1:], before[:, :, -1:]], axis=2) * np.exp(-HOP / rate / 0.1)
     assert before.any() and np.allclose(stream.ascent.result, warm, atol=1e-6)
-    assert np.isfinite(stream.state.offset).all() and stream.state.held_hops == 1
+    assert np.isfinite(stream.state.played.offset).all() and stream.state.held_hops == 1
     for name, state in zip(stream.ascent.model.manifest.states, states, strict=True):
         assert np.array_equal(stream.ascent.state(name), state)
 

@@ -8,14 +8,19 @@ from dreampedal.effects.spectral.frame.fill import (
     NOISE,
     OPEN,
     PINK_FROM,
+    Floors,
+    Wanted,
     bandwidth_of,
     level_of,
     makeup_of,
-    settle_filled,
+    match_filled_loudness,
     tilt,
-    want,
+    write_wanted,
 )
 from dreampedal.effects.spectral.frame.guard import k_gain
+from dreampedal.effects.spectral.frame.kernels import Limits
+from dreampedal.effects.spectral.frame.state import Played
+from dreampedal.effects.spectral.frame.tables import BandTables, MovingBands
 from dreampedal.engine.dsp.bands import BandLayout, lay, write_gains
 from dreampedal.engine.dsp.stft import Frames, FrameState
 
@@ -33,7 +38,7 @@ def frame_of(audio, frames):
 
 
 def twin(spectrum, gains, floors, estimated, makeup, keeps, noise, followed):
-    """`want` in float64; returns what it writes, and the floor as it now is."""
+    """`write_wanted` in float64; returns what it writes, and the floor as it now is."""
     frame, gain = (planes[0].astype(complex) + 1j * planes[1] for planes in (spectrum, gains))
     gain = np.repeat(gain, frame.shape[0] // gain.shape[0], axis=0)
     magnitude, by = np.abs(frame), np.abs(gain)
@@ -51,21 +56,17 @@ def twin(spectrum, gains, floors, estimated, makeup, keeps, noise, followed):
 
 
 class Asked:
-    """`want` with arrays of its own, and a floor that has been followed to `followed`."""
+    """`write_wanted` with arrays of its own, and a floor that has been followed to `followed`."""
 
     def __init__(self, channels, followed=0.0):
-        self.floors = tilt(BINS, 44.0)
-        self.keeps = np.array([0.7, 0.8], np.float32)
-        self.noise = np.random.default_rng(2).normal(size=(2, BINS)).astype(np.float32)
-        self.followed = np.full((channels, BINS), followed, np.float32)
-        self.known = np.zeros((2, channels, BINS), np.float32)
-        self.magnitude, self.weight = np.zeros((2, channels, BINS), np.float32)
+        noise = np.random.default_rng(2).normal(size=(2, BINS)).astype(np.float32)
+        self.floors = Floors(tilt(BINS, 44.0), 1.2, np.array([0.7, 0.8], np.float32), noise)
+        self.wanted = Wanted.silent(channels, BINS)
+        self.wanted.followed[:] = followed
+        self.known, self.magnitude, self.weight, self.followed = self.wanted
 
     def want(self, spectrum, gains, floor, estimated):
-        want(
-            spectrum, gains, floor, self.floors, estimated, 1.2, self.keeps, self.noise, self.followed, self.known,
-            self.magnitude, self.weight,
-        )  # fmt: skip
+        write_wanted(spectrum, gains, floor, estimated, self.floors, self.wanted)
 
 
 @pytest.mark.parametrize("floor, estimated", [(0.0, 0.0), (0.01, 0.0), (0.0, 1.0), (0.1, 0.4)])
@@ -74,13 +75,13 @@ def test_what_is_wanted_is_that_of_the_twin(rows, floor, estimated, clip):
     audio, _ = clip("solo_piano")
     spectrum = frame_of(np.ascontiguousarray(np.resize(audio, (2, 20_000))), Frames(2048, 512))
     chance, asked = np.random.default_rng(1), Asked(2)
-    followed = asked.followed.astype(float)
+    followed, (levels, makeup, keeps, noise) = asked.followed.astype(float), asked.floors
     for loud in (1.0, 1.0, 0.1, 0.001, 3.0):  # it rises and falls, and falls too fast to hang over
         frame = (loud * spectrum).astype(np.float32)
         gains = np.exp(chance.normal(0, 0.7, (2, rows, BINS))).astype(np.float32)
         asked.want(frame, gains, floor, estimated)
         known, wanted, share, followed = twin(
-            frame, gains, floor * asked.floors.astype(float), estimated, 1.2, asked.keeps, asked.noise, followed
+            frame, gains, floor * levels.astype(float), estimated, makeup, keeps, noise, followed
         )
         scale = wanted.max()
         assert np.abs(asked.known[0] + 1j * asked.known[1] - known).max() < 2e-6 * scale
@@ -130,10 +131,9 @@ def test_a_filled_frame_is_as_loud_as_it_was(floor, clip):
     loudness = (bands.reach * k_gain(np.arange(BINS) * rate / 2048)).astype(np.float32)
     write_gains(scaled, bands.below, bands.toward, bands.reach, gains)
     level, shape = level_of(frames.window), scaled - scaled.mean()
-    settle_filled(
-        spectrum, mask, loudness, 1.0, 6.0, np.ones(1, np.float32), np.zeros(1), floor, level, scaled, bands.below,
-        bands.toward, bands.reach, gains,
-    )  # fmt: skip
+    played = Played(scaled, gains, np.ones(1, np.float32), np.zeros(1))
+    moving, limits = MovingBands(mask, mask, loudness), Limits(1.0, 6.0, -70.0, 0.8)
+    match_filled_loudness(spectrum, floor, level, BandTables.of(bands), moving, played, limits)
     planes = np.stack([gains, np.zeros_like(gains)])
     floors = floor * level * tilt(BINS, PINK_FROM)
     _, wanted, _, _ = twin(spectrum, planes, floors, 0.0, 1.0, (0, 0), np.ones((2, BINS)), np.zeros((1, BINS)))

@@ -9,9 +9,9 @@ from scipy.signal import sosfilt
 from dreampedal.effects.spectral.frame.guard import (
     MARGIN_DB,
     MEMORY_SECONDS,
-    GuardState,
+    Guard,
     farthest_gain,
-    guard,
+    guard_hop,
     k_weighting,
     largest_gain,
 )
@@ -21,14 +21,10 @@ HOP, RATE = 512, 48_000
 
 def guarded(dry, added):
     """Guard a whole signal hop by hop; returns what may be added, and the state."""
-    state, added = GuardState.silent(RATE, dry.shape[0]), added[:, : dry.shape[1] // HOP * HOP].copy()
+    state, added = Guard.silent(RATE, dry.shape[0], HOP), added[:, : dry.shape[1] // HOP * HOP].copy()
     for start in range(0, added.shape[1], HOP):
         part = np.ascontiguousarray(added[:, start : start + HOP])
-        guard(
-            np.ascontiguousarray(dry[:, start : start + HOP]), part, state.sections, state.pole,
-            np.exp(-HOP / RATE / MEMORY_SECONDS), state.filters, state.dc, state.powers, state.energy,
-            state.gain, state.muted_samples, state.held_hops,
-        )  # fmt: skip
+        guard_hop(np.ascontiguousarray(dry[:, start : start + HOP]), part, state)
         added[:, start : start + HOP] = part
     return added, state
 

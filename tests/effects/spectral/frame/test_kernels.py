@@ -8,7 +8,9 @@ import pytest
 
 from dreampedal.effects import Dream
 from dreampedal.effects.spectral import measure
-from dreampedal.effects.spectral.frame.kernels import prepare, settle, sound
+from dreampedal.effects.spectral.frame.kernels import Columns, Limits, match_loudness, pass_on, prepare
+from dreampedal.effects.spectral.frame.state import InOut, Played
+from dreampedal.effects.spectral.frame.tables import BandTables, MovingBands
 
 SHIPPED = Path(__file__).parents[4] / "presets" / "models" / "notes.onnx"
 BANDS, BINS = 12, 33
@@ -53,10 +55,11 @@ def test_prepare_is_its_twin(seed):
     features, result = rng.normal(size=(2, rows, BANDS, columns)).astype(np.float32)
     offset, level, awake = np.zeros_like(result), np.zeros_like(newest), np.zeros(rows, np.bool_)
     twin = prepared(spectrum, newest, loudness, decay, frozen, -40.0, heard, features.copy(), result.astype(float))
-    prepare(spectrum, newest, loudness, decay, frozen, -40.0, heard, features, offset, result, level, awake)
+    columns = Columns(features, offset, result, level)
+    above = prepare(spectrum, newest, loudness, decay, frozen, -40.0, heard, columns, awake)
     for found, expected in zip((features, offset, level, awake), twin, strict=True):
         np.testing.assert_allclose(found, expected, rtol=2e-5, atol=1e-7)
-    assert np.allclose(level.sum(axis=1), 1, atol=1e-5)
+    assert np.allclose(level.sum(axis=1), 1, atol=1e-5) and above == awake.sum()
 
 
 def binned(offset, place, reach):
@@ -64,76 +67,73 @@ def binned(offset, place, reach):
     return np.stack([np.exp(np.interp(place, np.arange(BANDS), row) * reach) for row in offset])
 
 
-def settled(
-    spectrum, offset, result, column, awake, mask, loudness, amount, most, gate_db, release, gate, lift, place, reach
-):  # fmt: skip
-    """What `settle` writes and says: result, gate, scaled, gains, lost."""
-    rows, parts = len(result), np.split(spectrum.astype(float), len(result), axis=1)
+def matched(spectrum, wanted, place, share, moving, limits, gate, makeup_gain, is_matched):
+    """What `match_loudness` writes and says: offset, gate, gains, lost."""
+    mask, _, loudness = moving
+    parts = np.split(spectrum.astype(float), len(wanted), axis=1)
     gate = np.array(
-        [1.0 if level_db(part) >= gate_db else was * release for part, was in zip(parts, gate, strict=True)]
+        [
+            1.0 if level_db(part) >= limits.gate_db else was * limits.release
+            for part, was in zip(parts, gate, strict=True)
+        ]
     )
     gate[gate < 1e-4] = 0
-    result = np.where(awake[:, None, None], result, offset)
-    lost = not np.isfinite(result[:, :, column]).all()
-    if lost:
-        result = np.zeros_like(result)
-    scaled = amount * gate[:, None] * mask * result[:, :, column]
-    gains = binned(scaled, place, reach)
-    for row in range(rows):
-        heard = np.convolve(np.pad(gains[row], 1, mode="edge"), [1 / 6, 2 / 3, 1 / 6], mode="valid")
-        power = loudness * (parts[row] ** 2).sum(axis=0)
-        level = 0.5 * np.log((np.sum(power * heard**2) + 1e-20) / (power.sum() + 1e-20))
-        scaled[row] = np.clip(scaled[row] - mask * (level - amount * lift * gate[row]), -most, most)
-    return result, gate, scaled, binned(scaled, place, reach), lost
+    lost = not np.isfinite(wanted).all()
+    offset = limits.amount * gate[:, None] * mask * (0.0 if lost else wanted)
+    gains = binned(offset, place, share)
+    for row, part in enumerate(parts):
+        smooth = np.convolve(np.pad(gains[row], 1, mode="edge"), [1 / 6, 2 / 3, 1 / 6], mode="valid")
+        power = loudness * (part**2).sum(axis=0)
+        louder = 0.5 * np.log((np.sum(power * smooth**2) + 1e-20) / (power.sum() + 1e-20))
+        level = louder - limits.amount * makeup_gain * gate[row] if is_matched else 0.0
+        offset[row] = np.clip(offset[row] - mask * level, -limits.most, limits.most)
+    return offset, binned(offset, place, share), gate, lost
 
 
+@pytest.mark.parametrize("is_matched", [True, False])
 @pytest.mark.parametrize("seed", DRAWS)
-def test_settle_is_its_twin(seed):
+def test_match_loudness_is_its_twin(seed, is_matched):
     rng = np.random.default_rng(seed)
-    rows, per_row, columns = rng.integers(1, 3), rng.integers(1, 3), rng.integers(1, 6)
-    spectrum, most, amount = drawn_frame(rng, rows, per_row), 2.0, rng.uniform(0.5, 1)
-    offset, result = rng.uniform(-most, most, (2, rows, BANDS, columns)).astype(np.float32)
-    column = int(rng.integers(columns))
+    rows, per_row = rng.integers(1, 3), rng.integers(1, 3)
+    limits, spectrum = Limits(rng.uniform(0.5, 1), 2.0, -40.0, 0.8), drawn_frame(rng, rows, per_row)
+    wanted = rng.uniform(-2.5, 2.5, (rows, BANDS)).astype(np.float32)
     if seed % 6 == 0:
-        result[rng.integers(rows), rng.integers(BANDS), column] = rng.choice([np.nan, np.inf])
-    awake, mask = rng.random(rows) < 0.7, (rng.random(BANDS) < 0.7).astype(np.float32)
-    loudness, reach = rng.uniform(0, 2, (2, BINS)).astype(np.float32) * [[1], [0.5]]
-    loudness, reach = loudness.astype(np.float32), reach.astype(np.float32)
-    gate, lift = rng.choice([0, 1.1e-4, 0.3, 1], rows).astype(np.float32), np.array([rng.uniform(-0.5, 0.5)])
+        wanted[rng.integers(rows), rng.integers(BANDS)] = rng.choice([np.nan, np.inf])
+    loudness, share = (rng.uniform(0, 2, (2, BINS)) * [[1], [0.5]]).astype(np.float32)
+    mask = (rng.random(BANDS) < 0.7).astype(np.float32)
+    moving = MovingBands(mask, mask, loudness)
+    gate, makeup_gain = rng.choice([0, 1.1e-4, 0.3, 1], rows).astype(np.float32), np.array([rng.uniform(-0.5, 0.5)])
     place = np.sort(rng.uniform(0, BANDS - 1, BINS))
-    below = np.minimum(place.astype(np.int32), BANDS - 2)
-    twin = settled(
-        spectrum, offset, result, column, awake, mask, loudness, amount, most, -40.0, 0.8, gate, lift[0], place, reach
-    )  # fmt: skip
-    scaled, gains = np.zeros((rows, BANDS), np.float32), np.zeros((rows, BINS), np.float32)
-    lost = settle(
-        spectrum, offset, result, column, awake, mask, loudness, amount, most, -40.0, 0.8, gate, lift, scaled,
-        below, (place - below).astype(np.float32), reach, gains,
-    )  # fmt: skip
-    for found, expected in zip((result, gate, scaled, gains, lost), twin, strict=True):
+    below, nothing = np.minimum(place.astype(np.int32), BANDS - 2), np.zeros(0, np.int32)
+    bands = BandTables(nothing, nothing, mask, -11.5, below, (place - below).astype(np.float32), share)
+    twin = matched(spectrum, wanted, place, share, moving, limits, gate, makeup_gain[0], is_matched)
+    zeros = np.zeros((rows, BANDS), np.float32), np.zeros((rows, BINS), np.float32)
+    played = Played(*zeros, gate, makeup_gain)
+    lost = match_loudness(spectrum, wanted, bands, moving, played, limits, is_matched)
+    for found, expected in zip((*played[:3], lost), twin, strict=True):
         np.testing.assert_allclose(found, expected, rtol=2e-4, atol=1e-5)
-    assert np.abs(scaled).max() <= most
+    assert np.abs(played.offset).max() <= limits.most
 
 
 @pytest.mark.parametrize("blocks", [[600], [1, 2, 3, 50], [128]])
-def test_sound_is_its_twin(blocks):
+def test_pass_on_is_its_twin(blocks):
     rng = np.random.default_rng(len(blocks))
     x, dry, added = rng.normal(size=(3, 2, 600)).astype(np.float32)
     x[1, 77] = np.nan
     was, aim, length, out = np.array([1.0, 0.2]), np.array([0.5, 0.9]), 400, np.zeros_like(x)
     line, past = np.full((2, 700), 7, np.float32), 100
-    ramp, muted = np.array([*was, *aim, *(aim - was) / length, length]), np.zeros(1, np.int64)
+    io = InOut(line, np.array([*was, *aim, *(aim - was) / length, length]), np.zeros(1, np.int64))
     at, turn = 0, 0
     while at < x.shape[1]:
         block = x[:, at : at + blocks[turn % len(blocks)]].copy()
         part = np.zeros_like(block)
-        done = sound(block, 0, line, dry, added, at, ramp, part, muted)
+        done = pass_on(block, 0, part, io, dry, added, at)
         out[:, at : at + done], at, turn = part, at + done, turn + 1
     way = np.minimum((np.arange(600) + 1) / length, 1)
     on_dry, on_added = was[:, None] + (aim - was)[:, None] * way
     np.testing.assert_allclose(out, on_dry * dry + on_added * added, atol=1e-5)
-    assert np.array_equal(line[:, past:], np.nan_to_num(x)) and (line[:, :past] == 7).all() and muted[0] == 1
-    assert ramp[:2].tolist() == aim.tolist()
+    assert np.array_equal(line[:, past:], np.nan_to_num(x)) and (line[:, :past] == 7).all() and io.muted_inputs[0] == 1
+    assert io.ramp[:2].tolist() == aim.tolist()
 
 
 def played(stream, audio, block=512):
@@ -191,7 +191,7 @@ def test_no_layout_of_memory_compiles_a_kernel_anew(clip):
     read_only = audio.copy()
     read_only.flags.writeable = False
     first = played(Dream().stream(rate, 2, 512), audio)
-    known = len(sound.signatures)
+    known = len(pass_on.signatures)
     for other in (np.asfortranarray(audio), strided, read_only, audio.astype(np.float64)):
         stream = Dream().stream(rate, 2, 512)
         parts = []
@@ -199,7 +199,7 @@ def test_no_layout_of_memory_compiles_a_kernel_anew(clip):
             block = other[:, start : start + 512]
             parts.append(stream.process(np.asfortranarray(block) if other.flags.f_contiguous else block).copy())
         assert np.array_equal(np.concatenate(parts, axis=1), first)
-        assert len(sound.signatures) == known
+        assert len(pass_on.signatures) == known
 
 
 @pytest.mark.parametrize("freeze", [False, True])
@@ -244,7 +244,7 @@ def test_a_stream_outlives_the_file_of_its_model(tmp_path, clip):
     assert np.array_equal(*outs)
 
 
-def test_no_lift_outlives_its_phrase(clip):
+def test_no_makeup_gain_outlives_its_phrase(clip):
     """The second phrase lies where it lay on its own within a hop: where an onset falls in it changes what is found."""
     (first, rate), (second, _) = clip("solo_egtr_em9"), clip("speech_female_en")
     decaying = first[:1, : 172 * 512] * np.exp(-3 * np.arange(172 * 512) / rate).astype(np.float32)
