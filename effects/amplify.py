@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from dreampedal.effects.spectral.effect import SpectralEffect, TargetText
+from dreampedal.effects.spectral.effect import SpectralEffect
+from dreampedal.effects.spectral.listening import TargetText
 
 
 class Amplify(SpectralEffect):

@@ -19,9 +19,9 @@ from rich.console import Console
 from rich.table import Table
 
 from dreampedal.console.console import print_json, say
+from dreampedal.effects.spectral.base import NEPERS_PER_DB
 from dreampedal.effects.spectral.effect import SpectralEffect
 from dreampedal.effects.spectral.measure import features_of, heard, loudness_db, matched, trace
-from dreampedal.effects.spectral.stream import NEPERS_PER_DB
 from dreampedal.engine.host.board import Board, Rack
 from dreampedal.engine.runtime.files import written_whole
 from dreampedal.presets.loader import read_preset, shipped_presets

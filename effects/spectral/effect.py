@@ -16,103 +16,32 @@ sound it multiplies what is gained.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from dreampedal.effects.spectral.base import NEPERS_PER_DB, SMOOTHING_SECONDS, BandEffect
+from dreampedal.effects.spectral.frame.fill import level_of, match_filled_loudness
+from dreampedal.effects.spectral.frame.kernels import Columns, prepare
 from dreampedal.effects.spectral.frame.state import StreamSpec
-from dreampedal.effects.spectral.stream import RENDERERS, SMOOTHING_SECONDS, SpectralStream
+from dreampedal.effects.spectral.listening import Listening
+from dreampedal.effects.spectral.stream import BandStream
 from dreampedal.engine.dsp.bands import BandLayout
 from dreampedal.engine.dsp.rates import at_rate
 from dreampedal.engine.dsp.stft import Frames
-from dreampedal.engine.host.contract.effect import Effect, require_stream
-from dreampedal.engine.host.contract.parameters import Choice, Count, Number, Switch, Text, parameters_of
-from dreampedal.engine.model import targets
-from dreampedal.engine.model.format.manifest import ModelError
-from dreampedal.engine.model.library import library
-from dreampedal.engine.model.model import Model
+from dreampedal.engine.host.contract.effect import require_stream
+
+RESOLUTION_HZ = 24.0
+"""Neighbouring bands move together within this: gains that differ from bin to bin do not survive overlap-add."""
+
+Array = NDArray[np.float32]
 
 
-class TargetText(Text):
-    """A target, refused where the effect's model does not have what it names."""
-
-    def __set__(self, instance: Any, value: str) -> None:
-        checked = self.checked(value, f"{type(instance).__name__}.{self.name}")
-        instance.injections_of(checked)
-        super().__set__(instance, checked)
-
-
-class StepCount(Count):
-    """Steps of ascent: checked against the model, whose session for them is ready before a stream needs it."""
-
-    slow = True
-
-    def __set__(self, instance: Any, value: int) -> None:
-        where = f"{type(instance).__name__}.{self.name}"
-        checked = self.checked(value, where)
-        model = instance.loaded_model()
-        if checked > model.manifest.steps:
-            raise ValueError(f"{where} = {checked}: model {instance.model} takes at most {model.manifest.steps}")
-        if getattr(instance, "_made", False):
-            model.ascent(1, checked, instance.columns, instance.device)
-        super().__set__(instance, checked)
-
-
-class Fill(Number):
-    """A share of filling in; none where there are no frames to fill."""
-
-    def __set__(self, instance: Any, value: float) -> None:
-        checked = self.checked(value, f"{type(instance).__name__}.{self.name}")
-        instance.require_frames(self.name, checked, self.default)
-        super().__set__(instance, checked)
-
-
-class PhaseChoice(Choice):
-    """Whose phase is played; the input's where there are no frames to estimate one for."""
-
-    def __set__(self, instance: Any, value: str) -> None:
-        checked = self.checked(value, f"{type(instance).__name__}.{self.name}")
-        instance.require_frames(self.name, checked, self.default)
-        super().__set__(instance, checked)
-
-
-class SpectralEffect(Effect, family=True):
+class SpectralEffect(BandEffect, Listening, family=True):
     """What effects that dream in the spectrum share. A subclass says how its target counts and what that means."""
-
-    energy: ClassVar[bool]
-    """Whether a filter counts by ½y² (True) or by its activation."""
-
-    target = TargetText("", doc="What to amplify: layers, filters and classes of the model.")
-    model = Text("notes", fixed=True, doc="The model that listens: a name in the library or the path of a file.")
-    device = Choice("auto", choices=("auto", "cpu", "cuda"), fixed=True, doc="Where the model runs.")
-    amount = Number(1.0, 0.0, 1.0, doc="Scale of the offset before it is applied.")
-    steps = StepCount(4, low=1, high=8, doc="Gradient steps for each frame.")
-    reach_db = Number(24.0, 0.0, 48.0, unit="dB", doc="Most that a band is raised or lowered.")
-    memory_seconds = Number(0.1, 0.0, 10.0, unit="s", doc="Time in which a dream grows, and fades when let go.")
-    lookahead_frames = Count(0, low=0, high=8, fixed=True, doc="Later frames that a frame waits for; adds latency.")
-    foresight_frames = Count(4, low=0, high=8, fixed=True, doc="Frames to come that the ascent reckons with.")
-    mode = Choice(
-        "studio",
-        choices=("studio", "live", "instant"),
-        fixed=True,
-        doc="Played on the model's frames, through a short window (256 samples late), or as a filter (at once).",
-    )
-    smoothing = Number(1.5, 0.0, 24.0, unit="bands", doc="Width over which neighbouring bands move together.")
-    low_hz = Number(20.0, 0.0, 96_000.0, unit="Hz", doc="Bands below stay as they are.")
-    high_hz = Number(20_000.0, 0.0, 96_000.0, unit="Hz", doc="Bands above stay as they are.")
-    gate_db = Number(-70.0, -120.0, 0.0, unit="dBFS", doc="Frames under this level (RMS) fade back to the dry sound.")
-    phase = PhaseChoice(
-        "input", choices=("input", "estimate"), doc="Of what gain changes: the input's, or estimated to fit."
-    )
-    fill = Fill(0.0, 0.0, 1.0, doc="Scale of a floor under what is turned up: what gain cannot reach is filled in.")
-    fill_floor_db = Number(40.0, 0.0, 96.0, unit="dB", doc="That floor, so far under the level of the frame.")
-    phase_lookahead_frames = Count(
-        0, low=0, high=4, fixed=True, doc="Later frames that an estimated phase waits for; adds latency."
-    )
-    link = Switch(True, fixed=True, doc="All channels share one offset; else each has its own, at one loudness.")
-    freeze = Switch(False, doc="Hold the offset as it is now.")
-    listen = Choice("wet", choices=("wet", "delta"), doc="'delta' plays only what was added.")
-    mix = Number(1.0, 0.0, 1.0, smoothing_seconds=SMOOTHING_SECONDS, doc="0 is the dry sound, 1 the wet one.")
-    output_db = Number(0.0, -60.0, 24.0, unit="dB", smoothing_seconds=SMOOTHING_SECONDS, doc="Level of what comes out.")
 
     def __init__(self, **values: Any) -> None:
         # The model comes first, since it says which targets there are; a default target is checked like any other.
@@ -121,78 +50,141 @@ class SpectralEffect(Effect, family=True):
         if frames > most:
             where = f"{type(self).__name__}.lookahead_frames + foresight_frames"
             raise ValueError(f"{where} = {frames}: model {self.model} takes at most {most}")
-        if self.mode == "instant" and self.lookahead_frames:
-            where = f"{type(self).__name__}.lookahead_frames"
-            raise ValueError(f"{where} = {self.lookahead_frames}: mode = 'instant' waits for no frame: expected 0")
-        for name in ("fill", "phase", "phase_lookahead_frames"):
-            self.require_frames(name, getattr(self, name), parameters_of(type(self))[name].default)
-        if self.low_hz > self.high_hz:
-            raise ValueError(f"{type(self).__name__}.low_hz = {self.low_hz:g} is above high_hz = {self.high_hz:g}")
-
-    def require_frames(self, name: str, value: Any, rest: Any) -> None:
-        """A ValueError if a finished effect is to have another `value` than `rest` for what only frames can have."""
-        if self._made and self.mode == "instant" and value != rest:
-            where = f"{type(self).__name__}.{name}"
-            raise ValueError(f"{where} = {value!r}: mode = 'instant' has no frames to estimate: expected {rest!r}")
 
     def stream(self, sample_rate: float, channels: int, max_block: int = 8192) -> SpectralStream:
         """A stream of this effect; changes of its parameters are heard from the next hop or sample on."""
         require_stream(sample_rate, channels, max_block)
         return SpectralStream(self, sample_rate, channels, max_block)
 
-    def latency_at(self, sample_rate: float) -> int:
-        """Latency in samples at `sample_rate` Hz, as the mode has it, and a hop for each frame of look-ahead."""
-        return RENDERERS[self.mode].latency_of(self.spec(sample_rate, 1))
+    def spec(self, sample_rate: float, channels: int) -> StreamSpec:
+        """The signal of a stream, and how the model listens to it."""
+        return replace(
+            super().spec(sample_rate, channels),
+            lookahead_frames=self.lookahead_frames,
+            phase_lookahead_frames=self.phase_lookahead_frames,
+        )
 
     def latency_parts(self, sample_rate: float) -> list[tuple[str, int]]:
         """What `latency_at` is made of, as names and samples: how the mode plays, and what it looks ahead."""
-        renderer, spec = RENDERERS[self.mode], self.spec(sample_rate, 1)
+        spec = self.spec(sample_rate, 1)
         waited = self.lookahead_frames * spec.frames.hop_samples
-        without = renderer.latency_of(replace(spec, phase_lookahead_frames=0))
-        waits = [("look-ahead", waited), ("phase", renderer.latency_of(spec) - without)]
-        return [(renderer.label, without - waited), *(part for part in waits if part[1])]
-
-    def spec(self, sample_rate: float, channels: int) -> StreamSpec:
-        """The signal of a stream, and how it is listened to."""
-        return StreamSpec(
-            self.frames_at(sample_rate), self.layout, sample_rate, channels, 1 if self.link else channels,
-            self.lookahead_frames, self.phase_lookahead_frames,
-        )  # fmt: skip
+        without = self.renderer.latency_of(replace(spec, phase_lookahead_frames=0))
+        waits = [("look-ahead", waited), ("phase", self.renderer.latency_of(spec) - without)]
+        return [(self.renderer.label, without - waited), *(part for part in waits if part[1])]
 
     def frames_at(self, sample_rate: float) -> Frames:
         """The model's frames at `sample_rate` Hz."""
         manifest = self.loaded_model().manifest
         return Frames(at_rate(manifest.window, sample_rate), at_rate(manifest.hop, sample_rate))
 
-    def loaded_model(self) -> Model:
-        """The model itself, found in the library once; a ModelError if it cannot dream live."""
-        if "_model" not in self.__dict__:
-            model = library.model(self.model)
-            if model.manifest.kind != "ascent":
-                raise ModelError(self.model, "kind", f"a {model.manifest.kind} model", "an ascent model")
-            self._model = model
-        return self._model
-
-    def models(self) -> dict[str, str]:
-        """Content hash of the model, by its name."""
-        return {self.model: self.loaded_model().manifest.content_hash}
-
     @property
     def layout(self) -> BandLayout:
         """The bands that the model sees."""
         return BandLayout(**self.loaded_model().manifest.bands.model_dump())
 
-    @property
-    def columns(self) -> int:
-        """Frames that move in an ascent: those waited for, the newest, and those foreseen."""
-        return 1 + self.lookahead_frames + self.foresight_frames
+    def models(self) -> dict[str, str]:
+        """Content hash of the model, by its name."""
+        return {self.model: self.loaded_model().manifest.content_hash}
 
-    def injections(self) -> targets.Injections:
-        """The target as the model takes it."""
-        return self.injections_of(self.target)
 
-    def injections_of(self, target: str) -> targets.Injections:
-        """Any target as the model takes it; a ValueError that names what the model does not have."""
-        manifest = self.loaded_model().manifest
-        layers = [targets.Layer(layer.name, layer.filters, layer.labels) for layer in manifest.layers]
-        return targets.parse(target).injections(layers, manifest.classes, self.energy)
+class SpectralStream(BandStream):
+    """A running spectral effect; a signal leaves the columns of `ascent`, too."""
+
+    effect: SpectralEffect
+    shares = (0.0, 1.0)
+
+    pace: Callable[[int], bool] | None = None
+    """Asked before each ascent, with the hop's number: True, inference is late, leaves it out, and the offset goes on
+    as the warm start; the network does not hear that frame. The same answers give the same samples."""
+
+    def __init__(self, effect: SpectralEffect, sample_rate: float, channels: int, max_block: int) -> None:
+        rows = 1 if effect.link else channels
+        self.ascent = ascent = effect.loaded_model().ascent(rows, effect.steps, effect.columns, effect.device)
+        self.columns = Columns(ascent.features, ascent.offset, ascent.result, ascent.level)
+        # A model that runs on the window hears frames that were played beside those that move; others remember them.
+        self.played = ascent.columns - effect.columns
+        self.seen_target: str | None = None
+        super().__init__(effect, sample_rate, channels, max_block)
+
+    def _forget(self) -> None:
+        self.ascent.reset()
+        self.ascent.features[:] = self.spec.layout.floor
+        self.ascent.result[:] = 0
+
+    def _find_offset(self, spectrum: Array) -> None:
+        """Dream on: climb from the newest frame, and from those that are foreseen."""
+        ascent, state = self.ascent, self.state
+        awake = prepare(
+            spectrum, state.features, self.moving.band_loudness, self.decay, self.frozen, self.limits.gate_db,
+            self.played + state.spectra.shape[0], self.columns, state.awake,
+        )  # fmt: skip
+        if self.pace is not None and self.pace(state.hops):
+            ascent.result[:] = ascent.offset
+            state.held_hops += 1
+        else:
+            ascent.rate[0] = self.rate if awake else 0.0
+            ascent.run(self.steps)
+            ascent.commit()
+            ascent.result[:, :, : self.played] = ascent.offset[:, :, : self.played]
+        if awake < self.spec.rows:  # one channel's dream does not grow while only another plays
+            ascent.result[~state.awake] = ascent.offset[~state.awake]
+        state.wanted[:] = ascent.result[:, :, self.played]
+
+    def _find_gains(self) -> bool:
+        lost, state = super()._find_gains(), self.state
+        if state.floor.now > 0:
+            level = level_of(self.spec.frames.window)
+            match_filled_loudness(
+                state.oldest, state.floor.now, level, self.tables, self.moving, state.played, self.limits
+            )
+        if lost:
+            self.ascent.result[:] = 0
+            self.ascent.reset()
+        return lost
+
+    def _refresh(self) -> None:
+        super()._refresh()
+        effect, frames, rate = self.effect, self.spec.frames, self.spec.sample_rate
+        hop_seconds, reach = frames.hop_samples / rate, effect.reach_db * NEPERS_PER_DB
+        keep = float(np.exp(-hop_seconds / effect.memory_seconds)) if effect.memory_seconds > 0 else 0.0
+        self.steps, self.decay = effect.steps, 1.0 if self.frozen else keep
+        self.rate = 0.0 if self.frozen else reach * float(np.sqrt(1 - keep)) / effect.steps
+        self.ascent.reach[0] = reach
+        ramp_hops = max(1, round(SMOOTHING_SECONDS * rate / self.renderer.hop))
+        self.state.floor.to(effect.fill * 10 ** (-effect.fill_floor_db / 20), ramp_hops)
+        self.state.estimated.to(1.0 if effect.phase == "estimate" else 0.0, ramp_hops)
+        if effect.target != self.seen_target:
+            self._aim()
+
+    def _aim(self) -> None:
+        """Hand the target over."""
+        self.seen_target = self.effect.target
+        wanted = self.effect.injections()
+        for name in wanted.u:
+            self.ascent.u[name][:] = wanted.u[name]
+            self.ascent.v[name][:] = wanted.v[name]
+        self.ascent.classes[:] = wanted.classes
+
+    def _bands(self) -> tuple[float, ...]:
+        return *super()._bands(), self.effect.smoothing
+
+    def _select_bands(self) -> None:
+        super()._select_bands()
+        mask, resolution = self.moving.mask > 0, RESOLUTION_HZ / np.gradient(self.spec.layout.centres_hz)
+        self.ascent.mask[:] = mask
+        self.ascent.shape[:] = smoother(mask, np.maximum(np.maximum(self.effect.smoothing, resolution), 1e-3))
+
+
+def smoother(mask: NDArray[np.bool_], widths: NDArray[np.float64]) -> Array:
+    """The symmetric matrix that spreads a gradient over neighbouring bands, within `mask`.
+
+    Gaussian, as wide as the geometric mean of the two bands' `widths`, in bands.
+
+    >>> smoother(np.array([True, True, False]), np.full(3, 1e-3)).round(6).tolist()
+    [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 0.0]]
+    """
+    index = np.arange(mask.size)
+    apart = (index[:, None] - index) ** 2 / np.outer(widths, widths)
+    kernel = np.exp(-0.5 * apart)
+    kernel /= np.sqrt(np.outer(kernel.sum(1), kernel.sum(1)))
+    return np.asarray(kernel * np.outer(mask, mask), np.float32)

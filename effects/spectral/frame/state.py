@@ -47,6 +47,10 @@ class HopRamp:
         if aim != self.aim:
             self.aim, self.step, self.hops_left = aim, (aim - self.now) / hops, hops
 
+    def arrive(self) -> None:
+        """Be there at once."""
+        self.now, self.hops_left = self.aim, 0
+
     def move(self) -> None:
         """The next hop."""
         if self.hops_left:
@@ -107,6 +111,12 @@ class SpectralState:
     """Hops whose offset was not finite."""
     held_hops: int = 0
     """Hops whose ascent was left out, since inference was late."""
+
+    @property
+    def oldest(self) -> Array:
+        """The frame that is played next, (2, channels, bins)."""
+        spectrum: Array = self.spectra[self.hops % self.spectra.shape[0]]
+        return spectrum
 
     @classmethod
     def silent(cls, spec: StreamSpec, hop_samples: int, waited_samples: int) -> SpectralState:

@@ -73,10 +73,11 @@ class Live(Renderer):
     """Plays the last samples of a frame as soon as they are there."""
 
     name, label, how = "live", "synthesis window", "through a short window (256 samples late)"
+    usual_latency = 256
 
     def __init__(self, spec: StreamSpec) -> None:
+        super().__init__(spec)
         frames = spec.frames
-        super().__init__(spec, self.hop_of(spec))
         self.waited_samples = spec.lookahead_frames * frames.hop_samples + spec.phase_lookahead_frames * self.hop
         self.size = max(frames.window_samples // 2, 16)
         self.phase = MinimumPhase(spec.layout, spec.sample_rate, self.size)

@@ -25,16 +25,21 @@ class Renderer(ABC):
     """What of it takes its time, as a table of latencies has it."""
     how: ClassVar[str]
     """How it plays, as the documentation of `mode` has it."""
+    usual_latency: ClassVar[int]
+    """Samples at 44.1 and 48 kHz, on the frames of the models that ship; modes are listed by it."""
     refuses: ClassVar[Mapping[str, str]] = {}
     """Parameters that stay at their defaults in this mode, and why, as an error says it."""
 
     waited_samples = 0
     """How long a frame waits for later ones before it is played."""
 
-    def __init__(self, spec: StreamSpec, hop: int) -> None:
-        self.spec, self.latency = spec, self.latency_of(spec)
-        self.hop = hop
-        """Samples between two calls of `advance`; goes into the model's hop without a remainder."""
+    def __init__(self, spec: StreamSpec) -> None:
+        self.spec, self.hop, self.latency = spec, self.hop_of(spec), self.latency_of(spec)
+
+    @classmethod
+    @abstractmethod
+    def hop_of(cls, spec: StreamSpec) -> int:
+        """Samples between two calls of `advance`; goes into the hop of the analysis without a remainder."""
 
     @classmethod
     @abstractmethod

@@ -40,14 +40,20 @@ class Studio(Renderer):
     """Plays a frame when it is whole, and those waited for have come."""
 
     name, label, how = "studio", "window", "on the model's frames"
+    usual_latency = 2048
 
     def __init__(self, spec: StreamSpec) -> None:
+        super().__init__(spec)
         frames = spec.frames
-        super().__init__(spec, frames.hop_samples)
         self.waited_samples = (spec.lookahead_frames + spec.phase_lookahead_frames) * self.hop
         self.transform = Transform.of(frames.window, frames.dual)
         self.estimated = EstimatedPhase(frames, frames, spec.channels, spec.phase_lookahead_frames)
         self.reset()
+
+    @classmethod
+    def hop_of(cls, spec: StreamSpec) -> int:
+        """That of the analysis."""
+        return spec.frames.hop_samples
 
     @classmethod
     def latency_of(cls, spec: StreamSpec) -> int:
@@ -74,13 +80,12 @@ class Studio(Renderer):
     def advance(self, state: SpectralState) -> None:
         """The next hop of dry sound, and of what is added."""
         own, begin = self.state, state.hops * self.hop - self.latency
-        oldest = state.spectra[state.hops % state.spectra.shape[0]]
         if self.estimated.asked(state.floor.now, state.estimated.now):
             own.response[0] = state.played.gains
-            wet = self.estimated.add(oldest, own.response, state.floor.now, state.estimated.now)
+            wet = self.estimated.add(state.oldest, own.response, state.floor.now, state.estimated.now)
             play_rephased(wet, own, self.transform, state.io.line, begin, state.guard)
         else:
-            add_by_gain(oldest, state.played.gains, own.wet)
+            add_by_gain(state.oldest, state.played.gains, own.wet)
             play(own.wet, own, self.transform, state.io.line, begin, state.guard)
 
 

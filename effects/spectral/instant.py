@@ -7,7 +7,8 @@ of its own, so that no cut of the signal into blocks changes its rounding.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,15 +72,17 @@ class Instant(Renderer):
     """Filters each sample as it comes."""
 
     name, label, how = "instant", "filter", "as a filter (at once)"
-    refuses = dict.fromkeys(("fill", "phase", "phase_lookahead_frames"), "has no frames to estimate") | {
-        "lookahead_frames": "waits for no frame"
+    usual_latency = 0
+    refuses: ClassVar[Mapping[str, str]] = {
+        "lookahead_frames": "waits for no frame",
+        **dict.fromkeys(("fill", "phase", "phase_lookahead_frames"), "has no frames to estimate"),
     }
 
     def __init__(self, spec: StreamSpec) -> None:
-        window, hop = spec.frames.window_samples, spec.frames.hop_samples
-        super().__init__(spec, dividing_hop(hop, at_rate(GUARD_HOP, spec.sample_rate)))
+        super().__init__(spec)
+        window = spec.frames.window_samples
         self.pace = Pace(
-            fade=min(at_rate(FADE, spec.sample_rate), hop),
+            fade=min(at_rate(FADE, spec.sample_rate), spec.frames.hop_samples),
             quick=1 - float(np.exp(-1 / QUICK_SECONDS / spec.sample_rate)),
             ratio=10 ** ((spec.margin_db + QUICK_MARGIN_DB) / 10),
         )
@@ -91,6 +94,11 @@ class Instant(Renderer):
         taper[self.taps - tapered : self.taps] = np.cos(np.pi / 2 * (np.arange(tapered) + 0.5) / tapered) ** 2
         self.tapered = self.phase.transform._replace(synthesis=taper)
         self.reset()
+
+    @classmethod
+    def hop_of(cls, spec: StreamSpec) -> int:
+        """Samples between two updates of the guard."""
+        return dividing_hop(spec.frames.hop_samples, at_rate(GUARD_HOP, spec.sample_rate))
 
     @classmethod
     def latency_of(cls, spec: StreamSpec) -> int:
