@@ -9,29 +9,28 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.engine.dsp.fft.compiling import INLINED, Plan, Plane
+from dreampedal.engine.dsp.fft.compiling import COMPILED, INLINED, Plane
 from dreampedal.engine.runtime.jit import njit
 
 
 def table(half: int) -> NDArray[np.float64]:
-    """exp(-2πi·k / half), two planes, shape (2, half)."""
+    """exp(-2πi·k / half): the real parts, then the imaginary ones."""
     turns = np.exp(-2j * np.pi * np.arange(half) / half)
-    return np.stack([turns.real, turns.imag])
+    return np.concatenate([turns.real, turns.imag])
 
 
-@njit(**INLINED)
-def forward(samples: Plane, window: Plane, re: Plane, im: Plane, plan: Plan) -> None:
+@njit(**COMPILED)
+def forward(samples: Plane, window: Plane, re: Plane, im: Plane, turns: Plane, untangle: Plane, work: Plane) -> None:
     """`rfft` of at least `SMALLEST` samples.
 
     X[k] = E + O and X[n - k] = conj(E - O), with E = ½(Z[k] + conj Z[n - k]) and
     O = -½i·exp(-2πi·k / N)·(Z[k] - conj Z[n - k]), of the spectrum Z of the packed signal.
     """
-    work, untangle = plan.work, plan.untangle
     size = work.shape[1]
     for n in range(size):
         work[0, n] = samples[2 * n] * window[2 * n]
         work[1, n] = samples[2 * n + 1] * window[2 * n + 1]
-    row = _passes(work, plan.twiddle)
+    row = _passes(work, turns)
     z_re, z_im = work[row], work[row + 1]
     half = np.float32(0.5)
     re[0], im[0] = z_re[0] + z_im[0], np.float32(0)
@@ -45,10 +44,9 @@ def forward(samples: Plane, window: Plane, re: Plane, im: Plane, plan: Plan) -> 
         re[size - k], im[size - k] = even_re - odd_re, odd_im - even_im
 
 
-@njit(**INLINED)
-def add_inverse(re: Plane, im: Plane, window: Plane, onto: Plane, plan: Plan) -> None:
+@njit(**COMPILED)
+def add_inverse(re: Plane, im: Plane, window: Plane, onto: Plane, turns: Plane, untangle: Plane, work: Plane) -> None:
     """`irfft_add` of at least `SMALLEST` samples: the other way round, with real and imaginary parts changed about."""
-    work, untangle = plan.work, plan.untangle
     size = work.shape[1]
     scale = np.float32(1) / np.float32(size)
     half = np.float32(0.5) * scale
@@ -60,7 +58,7 @@ def add_inverse(re: Plane, im: Plane, window: Plane, onto: Plane, plan: Plan) ->
         odd_im = apart_im * untangle[0, k] - apart_re * untangle[1, k]
         work[1, k], work[0, k] = even_re + odd_re, even_im + odd_im
         work[1, size - k], work[0, size - k] = even_re - odd_re, odd_im - even_im
-    row = _passes(work, plan.twiddle)
+    row = _passes(work, turns)
     for n in range(size):
         onto[2 * n] += work[row + 1, n] * window[2 * n]
         onto[2 * n + 1] += work[row, n] * window[2 * n + 1]
@@ -86,10 +84,11 @@ def _passes(work: Plane, turns: Plane) -> int:
 @njit(**INLINED)
 def _pass_4(re, im, to_re, to_im, turns, stride):  # type: ignore[no-untyped-def]
     """From four numbers that are a quarter apart to four that are `stride` apart."""
-    step = re.size // 4
+    step, imaginary = re.size // 4, re.size
     for start in range(0, step, stride):
-        w1_re, w2_re, w3_re = turns[0, start], turns[0, 2 * start], turns[0, 3 * start]
-        w1_im, w2_im, w3_im = turns[1, start], turns[1, 2 * start], turns[1, 3 * start]
+        w1_re, w2_re, w3_re = turns[start], turns[2 * start], turns[3 * start]
+        at = imaginary + start
+        w1_im, w2_im, w3_im = turns[at], turns[at + start], turns[at + 2 * start]
         for at in range(start, start + stride):
             to = at + 3 * start
             s_re, s_im = re[at] + re[at + 2 * step], im[at] + im[at + 2 * step]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.engine.dsp.fft.compiling import INLINED, Plan, Plane
+from dreampedal.engine.dsp.fft.compiling import COMPILED, INLINED, Plane
 from dreampedal.engine.dsp.fft.lanes import (
     WIDTH,
     add_pairs,
@@ -40,10 +40,9 @@ def table(half: int) -> NDArray[np.float64]:
     return np.concatenate(tables)
 
 
-@njit(**INLINED)
-def forward(samples: Plane, window: Plane, re: Plane, im: Plane, plan: Plan) -> None:
+@njit(**COMPILED)
+def forward(samples: Plane, window: Plane, re: Plane, im: Plane, twiddle: Plane, untangle: Plane, work: Plane) -> None:
     """`rfft` of at least `SMALLEST` samples."""
-    twiddle, work = plan.twiddle, plan.work
     step = work.shape[1] // 8
     for p in range(0, step, WIDTH):
         y = eight(
@@ -58,7 +57,7 @@ def forward(samples: Plane, window: Plane, re: Plane, im: Plane, plan: Plan) -> 
         )
         spread(y, twiddle, p, work[2], work[3])
     row = middle(work, twiddle)
-    _untangle(work[row], work[row + 1], re, im, plan.untangle)
+    _untangle(work[row], work[row + 1], re, im, untangle)
 
 
 @njit(**INLINED)
@@ -112,11 +111,10 @@ def _part(z, y, t_re, t_im, re, im, at, mirror):  # type: ignore[no-untyped-def]
     store(re, im, mirror, conjugate(backwards(even - odd)))
 
 
-@njit(**INLINED)
-def add_inverse(re: Plane, im: Plane, window: Plane, onto: Plane, plan: Plan) -> None:
+@njit(**COMPILED)
+def add_inverse(re: Plane, im: Plane, window: Plane, onto: Plane, twiddle: Plane, untangle: Plane, work: Plane) -> None:
     """`irfft_add` of at least `SMALLEST` samples."""
-    twiddle, work = plan.twiddle, plan.work
-    _tangle(re, im, work[1], work[0], plan.untangle)
+    _tangle(re, im, work[1], work[0], untangle)
     step = work.shape[1] // 8
     for p in range(0, step, WIDTH):
         spread(eight_apart(work[0], work[1], p, step), twiddle, p, work[2], work[3])

@@ -1,6 +1,8 @@
 """The FFT against NumPy's in float64, on noise of every level, for every size that frames use."""
 
+import copy
 import os
+import pickle
 import subprocess
 import sys
 
@@ -176,3 +178,11 @@ def test_a_numba_whose_insides_have_changed_plays_in_plain_loops(before, reason,
 def test_without_a_compiler_transforms_are_plain_python():
     said = chosen(NUMBA_DISABLE_JIT="1")
     assert said.startswith("plain|") and said.endswith("\nTrue\n")
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda plan: pickle.loads(pickle.dumps(plan))])
+def test_a_copy_of_a_plan_has_memory_of_its_own(copied):
+    plan = plan_for(256)
+    again = copied(plan)
+    assert again.work is not plan.work and not np.shares_memory(again.work, plan.work)
+    assert np.array_equal(again.twiddle, plan.twiddle) and again.forward == plan.forward
