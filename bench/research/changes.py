@@ -16,7 +16,7 @@ MUSIC = augment.Recipe(
 )  # fmt: skip
 
 
-def music(x: Tensor, random: Generator) -> Tensor:
+def music(x: Tensor, targets: Tensor, random: Generator) -> tuple[Tensor, Tensor]:
     """Log bands of music, (clips, bands, frames) to (clips, bands, STRETCH_FRAMES) as other players and rooms have it.
 
     Transposed by up to two bands, through random equalisers, noise and limits of bandwidth, at a random level.
@@ -28,13 +28,13 @@ def music(x: Tensor, random: Generator) -> Tensor:
     x = augment.noisy(x, MUSIC.noise_db, random)
     x = augment.band_limited(x, MUSIC.cut_share, random)
     x = augment.levelled(x, MUSIC.level_db, random)
-    return augment.masked(x, MUSIC.band_masks, MUSIC.widest_mask, random).clamp_min(augment.FLOOR)
+    return augment.masked(x, MUSIC.band_masks, MUSIC.widest_mask, random).clamp_min(augment.FLOOR), targets
 
 
-def louder_or_softer(x: Tensor, random: Generator) -> Tensor:
+def louder_or_softer(x: Tensor, targets: Tensor, random: Generator) -> tuple[Tensor, Tensor]:
     """Samples, each clip rotated by a time that is drawn, at a level up to 6 dB either way, and perhaps turned over."""
     turns = torch.randint(0, x.shape[-1], (len(x),), generator=random)
     x = torch.stack([one.roll(int(turn), -1) for one, turn in zip(x, turns, strict=True)])
     gain = 10 ** (torch.empty(len(x), 1, 1).uniform_(-6, 6, generator=random) / 20)
     sign = torch.randint(0, 2, (len(x), 1, 1), generator=random) * 2 - 1
-    return x * gain * sign
+    return x * gain * sign, targets

@@ -5,14 +5,13 @@ A `Recipe` is a row. `runs.run` trains and judges it; `bench/research/networks.p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from torch import Generator, Tensor
-
 from bench.research import changes
 from dreampedal.engine.model.format.inputs import BandImage, Input, Mel
+from dreampedal.export.data.batches import Change
 from dreampedal.export.data.segments import Segmenting
 from dreampedal.export.train.fit.plan import Plan, plan_for
 
@@ -62,7 +61,7 @@ class Recipe:
     seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
     levelled: bool = False
     copies: int = 0
-    change: Callable[[Tensor, Generator], Tensor] | None = None
+    change: Change | None = None
     start: str | None = None
     notes: Mapping[str, Any] = field(default_factory=dict)
 

@@ -23,6 +23,7 @@ from bench.research.sounds import Sources
 from bench.research.starts import from_model
 from dreampedal import presets
 from dreampedal.export.data.clips import Clips
+from dreampedal.export.data.progress import Progress
 from dreampedal.export.data.recordings import LabelledSet, Recording
 from dreampedal.export.data.splits import content_of, folds, split
 from dreampedal.export.data.store import encode
@@ -30,7 +31,6 @@ from dreampedal.export.metrics.scores import Measures, Scores, probabilities, sc
 from dreampedal.export.nets.costs import multiply_adds, parameters
 from dreampedal.export.nets.net import Net
 from dreampedal.export.nets.table import build
-from dreampedal.export.progress import Progress
 from dreampedal.export.train.fit.checkpoints import identity, named
 from dreampedal.export.train.fit.fitting import fit
 from dreampedal.export.train.fit.plan import Plan

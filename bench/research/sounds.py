@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,15 +11,15 @@ from numpy.typing import NDArray
 
 from bench.research.recipes import Recipe
 from dreampedal.engine.model.format.inputs import Input, features
+from dreampedal.engine.sound.kinds import ENDINGS
 from dreampedal.engine.sound.reading import sound_in
 from dreampedal.export.data.clips import Clips
-from dreampedal.export.data.instruments.families import CLASSES
+from dreampedal.export.data.instruments.families import CLASSES, family_in
 from dreampedal.export.data.instruments.qt_resource import read_resources
-from dreampedal.export.data.instruments.soundfonts import note_clips
+from dreampedal.export.data.instruments.soundfonts import drawn, note_clips
+from dreampedal.export.data.progress import Progress
 from dreampedal.export.data.recordings import LabelledSet, open_set
 from dreampedal.export.nets.table import NETWORKS
-from dreampedal.export.progress import Progress
-from dreampedal.export.train.evaluation import SOUNDS, family_in
 
 LEVEL = 0.1
 """Root mean square of every clip of a levelled set."""
@@ -81,15 +80,6 @@ def elsewhere(recipe: Recipe, sources: Sources, progress: Progress | None) -> di
     return found
 
 
-def drawn(name: str) -> float:
-    """A number from 0 to 1 by a name's hash: below 0.1, a program's key is kept for judging, as `notes.unseen` does.
-
-    >>> round(drawn("73:60"), 3)
-    0.864
-    """
-    return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "big") / 2**32
-
-
 def levelled(clips: Clips) -> Clips:
     """The same clips of samples, each at a root mean square of `LEVEL`."""
     x = np.asarray(clips.x, np.float32)
@@ -120,7 +110,7 @@ def instrument_clips(source: Path, input: Input, seconds: float) -> Clips:
     x, labels, groups, names = [], [], [], []
     for path, body in sorted(read_resources(source).items()):
         family = family_in(path.name)
-        if family is None or path.suffix.lower() not in SOUNDS:
+        if family is None or path.suffix.lower() not in ENDINGS:
             continue
         sound = sound_in(io.BytesIO(body), path)
         audio, rate = sound.read().mean(0), sound.sample_rate

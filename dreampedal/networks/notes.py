@@ -19,7 +19,7 @@ from dreampedal.networks.options import Evaluate, TrainNotes
 
 def train(options: TrainNotes) -> None:
     """Train the note network and say how well it classifies."""
-    from dreampedal.export.train.notes_model import train_notes
+    from dreampedal.export.train.notes import train_notes
 
     out, seed, minutes = options.out, options.seed, options.minutes
     _require(options.soundfonts)
@@ -45,7 +45,7 @@ def train(options: TrainNotes) -> None:
 
 def evaluate(options: Evaluate) -> None:
     """Judge a model on notes and recordings of instruments, and say what it takes for what."""
-    from dreampedal.export.train.evaluation import evaluate
+    from dreampedal.export.judge.families import evaluate
 
     _require([*options.soundfonts, *([options.folder] if options.folder else [])])
     model = library.find("model", options.model)

@@ -7,11 +7,12 @@ not after an hour of encoding.
 from __future__ import annotations
 
 import errno
+import hashlib
 import io
 import os
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -28,6 +29,8 @@ FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """What is wrong where no more can be written: the disk, the user's share of it, or a limit on files."""
 
 ZEROS = bytes(1 << 20)
+AT_ONCE = 256
+"""Rows that are copied at a time."""
 
 
 class Filling:
@@ -97,6 +100,21 @@ def rows_in(path: Path, shape: tuple[int, ...], dtype: DTypeLike) -> int | None:
         return None
     rows, rest = divmod(size - len(begin), _row_bytes(shape, dtype))
     return rows if not rest and begin == _header(rows, shape, dtype) else None
+
+
+def joined(files: Sequence[Path], shape: tuple[int, ...], dtype: DTypeLike, folder: Path) -> NDArray[Any]:
+    """The rows of several whole files one after another, in one file of `folder` that is mapped into memory."""
+    if len(files) > 1:
+        names = "\n".join(f"{file.parent.name}{file.stem}" for file in files)
+        path = folder / f"{hashlib.sha256(names.encode()).hexdigest()}.npy"
+        count = sum(rows_in(file, shape, dtype) or 0 for file in files)
+        if rows_in(path, shape, dtype) != count:
+            with filling(path, count, shape, dtype) as array:
+                for part in (np.load(file, mmap_mode="r") for file in files):
+                    for at in range(0, len(part), AT_ONCE):
+                        array.add(part[at : at + AT_ONCE])
+        files = [path]
+    return np.asanyarray(np.load(files[0], mmap_mode="r"))
 
 
 def _row_bytes(shape: tuple[int, ...], dtype: DTypeLike) -> int:

@@ -20,8 +20,8 @@ from dreampedal.export.data.clips import Clips
 AHEAD = 3
 """Batches that are read ahead: so many, one in the making and the one in use are in memory."""
 
-Change = Callable[[Tensor, Generator], Tensor]
-"""A random change of the features of a batch, (clips, rows, frames) to the same shape."""
+Change = Callable[[Tensor, Tensor, Generator], tuple[Tensor, Tensor]]
+"""A random change of the features (clips, rows, frames) of a batch and of its targets (clips, classes)."""
 
 
 class Batches:
@@ -35,7 +35,7 @@ class Batches:
             epoch (but for a last batch of a single clip, which is left out).
         mixup: both parameters of the beta distribution by which each clip is mixed with another of its batch, and their
             targets with them (Zhang et al. 2018); 0 mixes none.
-        change: made to the features of each batch, before they are mixed.
+        change: made to each batch, before its clips are mixed.
 
     Raises:
         ValueError: if there are no clips, or an argument is out of its range.
@@ -89,7 +89,7 @@ class Batches:
         targets[torch.arange(len(places)), torch.from_numpy(self.clips.labels[places])] = 1
         random = np.random.default_rng([self.seed, epoch, number])
         if self.change is not None:
-            x = self.change(x, Generator().manual_seed(int(random.integers(2**63))))
+            x, targets = self.change(x, targets, Generator().manual_seed(int(random.integers(2**63))))
         if self.mixup > 0:
             share = torch.from_numpy(random.beta(self.mixup, self.mixup, len(places))).float()
             other = torch.from_numpy(random.permutation(len(places)))

@@ -50,8 +50,13 @@ class Encoding:
 
     @property
     def dtype(self) -> type:
-        """Samples are kept as float32, features as float16: they are read again as often as there are epochs."""
-        return np.float32 if self.input.kind == "waveform" else np.float16
+        """Of the values that are kept."""
+        return kind_of(self.input)
+
+
+def kind_of(input: Input) -> type:
+    """Samples are kept as float32, features as float16: they are read again as often as there are epochs."""
+    return np.float32 if input.kind == "waveform" else np.float16
 
 
 def encoded(one: Recording, chosen: Encoding, hop_seconds: float, key: int = 0) -> NDArray[Any]:

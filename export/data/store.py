@@ -21,13 +21,13 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from dreampedal.engine.model.format.inputs import Input
-from dreampedal.export.data.arrays import filling, rows_in
+from dreampedal.export.data.arrays import filling, joined, rows_in
 from dreampedal.export.data.changes import Recipe
 from dreampedal.export.data.clips import Clips
 from dreampedal.export.data.encoding import FORMAT, Encoding, encoded, seconds_of
+from dreampedal.export.data.progress import Progress
 from dreampedal.export.data.recordings import LabelledSet, Recording, SoundError
 from dreampedal.export.data.segments import Segmenting, even_hops
-from dreampedal.export.progress import Progress
 
 NAMED = 5
 """Bad files that an error names."""
@@ -75,7 +75,7 @@ def encode(
     names = tuple(sorted(set(labelled.groups)))
     place = {name: number for number, name in enumerate(names)}
     return Clips(
-        x=_joined(parts, chosen, folder / "joined"),
+        x=joined([part.path for part in parts], chosen.shape, chosen.dtype, folder / "joined"),
         labels=np.repeat(labelled.labels, counts),
         groups=np.repeat(np.array([place[group] for group in labelled.groups], np.int64), counts),
         group_names=names, classes=labelled.classes, input=input, seconds=segmenting.seconds,
@@ -183,18 +183,6 @@ def _key(one: Recording, chosen: Encoding, hop: float) -> str:
         "seed": chosen.seed if chosen.copies else 0,
     }  # fmt: skip
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-
-
-def _joined(parts: list[Part], chosen: Encoding, folder: Path) -> NDArray[Any]:
-    """All parts one after another, mapped into memory for reading."""
-    told = hashlib.sha256("\n".join(f"{part.path.parent.name}{part.path.stem}" for part in parts).encode()).hexdigest()
-    path = folder / f"{told}.npy"
-    count = sum(part.rows for part in parts)
-    if rows_in(path, chosen.shape, chosen.dtype) != count:
-        with filling(path, count, chosen.shape, chosen.dtype) as array:
-            for part in parts:
-                array.add(np.load(part.path))
-    return np.load(path, mmap_mode="r")
 
 
 def _check_classes(labelled: LabelledSet, counts: NDArray[Any], what: str) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dreampedal.export.data.places import name_of, place_of
+from dreampedal.export.data.progress import Progress
 from dreampedal.export.data.recordings import LabelledSet, open_set
 from dreampedal.export.data.segments import Segmenting
 from dreampedal.export.data.splits import SHARES, set_hash, split
@@ -18,7 +19,6 @@ from dreampedal.export.data.store import encode
 from dreampedal.export.judge.listeners import Listener, open_listener
 from dreampedal.export.judge.pictures import draw_pruning
 from dreampedal.export.metrics.scores import Pooling, pool, score
-from dreampedal.export.progress import Progress
 from dreampedal.export.train.fit.settings import checked
 
 if TYPE_CHECKING:

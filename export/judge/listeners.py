@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.engine.model.classifier import softmax
+from dreampedal.engine.model.classifier import frame_logits, softmax
 from dreampedal.engine.model.clip_model import ClipModel, open_model
 from dreampedal.engine.model.format.clip_manifest import ClassifierManifest
 from dreampedal.engine.model.format.inputs import Input, LogBands
@@ -95,8 +95,6 @@ def _on_clips(model: ClipModel) -> Listener:
 
 def _streamed(model: Model) -> Listener:
     """A model that runs column by column: its mean logits over the columns that depend on the clip alone."""
-    from dreampedal.export.train.evaluation import heard
-
     manifest = model.manifest
     if manifest.runs_on != "columns":
         raise ValueError(f"{model.path}: runs on the window: expected a model that runs on columns, or its checkpoint")
@@ -107,7 +105,7 @@ def _streamed(model: Model) -> Listener:
     def hear(clips: Clips) -> NDArray[np.float32]:
         # Of a clip that is shorter, the last column has heard the most.
         first = min(history, clips.x.shape[-1] - 1)
-        return softmax(np.concatenate([heard(model, x)[:, first:].mean(1) for x in _batches(clips, STREAMS)]))
+        return softmax(np.concatenate([frame_logits(model, x)[:, first:].mean(1) for x in _batches(clips, STREAMS)]))
 
     return Listener(manifest.name, manifest.classes, input, STREAMED_SECONDS, hear, extra=_kept(manifest.training))
 

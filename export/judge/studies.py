@@ -15,6 +15,7 @@ import numpy as np
 import torch
 
 from dreampedal.engine.model.format.inputs import Envelope, Input, Mel, Waveform
+from dreampedal.export.data.progress import Progress
 from dreampedal.export.data.segments import Segmenting
 from dreampedal.export.data.store import encode
 from dreampedal.export.judge.pictures import draw_bars, draw_curve
@@ -22,7 +23,6 @@ from dreampedal.export.metrics.scores import Scores, probabilities, score
 from dreampedal.export.nets.costs import multiply_adds, parameters
 from dreampedal.export.nets.net import Net
 from dreampedal.export.nets.table import NETWORKS, build
-from dreampedal.export.progress import Progress
 from dreampedal.export.train.fit.fitting import fit
 from dreampedal.export.train.fit.plan import Plan, plan_for
 

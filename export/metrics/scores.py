@@ -65,6 +65,11 @@ class Measures:
     confusion: tuple[tuple[int, ...], ...]
     reliability: Reliability
 
+    def by_class(self) -> dict[str, float]:
+        """The share found of each class that was there, and "macro", the mean of these."""
+        found = {name: one.recall for name, one in self.classes.items() if one.recall is not None}
+        return {**found, "macro": self.recall}
+
 
 @dataclass(frozen=True)
 class Scores:

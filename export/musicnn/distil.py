@@ -18,13 +18,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from dreampedal.export.data.progress import Progress
 from dreampedal.export.musicnn.lessons import BEFORE, Lessons, Slopes, heard, pooled, random_lessons, slopes, smoother
 from dreampedal.export.musicnn.networks import Tagger
 from dreampedal.export.musicnn.views import LAYOUT, Views
 from dreampedal.export.nets.causal import Network
-from dreampedal.export.progress import Progress
 from dreampedal.export.train.augment import NEPERS
-from dreampedal.export.train.notes_model import average
+from dreampedal.export.train.fit.state import follow
 
 STRETCH = 24
 """Columns over which a gradient in time is summed: a quarter of a second."""
@@ -144,7 +144,7 @@ def taught(
         loss.backward()
         torch.nn.utils.clip_grad_norm_(student.parameters(), 2.0)
         optimiser.step()
-        average(kept, student, min(plan.averaging, (step + 1) / (step + 20)))
+        follow(kept, student, min(plan.averaging, (step + 1) / (step + 20)))
         if progress and step % 20 == 0:
             progress("teaching", step, steps)
     return kept.eval()

@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 
 from dreampedal.engine.model.format.inputs import Mel, features, frames_of
 from dreampedal.export.compile.classifier import Training, export_classifier
+from dreampedal.export.data.progress import Progress
 from dreampedal.export.data.recordings import LabelledSet, open_set
 from dreampedal.export.metrics.scores import Scores, score
 from dreampedal.export.musicnn.halves import rounded, store_halves
 from dreampedal.export.musicnn.heads import SECONDS, Headed, cross_validated, fit_head, hidden_of, temperature
 from dreampedal.export.musicnn.published import NOTICE, TRAINED_ON, load
-from dreampedal.export.progress import Progress
 
 TAGGERS = ("mtt_musicnn", "msd_musicnn")
 SEEDS = 5

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 from torch import Tensor
 
+from dreampedal.export.data.progress import Progress
 from dreampedal.export.musicnn.networks import FRAMES, Tagger
 from dreampedal.export.musicnn.views import LAYOUT, Views, at_one_loudness, columns_of, moved, start_column
 from dreampedal.export.nets.causal import Network
-from dreampedal.export.progress import Progress
 from dreampedal.export.train.augment import NEPERS
 
 BEFORE = 28

@@ -22,6 +22,7 @@ from torch import nn
 from dreampedal.engine.model.format.inputs import resampled
 from dreampedal.export.compile.ascent import Training, export_ascent
 from dreampedal.export.data.instruments.soundfont import Soundfont
+from dreampedal.export.data.progress import Progress
 from dreampedal.export.data.recordings import LabelledSet, open_set
 from dreampedal.export.musicnn.distil import Plan, agreement, distil
 from dreampedal.export.musicnn.lessons import random_lessons
@@ -29,7 +30,6 @@ from dreampedal.export.musicnn.phrases import phrases
 from dreampedal.export.musicnn.published import NOTICE, TRAINED_ON, load
 from dreampedal.export.musicnn.views import Views, views
 from dreampedal.export.nets.causal import Network
-from dreampedal.export.progress import Progress
 
 TEACHER = "mtt_musicnn"
 TAGS = (

@@ -20,6 +20,7 @@ from dreampedal.engine.model.format.inputs import Input
 from dreampedal.engine.model.format.manifest import Strict
 from dreampedal.engine.runtime.names import suggestion
 from dreampedal.export.data.places import name_of
+from dreampedal.export.data.progress import Progress
 from dreampedal.export.data.recordings import LabelledSet, open_set
 from dreampedal.export.data.segments import Segmenting
 from dreampedal.export.data.splits import SHARES, check_apart, set_hash, split
@@ -30,7 +31,6 @@ from dreampedal.export.nets.costs import parameters
 from dreampedal.export.nets.net import Net
 from dreampedal.export.nets.pretrained import check_published, load_weights
 from dreampedal.export.nets.table import NETWORKS, Builder, build
-from dreampedal.export.progress import Progress
 from dreampedal.export.train.fit.fitting import Fitted, fit
 from dreampedal.export.train.fit.plan import Plan, plan_for
 from dreampedal.export.train.fit.processes import own_rank

@@ -13,6 +13,7 @@ A family is a set of General MIDI programs (counted from 0) and the range of key
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,15 @@ FAMILIES = (
 )
 CLASSES = tuple(family.name for family in FAMILIES)
 
+INSTRUMENTS = {
+    "piano": "keyboard", "harpsichord": "keyboard", "xylophone": "mallet", "marimba": "mallet",
+    "glockenspiel": "mallet", "organ": "organ", "guitar": "guitar", "bass": "bass", "violin": "string",
+    "viola": "string", "cello": "string", "contrabass": "string", "harp": "string", "choir": "vocal",
+    "trumpet": "brass", "horn": "brass", "trombone": "brass", "tuba": "brass", "saxophone": "reed",
+    "clarinet": "reed", "oboe": "reed", "bassoon": "reed", "flute": "flute", "piccolo": "flute", "recorder": "flute",
+}  # fmt: skip
+"""Families of instruments by a word in the name of a recording; what is not here (drums, accordion) is in none."""
+
 _FAMILY_OF_PROGRAM = {program: family for family in FAMILIES for program in family.programs}
 
 
@@ -66,6 +76,16 @@ def family_of(program: int) -> Family:
 def class_index(note: Note) -> int:
     """The place of a note's family in `CLASSES`."""
     return CLASSES.index(family_of(note.program).name)
+
+
+def family_in(name: str) -> str | None:
+    """The family that a recording's name tells, or None.
+
+    >>> family_in("flute_traversiere.ogg"), family_in("solo_egtr.wav"), family_in("electric guitar 2.flac")
+    ('flute', None, 'guitar')
+    """
+    words = "".join(c if c.isalpha() else " " for c in Path(name).stem.lower()).split()
+    return next((INSTRUMENTS[word] for word in words if word in INSTRUMENTS), None)
 
 
 def general_midi_notes(velocities: tuple[int, ...], key_step: int = 1) -> list[Note]:

@@ -1,13 +1,14 @@
-"""A soundfont as a labelled set: its notes, rendered once and encoded for any input.
+"""Soundfonts as labelled sets: their notes, rendered once and encoded for any input.
 
-The class is the family of the instrument (`export.families`). The group is the program and its key: all velocities,
-banks and soundfonts of a key stay on one side of a split, so that an unseen note is one that was never played.
+The class is the family of the instrument (`families`). The group is the program and its key: all velocities, banks and
+soundfonts of a key stay on one side of a split, so that an unseen note is one that was never played.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,23 +17,56 @@ from numpy.typing import NDArray
 from platformdirs import user_cache_path
 
 from dreampedal.engine.model.format.inputs import Input, features, own_rate, shape_of
-from dreampedal.export.data.arrays import filling, kept, rows_in
+from dreampedal.export.data.arrays import filling, joined, kept, rows_in
 from dreampedal.export.data.clips import Clips
-from dreampedal.export.data.instruments.families import CLASSES, Note, class_index
-from dreampedal.export.data.instruments.notes import training_notes
-from dreampedal.export.data.instruments.patches import Patches, open_instruments
-from dreampedal.export.data.instruments.soundfont import Soundfont
-from dreampedal.export.progress import Progress
+from dreampedal.export.data.encoding import HOST_RATES, kind_of
+from dreampedal.export.data.instruments.families import CLASSES, Note, class_index, family_of
+from dreampedal.export.data.instruments.patches import open_instruments
+from dreampedal.export.data.progress import Progress
 
-SAMPLE_RATE = 44_100
-RELEASE_SHARE = 0.15
-"""Of a clip: the note is let go before its end."""
+HELD_SHARE = 0.85
+"""Of a clip: the key is let go after it."""
 SILENT_DB = -70.0
 """Notes whose loudest sample lies below this teach nothing and are left out."""
-AT_ONCE = 256
-"""Rows that are copied at a time."""
-RECIPE = 2
+RECIPE = 3
 """Raised whenever the same notes would give other features, so that old caches are not read."""
+
+
+@dataclass(frozen=True)
+class Rendering:
+    """How notes are played and encoded.
+
+    Fields:
+        input: what is encoded of a note. One without a rate of its own gets notes at 44.1 and 48 kHz, which alternate
+            over keys and programs, and that begin anywhere within a hop.
+        seconds: of a clip; held: share of it before the key is let go.
+        silent: whether notes that cannot be heard are kept.
+    """
+
+    input: Input
+    seconds: float
+    held: float
+    silent: bool
+
+    @property
+    def rates(self) -> tuple[int, ...]:
+        """All that notes are rendered at, in Hz."""
+        own = own_rate(self.input)
+        return HOST_RATES if own is None else (own,)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of a clip."""
+        return shape_of(self.input, self.seconds, self.rates[0])
+
+    def rate_of(self, note: Note) -> int:
+        """The rate in Hz at which a note is rendered."""
+        return self.rates[(note.key + note.program) % len(self.rates)]
+
+    def encoded(self, note: Note, audio: NDArray[np.float32]) -> NDArray[np.float32]:
+        """A note's features, of `shape`."""
+        onset = (note.key * 37 + note.velocity * 101) % 512 if own_rate(self.input) is None else 0
+        return features(self.input, np.pad(audio, (onset, 0)), self.rate_of(note))[:, : self.shape[1]]
 
 
 def note_clips(
@@ -40,19 +74,22 @@ def note_clips(
     input: Input,
     seconds: float = 1.0,
     *,
+    held: float = HELD_SHARE,
     velocities: tuple[int, ...] = (80,),
     key_step: int = 1,
+    notes: Sequence[Note] | None = None,
     cache: str | Path | None = None,
     progress: Progress | None = None,
 ) -> Clips:
-    """Every note of some soundfonts, as a network with this input hears it.
+    """Every note of some soundfonts, encoded for an input.
 
     Args:
         paths: .sf2 or .sf3 files, or folders of Gravis patches.
-        input: what is heard of a note: `features` of its audio at 44.1 kHz, or at the input's own rate.
-        seconds: of a clip; the note is held for 85 % of it, then let go.
+        input: of a network, from audio at the input's own rate, or else at 44.1 and 48 kHz in turns.
+        seconds: of a clip; held: share of it before the key is let go.
         velocities: MIDI, 1 to 127, at which each key is played.
         key_step: take every so many keys; 1 takes all.
+        notes: exactly these, silent ones too, where a soundfont has them, in place of all.
         cache: folder for the features; the user's cache if None. What is there is not rendered again.
         progress: told how far rendering is.
 
@@ -68,88 +105,75 @@ def note_clips(
     if not paths:
         raise ValueError("no soundfonts: expected one at least")
     folder = Path(cache) if cache is not None else user_cache_path("dreampedal") / "soundfonts"
-    parts = [_one_font(Path(path), input, seconds, velocities, key_step, folder, progress) for path in paths]
-    notes = [note for _, chosen in parts for note in chosen]
-    names = sorted({_group(note) for note in notes})
-    place = {name: number for number, name in enumerate(names)}
+    how = Rendering(input, seconds, held, silent=notes is not None)
+    files, played = list[Path](), list[Note]()
+    for path in map(Path, paths):
+        presets = open_instruments(path, how.rates[0]).presets()
+        every = notes_of(presets, velocities, key_step) if notes is None else notes
+        wanted = [note for note in every if (note.bank, note.program) in presets]
+        file, chosen = _one_font(path, how, wanted, folder, progress)
+        files.append(file)
+        played += chosen
+    groups = [f"{note.program}:{note.key}" for note in played]
+    names, places = np.unique(np.array(groups), return_inverse=True)
     return Clips(
-        x=_joined([x for x, _ in parts], folder),
-        labels=np.array([class_index(note) for note in notes], np.int64),
-        groups=np.array([place[_group(note)] for note in notes], np.int64),
-        group_names=tuple(names), classes=CLASSES, input=input, seconds=seconds,
+        x=joined(files, how.shape, kind_of(input), folder),
+        labels=np.array([class_index(note) for note in played], np.int64),
+        groups=places.astype(np.int64), group_names=tuple(names.tolist()), classes=CLASSES, input=input,
+        seconds=seconds,
     )  # fmt: skip
 
 
-def _group(note: Note) -> str:
-    return f"{note.program}:{note.key}"
+def notes_of(presets: Sequence[tuple[int, int]], velocities: Sequence[int], key_step: int = 1) -> list[Note]:
+    """Every `key_step`-th key of every preset at each velocity."""
+    return [
+        Note(bank, program, key, velocity)
+        for bank, program in presets
+        for key in list(family_of(program).keys)[::key_step]
+        for velocity in velocities
+    ]
+
+
+def drawn(group: str) -> float:
+    """A number from 0 to 1 by a hash of a group's name; below 0.1, a program's key is kept for the test.
+
+    >>> round(drawn("73:60"), 3)
+    0.864
+    """
+    return int.from_bytes(hashlib.sha256(group.encode()).digest()[:4], "big") / 2**32
 
 
 def _one_font(
-    path: Path,
-    input: Input,
-    seconds: float,
-    velocities: tuple[int, ...],
-    key_step: int,
-    folder: Path,
-    progress: Progress | None,
-) -> tuple[np.memmap[Any, Any], list[Note]]:
-    """Features (n, rows, frames) of one soundfont's notes, and which they are."""
-    rate = own_rate(input) or SAMPLE_RATE
-    instruments = open_instruments(path, rate)
-    wanted = [
-        Note(note.bank, note.program, note.key, velocity)
-        for note in training_notes(instruments.presets(), key_step)
-        if note.velocity == 80
-        for velocity in velocities
-    ]
-    heard, listed = _cache_files(folder, path, input, seconds, wanted)
-    shape, kind = shape_of(input, seconds, rate), np.float32 if input.kind == "waveform" else np.float16
+    path: Path, how: Rendering, wanted: Sequence[Note], folder: Path, progress: Progress | None
+) -> tuple[Path, list[Note]]:
+    """The file with the features of one soundfont's notes, and which they are."""
+    encoded, listed = _cache_files(folder, path, how, wanted)
+    kind = kind_of(how.input)
     count = rows_in(listed, (), np.int64)
-    if count is None or rows_in(heard, shape, kind) != count:
-        with filling(heard, len(wanted), shape, kind) as array:
-            loud = list[int]()
-            for place, audio in enumerate(_played(instruments, wanted, seconds, rate)):
-                if np.abs(audio).max(initial=0) > 10 ** (SILENT_DB / 20):
-                    array.add(features(input, audio, rate)[None])
-                    loud.append(place)
+    if count is None or rows_in(encoded, how.shape, kind) != count:
+        instruments = {rate: open_instruments(path, rate) for rate in how.rates}
+        with filling(encoded, len(wanted), how.shape, kind) as array:
+            audible = list[int]()
+            for place, note in enumerate(wanted):
+                rate = how.rate_of(note)
+                let_go = how.seconds * how.held
+                audio = instruments[rate].render(note, let_go, how.seconds - let_go)[: round(how.seconds * rate)]
+                if how.silent or np.abs(audio).max(initial=0) > 10 ** (SILENT_DB / 20):
+                    array.add(how.encoded(note, audio)[None])
+                    audible.append(place)
                 if progress and (place % 100 == 99 or place == len(wanted) - 1):
                     progress(f"notes of {path.name}", place + 1, len(wanted))
-            with kept(listed, 8 * len(loud)) as part:
-                np.save(part, np.array(loud, np.int64))
-    places = np.load(listed)
-    if not len(places):
+            with kept(listed, 8 * len(audible)) as part:
+                np.save(part, np.array(audible, np.int64))
+    places: NDArray[Any] = np.load(listed)
+    if not len(places) and not how.silent:
         raise ValueError(f"{path}: no note of it can be heard: expected an instrument of a known family that sounds")
-    return np.load(heard, mmap_mode="r"), [wanted[place] for place in places]
+    return encoded, [wanted[place] for place in places]
 
 
-def _played(
-    instruments: Soundfont | Patches, notes: Sequence[Note], seconds: float, rate: int
-) -> Iterator[NDArray[np.float32]]:
-    """Each note, held and let go within `seconds`."""
-    held, release = seconds * (1 - RELEASE_SHARE), seconds * RELEASE_SHARE
-    for note in notes:
-        yield instruments.render(note, held, release)[: round(seconds * rate)]
-
-
-def _joined(parts: Sequence[np.memmap[Any, Any]], folder: Path) -> NDArray[Any]:
-    """The features of several soundfonts one after another, in one file."""
-    if len(parts) == 1:
-        return parts[0]
-    names = "\n".join(Path(str(part.filename)).name for part in parts)
-    path = folder / f"joined-{hashlib.sha256(names.encode()).hexdigest()[:16]}.npy"
-    shape, kind, count = parts[0].shape[1:], parts[0].dtype, sum(map(len, parts))
-    if rows_in(path, shape, kind) != count:
-        with filling(path, count, shape, kind) as array:
-            for part in parts:
-                for at in range(0, len(part), AT_ONCE):
-                    array.add(part[at : at + AT_ONCE])
-    laid: NDArray[Any] = np.load(path, mmap_mode="r")
-    return laid
-
-
-def _cache_files(folder: Path, path: Path, input: Input, seconds: float, notes: Sequence[Note]) -> tuple[Path, Path]:
+def _cache_files(folder: Path, path: Path, how: Rendering, notes: Sequence[Note]) -> tuple[Path, Path]:
     """Where the features and the places of these notes are kept, by everything that they depend on."""
-    digest = hashlib.sha256(f"{RECIPE} {input!r} {seconds} {RELEASE_SHARE} {SILENT_DB}".encode())
+    digest = hashlib.sha256(f"{RECIPE} {how!r} {SILENT_DB}".encode())
     digest.update(repr([(note.bank, note.program, note.key, note.velocity) for note in notes]).encode())
     for file in sorted(path.rglob("*.pat")) if path.is_dir() else [path]:
         with open(file, "rb") as stream:

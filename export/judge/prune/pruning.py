@@ -26,11 +26,11 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field
 
 from dreampedal.engine.model.format.manifest import Positive, Strict
+from dreampedal.export.data.progress import Progress
 from dreampedal.export.judge.prune.pruned import Pruned, size
 from dreampedal.export.judge.prune.search import Search, Standing
 from dreampedal.export.metrics.scores import Scores, probabilities, score
 from dreampedal.export.nets.net import Net
-from dreampedal.export.progress import Progress
 from dreampedal.export.train.fit.fitting import DivergenceError
 from dreampedal.export.train.fit.plan import Plan
 

@@ -6,12 +6,11 @@ every clip through another equaliser cannot go by the colour of a recording.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Generator, Tensor
 
 from dreampedal.engine.model.format.inputs import Input
+from dreampedal.export.data.batches import Change
 from dreampedal.export.train.fit.adversary import moved
 from dreampedal.export.train.fit.plan import Plan
 
@@ -38,7 +37,7 @@ def equalised(input: Input, x: Tensor, equaliser_db: float, gain_db: float, rand
     return moved(input, x, curves.transpose(1, 2) + gains)
 
 
-def change_for(plan: Plan, input: Input) -> Callable[[Tensor, Generator], Tensor] | None:
+def change_for(plan: Plan, input: Input) -> Change | None:
     """What a plan wants done to the features of each batch, as `Batches` takes it; None where it wants nothing.
 
     Raises:
@@ -48,4 +47,4 @@ def change_for(plan: Plan, input: Input) -> Callable[[Tensor, Generator], Tensor
         moved(input, torch.zeros(1, 1, 1), 0.0)
     if not plan.equaliser_db and not plan.gain_db:
         return None
-    return lambda x, random: equalised(input, x, plan.equaliser_db, plan.gain_db, random)
+    return lambda x, targets, random: (equalised(input, x, plan.equaliser_db, plan.gain_db, random), targets)

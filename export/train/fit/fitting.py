@@ -21,7 +21,7 @@ import torch
 from torch import nn
 
 from dreampedal.export.data.batches import Batches
-from dreampedal.export.progress import Progress
+from dreampedal.export.data.progress import Progress
 from dreampedal.export.train.fit import checkpoints
 from dreampedal.export.train.fit.equaliser import change_for
 from dreampedal.export.train.fit.lock import alone

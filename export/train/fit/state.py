@@ -90,7 +90,8 @@ class Training:
         """One step of the optimiser on a batch, of which this process takes its part.
 
         Args:
-            x: features (n, rows, frames); targets: class weights (n, classes); rate: learning rate.
+            x: features (n, rows, frames); targets: class weights (n, classes), or at frames (n, classes, frames) with
+                1 as the sum of a clip's; rate: learning rate.
 
         Returns:
             float64 (3,), of this process's clips: sum of the losses, how many were right, how many there were.
@@ -111,7 +112,7 @@ class Training:
         self.steps += 1
         if self.mean is not self.net:
             follow(self.mean, self.net, min(self.plan.averaging, self.steps / (self.steps + 10)))
-        right = (logits.argmax(1) == targets.argmax(1)).sum()
+        right = (_over_time(logits).argmax(1) == _over_time(targets).argmax(1)).sum()
         return torch.tensor([loss.item(), right.item(), len(x)], dtype=torch.double)
 
     def _partly_attacked(self, x: Tensor, targets: Tensor) -> Tensor:
@@ -133,6 +134,11 @@ class Training:
         self.course = heard(self.course, self.plan, int(row["epoch"]), row["val_loss"], row["val_accuracy"])
         if self.course.best_epoch == row["epoch"]:
             self.best = {name: value.detach().cpu().clone() for name, value in self.mean.state_dict().items()}
+
+
+def _over_time(values: Tensor) -> Tensor:
+    """The mean over frames, where there are any: (n, classes) or (n, classes, frames) to (n, classes)."""
+    return values.flatten(2).mean(2) if values.ndim > 2 else values
 
 
 @torch.no_grad()

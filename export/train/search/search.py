@@ -23,8 +23,8 @@ from optuna.trial import TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from dreampedal.engine.runtime.files import written_whole
+from dreampedal.export.data.progress import Progress
 from dreampedal.export.nets.table import NETWORKS
-from dreampedal.export.progress import Progress
 from dreampedal.export.train.fit.checkpoints import check_same, content
 from dreampedal.export.train.fit.lock import alone
 from dreampedal.export.train.search.space import check_names

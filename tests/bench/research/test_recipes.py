@@ -15,6 +15,7 @@ from bench.research.sounds import Sources
 from bench.research.starts import from_model, weights_of
 from dreampedal import presets
 from dreampedal.engine.dsp.bands import log_band_features
+from dreampedal.engine.model.classifier import frame_logits
 from dreampedal.engine.model.format.inputs import LogBands, Waveform
 from dreampedal.engine.model.model import Model
 from dreampedal.export.data.clips import Clips
@@ -22,7 +23,6 @@ from dreampedal.export.data.segments import Segmenting
 from dreampedal.export.metrics.scores import score
 from dreampedal.export.nets.costs import multiply_adds
 from dreampedal.export.nets.table import NETWORKS, build
-from dreampedal.export.train.evaluation import heard
 from dreampedal.export.train.fit.plan import Plan
 
 pytestmark = pytest.mark.any_recording
@@ -90,7 +90,7 @@ def test_a_network_begins_where_the_shipped_model_ended(bands):
         net.causal.head.bias.copy_(weights["head.bias"])
         ours = net.network.eval().logits_at_frames(bands)
     # The engine hears the model's own file, a column at a time, after endless silence as torch does here.
-    theirs = heard(model, bands.numpy()).transpose(0, 2, 1)
+    theirs = frame_logits(model, bands.numpy()).transpose(0, 2, 1)
     assert np.abs(ours.numpy() - theirs).max() < 1e-3
 
 
@@ -104,12 +104,12 @@ def test_a_network_cannot_begin_with_another_kind(bands):
 
 def test_changes_follow_their_seed_and_keep_what_is_heard(bands):
     seeds = [torch.Generator().manual_seed(seed) for seed in (1, 1, 2)]
-    one, same, other = (changes.music(bands, seed) for seed in seeds)
+    one, same, other = (changes.music(bands, torch.zeros(len(bands), 2), seed)[0] for seed in seeds)
     assert torch.equal(one, same) and not torch.equal(one, other)
     assert one.shape == (2, 96, changes.STRETCH_FRAMES) and one.isfinite().all()
     assert (one.amax((1, 2)) <= -2.0 * np.log(10) / 20 + 1e-4).all()
     samples = torch.randn(4, 1, 800, generator=torch.Generator().manual_seed(3))
-    turned = changes.louder_or_softer(samples, torch.Generator().manual_seed(4))
+    turned, _ = changes.louder_or_softer(samples, torch.zeros(len(samples), 2), torch.Generator().manual_seed(4))
     gain = torch.fft.rfft(turned).abs() / torch.fft.rfft(samples).abs()
     assert torch.allclose(gain, gain[..., :1].expand_as(gain), rtol=1e-3)
     assert (20 * gain[..., 0].log10()).abs().max() <= 6.001

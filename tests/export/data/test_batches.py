@@ -30,7 +30,7 @@ def same(first, second):
 
 
 def test_a_seed_and_an_epoch_say_what_comes():
-    chosen = {"size": 8, "seed": 3, "mixup": 0.4, "change": lambda x, g: x + torch.rand(x.shape, generator=g)}
+    chosen = {"size": 8, "seed": 3, "mixup": 0.4, "change": lambda x, y, g: (x + torch.rand(x.shape, generator=g), y)}
     batches, again = (Batches(clips_of([30, 10, 20]), **chosen) for _ in range(2))
     list(again.epoch(0))
     assert same(list(batches.epoch(5)), list(again.epoch(5)))
@@ -88,7 +88,7 @@ def test_mixup_mixes_targets_as_it_mixes_clips():
 
 def test_little_is_read_ahead_and_leaving_early_ends_the_thread():
     made = []
-    batches = Batches(clips_of([300, 300]), 4, change=lambda x, _: made.append(1) or x)
+    batches = Batches(clips_of([300, 300]), 4, change=lambda x, y, _: made.append(1) or (x, y))
     before = threading.active_count()
     iterator = batches.epoch(0)
     for _ in islice(iterator, 5):
@@ -98,7 +98,7 @@ def test_little_is_read_ahead_and_leaving_early_ends_the_thread():
 
 
 def test_an_error_in_the_thread_is_raised_where_the_batch_is_asked_for():
-    def fail(x, generator):
+    def fail(x, targets, generator):
         raise ValueError("no such change")
 
     with pytest.raises(ValueError, match="no such change"):

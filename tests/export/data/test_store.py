@@ -190,11 +190,11 @@ def test_a_damaged_part_is_made_again(little_set, tmp_path):
 
 ENCODE = """
 import resource, sys, threading
-from dreampedal.engine.inputs import Mel
-from dreampedal.export.sets import store
-from dreampedal.export.sets.recordings import open_set
-from dreampedal.export.sets.segments import Segmenting
-from dreampedal.export.sets.store import encode
+from dreampedal.engine.model.format.inputs import Mel
+from dreampedal.export.data import store
+from dreampedal.export.data.recordings import open_set
+from dreampedal.export.data.segments import Segmenting
+from dreampedal.export.data.store import encode
 folder, cache, most, parts = sys.argv[1:]
 if int(most):
     resource.setrlimit(resource.RLIMIT_FSIZE, (int(most), int(most)))

@@ -11,10 +11,10 @@ from contextlib import contextmanager
 import numpy as np
 import pytest
 
-from dreampedal.engine.model.format.inputs import Mel, Waveform, features
-from dreampedal.export.data.instruments.families import CLASSES
+from dreampedal.engine.model.format.inputs import LogBands, Mel, Waveform, features
+from dreampedal.export.data.instruments.families import CLASSES, Note, general_midi_notes
 from dreampedal.export.data.instruments.patches import Patches
-from dreampedal.export.data.instruments.soundfonts import note_clips
+from dreampedal.export.data.instruments.soundfonts import Rendering, drawn, note_clips
 from tests.export.soundfonts import FLUID, needs_fluid, write_patch
 
 
@@ -158,6 +158,26 @@ def test_what_gives_no_notes_is_an_error(tmp_path):
             note_clips([tmp_path / "quiet"], Mel(), 0.5, velocities=(1,), key_step=12, cache=tmp_path / "cache")
     with pytest.raises(ValueError, match="no soundfonts"):
         note_clips([], Mel(), 0.5, cache=tmp_path / "cache")
+
+
+def test_seen_and_unseen_keys_are_told_by_their_names_alone():
+    shares = [drawn(f"{program}:{key}") < 0.1 for program in range(128) for key in range(30, 90)]
+    assert 0.09 < np.mean(shares) < 0.11
+
+
+def test_an_input_at_the_hosts_rate_hears_both_rates_evenly_and_as_many_columns(patches, tmp_path):
+    rendering = Rendering(LogBands(), 0.5, 0.85, False)
+    rates = [rendering.rate_of(note) for note in general_midi_notes((80,))]
+    assert 0.45 < np.mean(np.array(rates) == 44_100) < 0.55
+    clips = note_clips([patches], LogBands(), 0.5, key_step=7, cache=tmp_path / "cache")
+    assert clips.x.shape[1:] == rendering.shape == (96, 43)
+    assert Rendering(Mel(), 0.5, 0.85, False).rates == (22_050,)
+
+
+def test_exactly_the_notes_that_are_wanted_are_played_silent_ones_too(patches, tmp_path):
+    wanted = [Note(0, 73, 60, 100), Note(0, 73, 72, 1), Note(3, 73, 60, 100), Note(0, 24, 50, 80)]
+    clips = note_clips([patches], LogBands(), 0.5, notes=wanted, cache=tmp_path / "cache")
+    assert [clips.group_names[place] for place in clips.groups] == ["73:60", "73:72", "24:50"]
 
 
 @needs_fluid

@@ -1,6 +1,6 @@
 """A small network and clips of real recordings, to be trained here or in a process of its own.
 
-    python -m tests.export.fit.fit_scene FOLDER OUT [held]
+    python -m tests.export.train.fit.fit_scene FOLDER OUT [held]
 
 trains in FOLDER and writes the weights to OUT. One that is `held` says so in the middle of its second epoch, and then
 waits to be killed.
@@ -86,7 +86,8 @@ def figures(history):
 
 def command(folder, out, held=False, torchrun=()):
     """The command that trains in a process of its own, and the environment for it."""
-    line = [sys.executable, *torchrun, "-m", "tests.export.fit.fit_scene", str(folder), str(out)] + held * ["held"]
+    line = [sys.executable, *torchrun, "-m", "tests.export.train.fit.fit_scene", str(folder), str(out)]
+    line += held * ["held"]
     return {"args": line, "cwd": ROOT, "env": os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}}
 
 

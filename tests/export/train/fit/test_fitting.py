@@ -158,8 +158,8 @@ def test_what_is_done_to_the_features_belongs_to_a_training(train, val, tmp_path
         fit(Small(), train, val, PLAIN, tmp_path, normalise=False)
 
 
-def louder(x, _random):
-    return x + 1
+def louder(x, targets, _random):
+    return x + 1, targets
 
 
 def test_two_trainings_in_one_folder_are_refused_while_the_first_runs(train, val, tmp_path):

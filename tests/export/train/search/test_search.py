@@ -148,10 +148,10 @@ def test_clips_on_disk_go_to_another_process_by_name(tmp_path):
 KILLED = """
 import sys
 from pathlib import Path
-from dreampedal.export.fit import trials
-from dreampedal.export.fit.search import search
-from tests.export.fit.fit_scene import hold
-from tests.export.fit.test_fit_search import task_in
+from dreampedal.export.train.search import trials
+from dreampedal.export.train.search.search import search
+from tests.export.train.fit.fit_scene import hold
+from tests.export.train.search.test_search import task_in
 if __name__ == "__main__":
     report = trials._report
     def holding(trial, record, row):
@@ -228,7 +228,7 @@ class Holds(Waits):
 ORPHANED = """
 import sys
 from pathlib import Path
-from tests.export.fit.test_fit_search import Holds, _apart
+from tests.export.train.search.test_search import Holds, _apart
 if __name__ == "__main__":
     list(_apart(Holds(Path(sys.argv[1])), 1, 1))
 """

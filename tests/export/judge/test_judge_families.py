@@ -5,13 +5,14 @@ import pytest
 import torch
 from pedalboard.io import AudioFile
 
+from dreampedal.engine.model.classifier import frame_logits
 from dreampedal.engine.model.model import Model
 from dreampedal.export.compile.ascent import Training, export_ascent
-from dreampedal.export.data.instruments import notes as notes_module
+from dreampedal.export.data.instruments import soundfonts
 from dreampedal.export.data.instruments.families import CLASSES, FAMILIES
+from dreampedal.export.judge.families import VELOCITIES, evaluate
 from dreampedal.export.nets.causal import Network
 from dreampedal.export.train.augment import FLOOR
-from dreampedal.export.train.evaluation import VELOCITIES, draw, evaluate, family_in, heard
 from tests.export.soundfonts import write_patch
 
 RECORD = Training(data="nothing", licence="CC0-1.0", seed=0)
@@ -34,11 +35,11 @@ def test_the_engine_hears_what_torch_hears(network, model):
     x = (FLOOR + 9 * torch.rand(5, 96, 30)).float()
     with torch.no_grad():
         expected = network.logits_at_frames(x).transpose(1, 2).numpy()
-    assert np.allclose(heard(Model.load(model, device="cpu"), x.numpy()), expected, atol=1e-4)
+    assert np.allclose(frame_logits(Model.load(model, device="cpu"), x.numpy()), expected, atol=1e-4)
 
 
 def test_a_report_on_a_soundfont_counts_every_note_once(model, tmp_path, monkeypatch):
-    monkeypatch.setattr(notes_module, "user_cache_path", lambda name: tmp_path / "cache")
+    monkeypatch.setattr(soundfonts, "user_cache_path", lambda name: tmp_path / "cache")
     folder = tmp_path / "patches"
     folder.mkdir()
     for family in FAMILIES:
@@ -77,15 +78,8 @@ def test_what_cannot_be_judged_is_said(model, network, tmp_path):
         evaluate(tmp_path / "nameless.onnx", recordings=tmp_path)
 
 
-@pytest.mark.parametrize(
-    ("name", "family"),
-    [("flute_traversiere.ogg", "flute"), ("electric guitar 2.flac", "guitar"), ("Harpsichord.wav", "keyboard"),
-     ("horn.ogg", "brass"), ("accordion.ogg", None), ("drum_kit.ogg", None), ("harmonica.ogg", None)],
-)  # fmt: skip
-def test_the_family_in_a_name(name, family):
-    assert family_in(name) == family
-
-
-def test_a_picture_needs_its_folder(tmp_path):
+def test_a_picture_needs_its_folder(model, tmp_path, monkeypatch):
+    monkeypatch.setattr(soundfonts, "user_cache_path", lambda name: tmp_path / "cache")
+    write_patch(tmp_path / "073_Flute.pat")
     with pytest.raises(ValueError, match="no such folder"):
-        draw(np.eye(11, dtype=np.int64), tmp_path / "nowhere" / "x.png", "title")
+        evaluate(model, [tmp_path], picture=tmp_path / "nowhere" / "x.png", key_step=12)

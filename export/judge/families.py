@@ -14,31 +14,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreampedal.engine.dsp.bands import BandLayout, log_band_features
-from dreampedal.engine.model.classifier import audible, softmax
-from dreampedal.engine.model.classifier import frame_logits as heard
+from dreampedal.engine.model.classifier import audible, frame_logits, softmax
 from dreampedal.engine.model.model import Model
-from dreampedal.engine.runtime.files import written_whole
 from dreampedal.engine.sound.reading import sound_in
-from dreampedal.export.data.instruments.families import CLASSES, general_midi_notes
-from dreampedal.export.data.instruments.notes import JUDGED, load_notes
+from dreampedal.export.data.instruments.families import CLASSES, INSTRUMENTS, family_in, general_midi_notes
 from dreampedal.export.data.instruments.qt_resource import read_resources
-from dreampedal.export.metrics.measures import accuracies, confusion
-from dreampedal.export.progress import Progress
+from dreampedal.export.data.places import SOUNDS
+from dreampedal.export.data.progress import Progress
+from dreampedal.export.judge.pictures import draw_confusion
+from dreampedal.export.metrics.scores import score
+from dreampedal.export.train.notes import JUDGED, rendered
 
 VELOCITIES = (40, 80, 120)
 """Velocities of the fixed list of notes on which accuracy is reported."""
 STREAMS = 64
 """Notes heard side by side, as channels."""
-SOUNDS = (".flac", ".wav", ".ogg", ".mp3", ".aiff", ".aif")
-
-INSTRUMENTS = {
-    "piano": "keyboard", "harpsichord": "keyboard", "xylophone": "mallet", "marimba": "mallet",
-    "glockenspiel": "mallet", "organ": "organ", "guitar": "guitar", "bass": "bass", "violin": "string",
-    "viola": "string", "cello": "string", "contrabass": "string", "harp": "string", "choir": "vocal",
-    "trumpet": "brass", "horn": "brass", "trombone": "brass", "tuba": "brass", "saxophone": "reed",
-    "clarinet": "reed", "oboe": "reed", "bassoon": "reed", "flute": "flute", "piccolo": "flute", "recorder": "flute",
-}  # fmt: skip
-"""Families of instruments by a word in the name of a recording; what is not here (drums, accordion) is in none."""
 
 
 def evaluate(
@@ -83,19 +73,18 @@ def evaluate(
 def _on_soundfonts(
     model: Model, soundfonts: Sequence[Path], picture: Path | None, key_step: int, progress: Progress | None
 ) -> dict[str, Any]:
-    notes = load_notes(soundfonts, notes=general_midi_notes(VELOCITIES, key_step), progress=progress)
-    logits = np.concatenate(
-        [
-            heard(model, notes.features[at : at + STREAMS].astype(np.float32))[:, JUDGED].mean(1)
-            for at in range(0, len(notes), STREAMS)
-        ]
-    )
-    matrix = confusion(notes.labels, logits.argmax(1), len(CLASSES))
+    notes = rendered(soundfonts, notes=general_midi_notes(VELOCITIES, key_step), progress=progress)
+    logits = [
+        frame_logits(model, notes.x[at : at + STREAMS].astype(np.float32))[:, JUDGED].mean(1)
+        for at in range(0, len(notes), STREAMS)
+    ]
+    found = score(softmax(np.concatenate(logits)), notes.labels, notes.groups, CLASSES).by_clip
+    fonts = [path.name for path in soundfonts]
     if picture is not None:
-        draw(matrix, picture, f"{', '.join(notes.fonts)}: macro {accuracies(matrix)['macro']:.1%}")
+        draw_confusion(found, picture, f"{', '.join(fonts)}: macro {found.recall:.1%}")
     return {
-        "soundfonts": list(notes.fonts), "notes": len(notes), "accuracy": accuracies(matrix),
-        "confusion": matrix.tolist(),
+        "soundfonts": fonts, "notes": len(notes), "accuracy": found.by_class(),
+        "confusion": [list(row) for row in found.confusion],
     }  # fmt: skip
 
 
@@ -122,17 +111,7 @@ def recording_logits(model: Model, sound: Path | bytes) -> NDArray[np.float32]:
         file = sound_in(stream, Path("a resource") if isinstance(sound, bytes) else sound)
         audio, rate = file.read(), file.sample_rate
     features = log_band_features(audio.mean(0, keepdims=True), rate)
-    return heard(model, features)[0][audible(features[0], BandLayout().floor)]
-
-
-def family_in(name: str) -> str | None:
-    """The family that a recording's name tells, or None.
-
-    >>> family_in("flute_traversiere.ogg"), family_in("solo_egtr.wav"), family_in("electric guitar 2.flac")
-    ('flute', None, 'guitar')
-    """
-    words = "".join(c if c.isalpha() else " " for c in Path(name).stem.lower()).split()
-    return next((INSTRUMENTS[word] for word in words if word in INSTRUMENTS), None)
+    return frame_logits(model, features)[0][audible(features[0], BandLayout().floor)]
 
 
 def _recordings(source: Path) -> list[tuple[str, Path | bytes]]:
@@ -141,21 +120,3 @@ def _recordings(source: Path) -> list[tuple[str, Path | bytes]]:
         return [(file.name, file) for file in sorted(source.rglob("*")) if file.suffix.lower() in SOUNDS]
     inside = sorted(read_resources(source).items())
     return [(path.name, body) for path, body in inside if path.suffix.lower() in SOUNDS]
-
-
-def draw(matrix: NDArray[np.int64], path: Path, title: str) -> None:
-    """The confusion matrix as a picture: a row a true family, in per cent of its notes."""
-    import matplotlib.figure
-
-    shares = 100 * matrix / np.maximum(matrix.sum(1, keepdims=True), 1)
-    figure = matplotlib.figure.Figure(figsize=(8, 7.2), layout="constrained")
-    axes = figure.subplots()
-    axes.imshow(shares, cmap="magma", vmin=0, vmax=100)
-    for row, column in np.ndindex(*shares.shape):
-        ink = "black" if shares[row, column] > 60 else "white"
-        axes.text(column, row, f"{shares[row, column]:.0f}", ha="center", va="center", color=ink, fontsize=9)
-    axes.set(title=title, xlabel="heard", ylabel="played (per cent of the family's notes)")
-    axes.set_xticks(range(len(CLASSES)), CLASSES, rotation=45, ha="right")
-    axes.set_yticks(range(len(CLASSES)), CLASSES)
-    with written_whole(path) as part:
-        figure.savefig(part, dpi=120)
