@@ -6,9 +6,9 @@ the batch alone, so that a training that goes on from a checkpoint sees what it 
 
 from __future__ import annotations
 
-import queue
-import threading
+from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import torch
@@ -111,32 +111,13 @@ def _turns(places: NDArray[np.intp], count: int, random: np.random.Generator) ->
 
 def _ahead(make: Callable[[int], tuple[Tensor, Tensor]], count: int) -> Iterator[tuple[Tensor, Tensor]]:
     """What `make` gives for 0 to count - 1, made in a thread that keeps at most `AHEAD` ready."""
-    ready: queue.Queue[tuple[Tensor, Tensor] | BaseException] = queue.Queue(AHEAD)
-    over = threading.Event()
-
-    def work() -> None:
-        for number in range(count):
-            try:
-                made: tuple[Tensor, Tensor] | BaseException = make(number)
-            except BaseException as error:  # raised again where the batch is asked for
-                made = error
-            while not over.is_set():
-                try:
-                    ready.put(made, timeout=0.1)
-                    break
-                except queue.Full:
-                    continue
-            if over.is_set() or isinstance(made, BaseException):
-                return
-
-    thread = threading.Thread(target=work, name="batches", daemon=True)
-    thread.start()
+    pool = ThreadPoolExecutor(1, "batches")
     try:
-        for _ in range(count):
-            made = ready.get()
-            if isinstance(made, BaseException):
-                raise made
+        begun = deque(pool.submit(make, number) for number in range(min(AHEAD, count)))
+        for number in range(AHEAD, count + AHEAD):
+            made = begun.popleft().result()
+            if number < count:
+                begun.append(pool.submit(make, number))
             yield made
     finally:
-        over.set()
-        thread.join()
+        pool.shutdown(cancel_futures=True)

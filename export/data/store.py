@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -114,46 +113,25 @@ def _encoded_parts(
         raise ValueError(f"{jobs} jobs: expected 1 or more")
     bad: list[str] = []
     parts: list[Part | None] = [None] * len(labelled)
-    work = (
-        (place, one, float(hops[name]))
-        for place, (one, name) in enumerate(zip(labelled.recordings, labelled.labels, strict=True))
-    )
-    done = 0
-    with ThreadPoolExecutor(jobs) as pool:
-        for place, future in _few_at_once(pool, work, lambda one, hop: _part(one, chosen, hop, folder), 4 * jobs):
+    pool = ThreadPoolExecutor(jobs)
+    try:
+        begun = {
+            pool.submit(_part, one, chosen, float(hops[name]), folder): place
+            for place, (one, name) in enumerate(zip(labelled.recordings, labelled.labels, strict=True))
+        }
+        for done, future in enumerate(as_completed(begun), 1):
             try:
-                parts[place] = future.result()
+                parts[begun[future]] = future.result()
             except SoundError as error:
                 bad.append(str(error))
-            done += 1
             if progress:
                 progress("encoding", done, len(labelled))
+    finally:
+        pool.shutdown(cancel_futures=True)  # one that fails stops a long list early
     if bad:
         more = f"\nand {len(bad) - NAMED} more" if len(bad) > NAMED else ""
         raise ValueError("\n".join(sorted(bad)[:NAMED]) + more)
     return [part for part in parts if part is not None]
-
-
-def _few_at_once(
-    pool: ThreadPoolExecutor,
-    work: Iterator[tuple[int, Recording, float]],
-    do: Callable[[Recording, float], Part],
-    most: int,
-) -> Iterator[tuple[int, Future[Part]]]:
-    """Each task as it ends, with no more than `most` waiting, so that a failure stops a long list early."""
-    waiting: dict[Future[Part], int] = {}
-    try:
-        for place, one, hop in work:
-            waiting[pool.submit(do, one, hop)] = place
-            if len(waiting) >= most:
-                for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                    yield waiting.pop(future), future
-        while waiting:
-            for future in wait(waiting, return_when=FIRST_COMPLETED).done:
-                yield waiting.pop(future), future
-    finally:
-        for future in waiting:
-            future.cancel()
 
 
 def _part(one: Recording, chosen: Encoding, hop: float, folder: Path) -> Part:

@@ -2,7 +2,7 @@
 
 The index is a table in LevelDB's format (sorted keys in blocks, see its `table_format.md`), whose values are small
 protocol buffers that say where in the data file a tensor lies (`BundleEntryProto` in TensorFlow's
-`tensor_bundle.proto`). Blocks and tensors carry a CRC-32C, and each one that is read is checked.
+`tensor_bundle.proto`). Their checksums are passed over: the wheel that the files lie in has its own, of all of it.
 
     with zipfile.ZipFile("musicnn-0.1.0-py3-none-any.whl") as wheel:
         tensors = read_bundle(wheel.read("musicnn/MTT_vgg/.index"), wheel.read("musicnn/MTT_vgg/.data-00000-of-00001"))
@@ -16,12 +16,10 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.export.musicnn.checksum import masked_crc32c
-
 MAGIC = 0xDB4775248B80FB57
 FOOTER_BYTES = 48
 TRAILER_BYTES = 5
-"""After each block: one byte that says how it is compressed (0: not), and its checksum."""
+"""After each block: one byte that says how it is compressed (0: not), and a checksum."""
 
 FLOAT32 = 1
 """TensorFlow's number for float32, the only type that a network's weights have here."""
@@ -125,7 +123,6 @@ def _block(index: bytes, offset: int, size: int) -> bytes:
         raise CheckpointError(f"the index has {len(index)} bytes, a block ends at {offset + size}: it is cut short")
     if whole[size] != 0:
         raise CheckpointError(f"a block of the index is compressed (type {whole[size]}): expected none")
-    _check("a block of the index", whole[: size + 1], int.from_bytes(whole[size + 1 :], "little"))
     return whole[:size]
 
 
@@ -153,7 +150,6 @@ def _tensor(name: str, entry: Fields, data: bytes) -> NDArray[np.float32]:
     raw = data[offset : offset + size]
     if len(raw) < size or size != 4 * int(np.prod(shape)):
         raise CheckpointError(f"{name} {shape} has {len(raw)} bytes of {size}: the data file is cut short")
-    _check(name, raw, _number(entry, 6))
     return np.frombuffer(raw, "<f4").reshape(shape).astype(np.float32)
 
 
@@ -165,8 +161,3 @@ def _number(entry: Fields, field: int) -> int:
 def _bytes(entry: Fields, field: int) -> bytes:
     value = entry.get(field, [b""])[-1]
     return value if isinstance(value, bytes) else b""
-
-
-def _check(what: str, content: bytes, expected: int) -> None:
-    if (found := masked_crc32c(content)) != expected:
-        raise CheckpointError(f"{what} has checksum {found:08x}, recorded is {expected:08x}: the file is damaged")

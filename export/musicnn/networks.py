@@ -19,6 +19,7 @@ from torch.nn import functional
 
 from dreampedal.engine.model.format.inputs import Mel, features
 from dreampedal.engine.model.format.manifest import Strict
+from dreampedal.export.nets.listening import listening
 
 BANDS = 96
 FRAMES = 187
@@ -79,16 +80,8 @@ class Tagger(nn.Module):
 
     def activations(self, x: Tensor) -> dict[str, Tensor]:
         """The output of each layer, by name, on features (n, 96, frames)."""
-        found: dict[str, Tensor] = {}
-        hooks = [
-            layer.register_forward_hook(lambda _, __, y, name=name: found.__setitem__(name, y))
-            for name, layer in self.layers().items()
-        ]
-        try:
+        with listening(self.layers()) as found:
             self(x)
-        finally:
-            for hook in hooks:
-                hook.remove()
         return {name: found[name] for name in self.layers()}
 
 

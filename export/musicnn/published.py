@@ -73,7 +73,7 @@ def load(wheel: str | os.PathLike[str], name: str) -> Tagger:
     """
     if name not in NETWORKS:
         raise ValueError(f"published network {name!r}: expected one of {', '.join(NETWORKS)}")
-    weights = _read(wheel, name)
+    weights = weights_of(wheel, name)
     trained_on, kind = name.split("_")
     network = (Musicnn if kind == "musicnn" else Vgg)(name, TAGS[trained_on])
     with torch.no_grad():
@@ -87,10 +87,6 @@ def load(wheel: str | os.PathLike[str], name: str) -> Tagger:
 
 def weights_of(wheel: str | os.PathLike[str], name: str) -> dict[str, NDArray[np.float32]]:
     """The weights of a published network as its checkpoint has them, without the optimiser's."""
-    return _read(wheel, name)
-
-
-def _read(wheel: str | os.PathLike[str], name: str) -> dict[str, NDArray[np.float32]]:
     trained_on, kind = name.split("_")
     folder = f"musicnn/{trained_on.upper()}_{kind}"
     try:

@@ -98,12 +98,9 @@ def mel_centres_hz() -> NDArray[np.float64]:
     >>> mel_centres_hz()[[0, 95]].round().tolist()
     [31.0, 7748.0]
     """
-    steps = np.linspace(0, _mel(8000.0), BANDS + 2)[1:-1]
-    return np.where(steps < 15, steps * 200 / 3, 1000 * np.exp((steps - 15) * np.log(6.4) / 27))
+    from librosa import mel_frequencies
 
-
-def _mel(hz: float) -> float:
-    return hz * 3 / 200 if hz < 1000 else 15 + 27 * float(np.log(hz / 1000) / np.log(6.4))
+    return np.asarray(mel_frequencies(BANDS + 2, fmax=8000.0)[1:-1])
 
 
 def _linear(place: NDArray[np.float64], size: int) -> Tensor:

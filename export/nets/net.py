@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from dreampedal.engine.model.format.inputs import Input, LogBands, Waveform, shape_of
 from dreampedal.engine.model.format.manifest import Strict
+from dreampedal.export.nets.listening import listening
 
 Dreams = Literal["columns", "window", "waveform"]
 """How a network can be climbed: column by column, over a window of log bands, or over samples."""
@@ -131,17 +132,8 @@ class Net(nn.Module):
 
     def activations(self, x: Tensor) -> dict[str, Tensor]:
         """The output of every layer for features (n, rows, frames), by name: (n, filters, ...) each."""
-        found: dict[str, Tensor] = {}
-
-        def keep(name: str, module: nn.Module) -> torch.utils.hooks.RemovableHandle:
-            return module.register_forward_hook(lambda _module, _inputs, output: found.update({name: output}))
-
-        hooks = [keep(name, module) for name, module in self.layers().items()]
-        try:
+        with listening(self.layers()) as found:
             self(x)
-        finally:
-            for hook in hooks:
-                hook.remove()
         return found
 
     @torch.no_grad()

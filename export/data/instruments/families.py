@@ -65,12 +65,13 @@ INSTRUMENTS = {
 }  # fmt: skip
 """Families of instruments by a word in the name of a recording; what is not here (drums, accordion) is in none."""
 
-_FAMILY_OF_PROGRAM = {program: family for family in FAMILIES for program in family.programs}
+PROGRAMS = {program: family for family in FAMILIES for program in family.programs}
+"""The family of each General MIDI program that belongs to one."""
 
 
 def family_of(program: int) -> Family:
     """The family that General MIDI program `program` belongs to; KeyError where it belongs to none."""
-    return _FAMILY_OF_PROGRAM[program]
+    return PROGRAMS[program]
 
 
 def class_index(note: Note) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.export.data.instruments.families import Note, class_index
+from dreampedal.export.data.instruments.families import PROGRAMS, Note
 from dreampedal.export.data.instruments.soundfont import Soundfont, SoundfontError
 
 MAGIC = b"GF1PATCH110\0ID#000002\0"
@@ -139,7 +139,7 @@ class Patches:
 
     def presets(self) -> list[tuple[int, int]]:
         """(bank, program) of every patch that belongs to a family."""
-        return [(0, program) for program in self._files if _has_family(program)]
+        return [(0, program) for program in self._files if program in PROGRAMS]
 
     def render(self, note: Note, seconds: float, release_seconds: float = 0.0) -> NDArray[np.float32]:
         """The note held for `seconds`, then let go; mono, float32, shape (samples,). Loudness follows velocity²."""
@@ -160,12 +160,3 @@ def open_instruments(path: Path, sample_rate: float) -> Soundfont | Patches:
 def _distance(sample: Sample, hz: float) -> tuple[bool, float]:
     """Orders samples by how well they suit a pitch: those whose range holds it first, then the nearest root."""
     return not sample.low_hz <= hz <= sample.high_hz, abs(np.log2(hz / sample.root_hz))
-
-
-def _has_family(program: int) -> bool:
-    """Whether a program belongs to a family."""
-    try:
-        class_index(Note(0, program, 60, 80))
-    except KeyError:
-        return False
-    return True

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.export.data.instruments.families import FAMILIES, Note
+from dreampedal.export.data.instruments.families import PROGRAMS, Note
 
 GAIN = 0.8
 """FluidSynth's master gain: the loudest single notes of the usual soundfonts stay just under full scale."""
@@ -70,8 +70,7 @@ class Soundfont:
 
     def presets(self) -> list[tuple[int, int]]:
         """(bank, program) of every preset that belongs to a family, variations included."""
-        programs = [program for family in FAMILIES for program in family.programs]
-        return [(bank, program) for bank in VARIATION_BANKS for program in programs if self.has(bank, program)]
+        return [(bank, program) for bank in VARIATION_BANKS for program in PROGRAMS if self.has(bank, program)]
 
     def render(self, note: Note, seconds: float, release_seconds: float = 0.0) -> NDArray[np.float32]:
         """The note held for `seconds`, then let go; mono (mean of left and right), full scale is 1.

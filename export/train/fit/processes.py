@@ -127,7 +127,7 @@ def _told(name: str, otherwise: int) -> int:
 
 
 class _Total(torch.autograd.Function):
-    """The sum over all processes; its gradient is the sum of all processes' gradients."""
+    """The sum over all processes; its gradient is the sum of theirs. torch.distributed.nn has it, but is deprecated."""
 
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
