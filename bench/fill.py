@@ -8,31 +8,27 @@ recordings); without one, the demo recording is used. With `--pictures FOLDER`, 
 
 from __future__ import annotations
 
-import sys
+import argparse
 from pathlib import Path
 
 import numpy as np
+from harness.recordings import Audio, recordings
 from harness.report import report
-from numpy.typing import NDArray
-from pedalboard.io import AudioFile
 
 from dreampedal import Dream
 from dreampedal.effects.spectral import measure
 from dreampedal.effects.spectral.measure_fill import filled, magnitudes
-from dreampedal.presets import demo_recording
 
 SECONDS = 4
 TARGETS = ("class:flute", "conv3")
 
-Recording = tuple[NDArray[np.float32], float]
 
-
-def measured(name: str, audio: NDArray[np.float32], rate: float, mode: str, target: str) -> dict[str, object]:
+def measured(name: str, audio: Audio, rate: float, mode: str, target: str) -> dict[str, object]:
     """One row: a recording and a target, with and without fill."""
     effect, plain = Dream(mode=mode, target=target, fill=1.0), Dream(mode=mode, target=target)
     found = filled(effect, audio, rate)
 
-    def heard(wet: NDArray[np.float32]) -> float:
+    def heard(wet: Audio) -> float:
         return measure.heard(effect, measure.matched(wet, audio, rate), rate)
 
     return {
@@ -52,7 +48,7 @@ def measured(name: str, audio: NDArray[np.float32], rate: float, mode: str, targ
     }
 
 
-def burst_db(audio: NDArray[np.float32], rate: float) -> float:
+def burst_db(audio: Audio, rate: float) -> float:
     """The loudest 10 ms above 9 kHz, against the mean of all."""
     from scipy.signal import butter, sosfilt
 
@@ -62,7 +58,7 @@ def burst_db(audio: NDArray[np.float32], rate: float) -> float:
     return float(10 * np.log10(max(parts.max(), 1e-12) / max(float(np.square(audio).mean()), 1e-12)))
 
 
-def draw(folder: Path, name: str, audio: NDArray[np.float32], rate: float) -> None:
+def draw(folder: Path, name: str, audio: Audio, rate: float) -> None:
     """The recording, the dream by gain alone, and the dream with fill, as spectrograms side by side."""
     from matplotlib.figure import Figure
 
@@ -83,29 +79,19 @@ def draw(folder: Path, name: str, audio: NDArray[np.float32], rate: float) -> No
     figure.savefig(folder / f"fill_{name}.png", dpi=80)
 
 
-def recordings(folder: Path | None) -> dict[str, Recording]:
-    """The first seconds of each, one channel."""
-    if folder is None:
-        audio, rate = demo_recording()
-        return {"demo": (np.ascontiguousarray(audio[:1, : SECONDS * int(rate)]), rate)}
-    found = {}
-    for path in sorted(folder.glob("*.flac")):
-        with AudioFile(str(path)) as file:
-            found[path.stem] = (np.ascontiguousarray(file.read(SECONDS * int(file.samplerate))[:1]), file.samplerate)
-    return found
-
-
 def main() -> None:
-    words = sys.argv[1:]
-    pictures = Path(words.pop(words.index("--pictures") + 1)) if "--pictures" in words else None
-    folders = [Path(word) for word in words if not word.startswith("--")]
-    heard = recordings(folders[0] if folders else None)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", nargs="?")
+    parser.add_argument("--pictures", type=Path)
+    asked = parser.parse_args()
+    sounds = recordings(asked.folder, SECONDS)
+    heard = {name: (np.ascontiguousarray(audio[:1]), rate) for name, (audio, rate) in sounds.items()}
     cases = [(name, mode, target) for mode in ("studio", "live") for target in TARGETS for name in heard]
     rows = [measured(name, *heard[name], mode, target) for name, mode, target in cases]
     report("fill", rows)
-    if pictures:
+    if asked.pictures:
         for name, (audio, rate) in heard.items():
-            draw(pictures, name, audio, rate)
+            draw(asked.pictures, name, audio, rate)
 
 
 if __name__ == "__main__":

@@ -12,28 +12,25 @@ from __future__ import annotations
 import argparse
 import gc
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from dreams import ideal_change
+from harness.recordings import Audio, Recording, mono_at, recordings
 from harness.report import report
 from numpy.typing import NDArray
-from pedalboard.io import AudioFile
-from render import RATE, mono_at_48k
 
 from dreampedal import load_preset
 from dreampedal.effects.spectral import measure
 from dreampedal.effects.spectral.effect import SpectralEffect
-from dreampedal.presets import demo_recording, preset_names
+from dreampedal.presets import preset_names
 
+RATE = 48_000
 MODES = ("studio", "live", "instant")
 BLOCK = 128
 SECONDS = 5
 TIMED_PRESET = "hall_of_flutes"
 TIMED_SECONDS = 60
-
-Audio = NDArray[np.float32]
 
 
 def in_mode(name: str, mode: str) -> SpectralEffect:
@@ -55,7 +52,7 @@ def delivered(name: str, audio: Audio, rate: float) -> dict[str, tuple[float, fl
     return found
 
 
-def gain_rows(recordings: dict[str, tuple[Audio, float]]) -> list[dict[str, Any]]:
+def gain_rows(recordings: dict[str, Recording]) -> list[dict[str, Any]]:
     """A row for each preset: the mean over recordings of each mode's share, and the worst of them."""
     rows: list[dict[str, Any]] = []
     for name in preset_names():
@@ -74,7 +71,7 @@ def gain_rows(recordings: dict[str, tuple[Audio, float]]) -> list[dict[str, Any]
 
 def block_times(mode: str, channels: int) -> NDArray[np.float64]:
     """Seconds of each block of `TIMED_SECONDS` of the demo recording."""
-    mono = mono_at_48k()
+    mono = mono_at(RATE)
     signal = np.tile(mono, (channels, -(-TIMED_SECONDS * RATE // mono.shape[1])))
     stream = in_mode(TIMED_PRESET, mode).stream(RATE, channels, BLOCK)
     blocks = [np.ascontiguousarray(signal[:, n : n + BLOCK]) for n in range(0, TIMED_SECONDS * RATE, BLOCK)]
@@ -106,25 +103,13 @@ def time_rows() -> list[dict[str, Any]]:
     return rows
 
 
-def recordings_in(folder: str | None) -> dict[str, tuple[Audio, float]]:
-    """The first seconds of every recording in a folder, or of the demo."""
-    found: dict[str, tuple[Audio, float]] = {}
-    if folder is None:
-        audio, rate = demo_recording()
-        return {"demo": (np.ascontiguousarray(audio[:, : round(SECONDS * rate)]), rate)}
-    for path in sorted(Path(folder).glob("*.flac")):
-        with AudioFile(str(path)) as file:
-            found[path.stem] = (file.read(round(SECONDS * file.samplerate)), file.samplerate)
-    return found
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?")
     parser.add_argument("--only", choices=("gain", "time"))
     chosen = parser.parse_args()
     if chosen.only != "time":
-        report("modes", gain_rows(recordings_in(chosen.folder)), seconds=SECONDS)
+        report("modes", gain_rows(recordings(chosen.folder, SECONDS)), seconds=SECONDS)
     if chosen.only != "gain":
         report("modes_time", time_rows(), preset=TIMED_PRESET, block=BLOCK, rate=RATE)
 

@@ -16,23 +16,24 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import scipy.fft
+from harness.recordings import recordings
 from harness.report import RESULTS, machine, report
-from pedalboard.io import AudioFile
 
 from dreampedal.engine.dsp.phase import Estimator, convergence_db
 from dreampedal.engine.dsp.stft import Frames, FrameState
-from dreampedal.presets import demo_recording
 
 CLIPS = Path(__file__).resolve().parents[2] / "shared" / "data" / "clips"
 Clip = np.ndarray[Any, np.dtype[np.float32]]
 Run = Callable[[Clip, Frames], tuple[Clip, Clip, Clip]]
 """From a sound to the magnitudes that were wanted, those that came out, and the seconds of each hop."""
+Transform = Callable[[Any], Any]
 
 SIZES = [(2048, 512), (2048, 256), (1024, 128), (512, 64)]
 SETTINGS: list[tuple[str, int, int]] = [
@@ -53,13 +54,9 @@ SOLO = ("fiddle_irish", "solo_cello", "solo_egtr_em9", "solo_flute", "speech_fem
 PAGE = RESULTS.parent / "phase.md"
 
 
-def recordings(quick: bool) -> dict[str, Clip]:
+def mono_sounds(quick: bool) -> dict[str, Clip]:
     """Mono sounds by name, as they are in the files."""
-    paths = sorted(CLIPS.glob("*.flac"))
-    sounds = {} if paths else {"demo": demo_recording()[0].mean(0)}
-    for path in paths:
-        with AudioFile(str(path)) as file:
-            sounds[path.stem] = file.read(file.frames).mean(0)
+    sounds = {name: audio.mean(0) for name, (audio, _) in recordings(CLIPS if CLIPS.is_dir() else None).items()}
     return {name: sounds[name][: 3 * 44_100] for name in list(sounds)[::2]} if quick else sounds
 
 
@@ -91,49 +88,55 @@ def ours(method: str, ahead: int, iterations: int) -> Run:
     return run
 
 
-def with_librosa(librosa: Any) -> Run:
+def offline(way: Callable[[Frames], tuple[Transform, Transform]]) -> Run:
+    """A peer that is given whole sounds: its transform, and its way back from the magnitudes of that, of all frames."""
+
     def run(audio: Clip, frames: Frames) -> tuple[Clip, Clip, Clip]:
-        own = {"n_fft": frames.window_samples, "hop_length": frames.hop_samples}
-        wanted = np.abs(librosa.stft(audio, **own))
+        analyse, estimate = way(frames)
+        wanted = np.abs(analyse(audio))
         start = time.perf_counter()
-        sound = librosa.griffinlim(wanted, n_iter=32, random_state=0, **own)
-        seconds = (time.perf_counter() - start) / wanted.shape[1]
-        found = np.abs(librosa.stft(sound, **own))
-        count = min(wanted.shape[1], found.shape[1])
-        return wanted[:, :count], found[:, :count], np.full(1, seconds)
+        sound = estimate(wanted)
+        seconds = (time.perf_counter() - start) / len(wanted)
+        found = np.abs(analyse(sound))
+        count = min(len(wanted), len(found))
+        return wanted[:count], found[:count], np.full(1, seconds)
 
     return run
+
+
+def with_librosa(librosa: Any) -> Run:
+    def way(frames: Frames) -> tuple[Transform, Transform]:
+        own = {"n_fft": frames.window_samples, "hop_length": frames.hop_samples}
+        back = partial(librosa.griffinlim, n_iter=32, random_state=0, **own)
+        return lambda audio: librosa.stft(audio, **own).T, lambda wanted: back(wanted.T)
+
+    return offline(way)
 
 
 def with_lws(lws: Any) -> Run:
-    def run(audio: Clip, frames: Frames) -> tuple[Clip, Clip, Clip]:
+    def way(frames: Frames) -> tuple[Transform, Transform]:
         settings = {"mode": "music", "look_ahead": 3, "online_iterations": 10, "batch_iterations": 0}
         processor = lws.lws(frames.window_samples, frames.hop_samples, **settings)
-        wanted = np.abs(processor.stft(audio.astype(np.float64)))
-        start = time.perf_counter()
-        sound = processor.istft(processor.run_lws(wanted))
-        seconds = (time.perf_counter() - start) / len(wanted)
-        found = np.abs(processor.stft(sound))
-        count = min(len(wanted), len(found))
-        return wanted[:count], found[:count], np.full(1, seconds)
+        return (
+            lambda audio: processor.stft(audio.astype(np.float64)),
+            lambda wanted: processor.istft(processor.run_lws(wanted)),
+        )
 
-    return run
+    return offline(way)
 
 
 def with_pghipy(package: Any) -> Run:
-    def run(audio: Clip, frames: Frames) -> tuple[Clip, Clip, Clip]:
-        size, hop, window = frames.window_samples, frames.hop_samples, frames.window.astype(np.float64)
-        wanted = np.abs(package.stft(audio.astype(np.float64), size, hop, window))
-        start = time.perf_counter()
-        phase = package.pghi(wanted, size, hop, frames.gamma, 1e-4)
-        dual = package.calculate_synthesis_window(size, hop, window)
-        sound = package.istft(wanted * np.exp(1j * phase), size, hop, window, dual)
-        seconds = (time.perf_counter() - start) / len(wanted)
-        found = np.abs(package.stft(sound, size, hop, window))
-        count = min(len(wanted), len(found))
-        return wanted[:count], found[:count], np.full(1, seconds)
+    def way(frames: Frames) -> tuple[Transform, Transform]:
+        own = frames.window_samples, frames.hop_samples, frames.window.astype(np.float64)
 
-    return run
+        def estimate(wanted: Clip) -> Clip:
+            phase = package.pghi(wanted, *own[:2], frames.gamma, 1e-4)
+            dual = package.calculate_synthesis_window(*own)
+            return package.istft(wanted * np.exp(1j * phase), *own, dual)
+
+        return lambda audio: package.stft(audio.astype(np.float64), *own), estimate
+
+    return offline(way)
 
 
 @dataclass(frozen=True)
@@ -213,7 +216,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="half of the recordings, three seconds of each")
     quick = parser.parse_args().quick
-    sounds = recordings(quick)
+    sounds = mono_sounds(quick)
     peers, missing = found_peers()
     rows = []
     for size, hop in SIZES:

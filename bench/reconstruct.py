@@ -12,18 +12,16 @@ import sys
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import librosa
 import numpy as np
+from harness.recordings import recordings
 from harness.report import report
 from numpy.typing import NDArray
-from pedalboard.io import AudioFile
 from threadpoolctl import threadpool_limits
 
 from dreampedal.engine.dsp.phase.offline.griffin_lim import griffin_lim
 from dreampedal.phase import Frames, reconstruct
-from dreampedal.presets import demo_recording
 
 SECONDS, RUNS = 5, 3
 SETTINGS = ((2048, 512), (2048, 256), (1024, 128))
@@ -92,15 +90,8 @@ def rows_of(sounds: list[NDArray[np.float32]], rate: float, window: int, hop: in
 
 
 def main() -> None:
-    if len(sys.argv) > 1:
-        sounds = []
-        for path in sorted(Path(sys.argv[1]).glob("*.flac")):
-            with AudioFile(str(path)) as file:
-                sounds.append(file.read(SECONDS * int(file.samplerate))[0])
-                rate = file.samplerate
-    else:
-        audio, rate = demo_recording()
-        sounds = [audio[0, : SECONDS * int(rate)]]
+    found = list(recordings(*sys.argv[1:2], seconds=SECONDS).values())
+    sounds, rate = [audio[0] for audio, _ in found], found[-1][1]
     with threadpool_limits(1):
         for how in OURS.values():
             reconstruct(np.ones((1025, 8)), hop=512, **how)

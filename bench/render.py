@@ -20,14 +20,14 @@ import librosa
 import numpy as np
 import torch
 from ascent import SHIPPED, Twin
+from harness.recordings import mono_at
 from harness.report import median_seconds, report
 from numpy.typing import NDArray
-from pedalboard.io import AudioFile, StreamResampler
+from pedalboard.io import AudioFile
 
 from dreampedal import Dream
 from dreampedal.engine.dsp.bands import BandLayout, lay, log_band_features
 from dreampedal.engine.model.model import Model
-from dreampedal.presets import demo_recording
 
 RATE = 48_000
 STEPS = 4
@@ -40,14 +40,6 @@ subprocess.run(sys.argv[1:], check=True, stdout=subprocess.DEVNULL, stderr=subpr
 print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 """
 """A small process between us and the measured one: a child's peak counts what its parent held when it was forked."""
-
-
-def mono_at_48k() -> NDArray[np.float32]:
-    """The demo recording, mono, resampled, shape (1, samples)."""
-    audio, rate = demo_recording()
-    resampler = StreamResampler(rate, RATE, 1)
-    mono = audio.mean(axis=0, keepdims=True)
-    return np.concatenate([resampler.process(mono), resampler.process(None)], axis=1)
 
 
 def their_loop(audio: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -93,7 +85,7 @@ def main() -> None:
     torch.set_num_threads(1)
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-    audio = mono_at_48k()
+    audio = mono_at(RATE)
     effect, short = Dream(steps=STEPS), audio[:, : THEIR_SECONDS * RATE]
     ours = median_seconds(lambda: effect(audio, RATE), runs=7)[0] / (audio.shape[1] / RATE)
     theirs = median_seconds(lambda: their_loop(short), runs=3, warmup=1)[0] / THEIR_SECONDS

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from pedalboard.io import AudioFile
+from pedalboard.io import AudioFile, StreamResampler
 
 from dreampedal.presets import demo_recording
 
@@ -26,3 +26,11 @@ def recordings(folder: str | Path | None = None, seconds: float | None = None) -
             count = file.frames if seconds is None else round(seconds * file.samplerate)
             found[path.stem] = file.read(count), file.samplerate
     return found
+
+
+def mono_at(sample_rate: int) -> Audio:
+    """The demo recording, mono, resampled, shape (1, samples)."""
+    audio, rate = demo_recording()
+    resampler = StreamResampler(rate, sample_rate, 1)
+    mono = audio.mean(axis=0, keepdims=True)
+    return np.concatenate([resampler.process(mono), resampler.process(None)], axis=1)
