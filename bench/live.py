@@ -3,7 +3,9 @@
 The server is a jackd of its own without a sound card, as a musician runs it: it waits for nobody, and a client that is
 late makes an xrun. A client in another process plays the demo recording all the while. Each turn opens a stream anew;
 its first second, in which JACK rearranges its clients, is counted for neither.
-Run with `python bench/live.py --minutes 10`; nothing else should run on the machine.
+Run with `python bench/live.py --minutes 10`; nothing else should run on the machine. `--periods` plays a board that
+costs nothing instead, at each of these periods of the server, with the block that live takes by itself, and counts
+late blocks: `results/periods.json`.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import argparse
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +33,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from tests.rig import Rig
 
 RATE = 48_000
+PERIODS = (32, 64, 128, 256, 512, 1024, 2048, 4096)
 SETTLE_SECONDS = 1.0
 MOST_CALLBACKS = 1 << 21
 
@@ -145,52 +149,81 @@ def quantiles(name: str, ours: list[NDArray[np.float64]], theirs: list[NDArray[n
     ]
 
 
+def turns(rig: Rig, period: int, make: Callable[[], Board], asked: argparse.Namespace) -> tuple[Side, Side]:
+    """What boards and a bare stream collected, each as long as is asked, on a server of this period."""
+    rig.restart(rate=RATE, block_size=period, waits=False)
+    devices.refresh()
+    ended, own, copy = threading.Event(), Side(), Side()
+    player, count = playing(rig, ended), max(1, round(60 * asked.minutes / asked.turn))
+    try:
+        for _ in range(count):
+            ours(own, make(), asked.block, 60 * asked.minutes / count)
+            bare(copy, 60 * asked.minutes / count)
+    finally:
+        ended.set()
+        player.join()
+    return own, copy
+
+
+def periods(rig: Rig, asked: argparse.Namespace) -> None:
+    """A row for each period."""
+    rows = []
+    for period in asked.periods:
+        silent, copy = turns(rig, period, Board, asked)
+        rows.append({
+            "period": period, "late blocks": silent.late_blocks, "of": sum(map(len, silent.blocks)),
+            "worker slow": max(0, silent.late_slow),  # blocks that are late at this moment are counted as such
+            "in bursts": silent.late_bursts, "system": silent.late_system, "xruns": silent.xruns,
+            "xruns of a bare stream": copy.xruns,
+        })  # fmt: skip
+    block = asked.block or "the server's period"
+    report("periods", rows, **told(asked), block_size=block, seconds_of_each=60 * asked.minutes)
+
+
+def preset(rig: Rig, asked: argparse.Namespace) -> None:
+    """A row for each figure."""
+    asked.block = asked.block or 128
+    dream, copy = turns(rig, asked.block, lambda: Setlist([asked.preset], mode=asked.mode).first().board, asked)
+    late = float(np.quantile(np.concatenate(dream.blocks), 0.999))
+    rows = [
+        row("xruns", dream.xruns, copy.xruns),
+        row("late blocks", dream.late_blocks),
+        row("held hops", dream.held_hops),
+        row("skipped blocks", dream.skipped_blocks),
+        *quantiles("block", dream.blocks, []),
+        row("block, p99.9 of its period", late * RATE / asked.block),
+        *quantiles("from callback to result", dream.responses, []),
+        *quantiles("callback", dream.callbacks, copy.callbacks),
+    ]
+    facts = {"preset": asked.preset, "mode": asked.mode or "live", "block_size": asked.block}
+    report("live", rows, **told(asked), **facts, minutes_of_each=round(dream.seconds / 60, 3))
+
+
+def told(asked: argparse.Namespace) -> dict[str, Any]:
+    """What made a table."""
+    return {"command": " ".join(["python bench/live.py", *sys.argv[1:]]), "sample_rate": RATE}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--minutes", type=float, default=1.0, help="of each of the two")
     parser.add_argument("--turn", type=float, default=60.0, help="seconds before the other one plays")
     parser.add_argument("--preset", default="hall_of_flutes")
     parser.add_argument("--mode", default=None, help="live unless the preset says so")
-    parser.add_argument("--block", type=int, default=128)
+    parser.add_argument("--block", type=int, default=None, help="128, or with --periods what live takes by itself")
+    parser.add_argument("--periods", type=int, nargs="*", help=f"of the server; {PERIODS} where none is named")
     asked = parser.parse_args()
-    turns = max(1, round(60 * asked.minutes / asked.turn))
-    seconds = 60 * asked.minutes / turns
     rig = Rig(channels=2)
-    rig.restart(rate=RATE, block_size=asked.block, waits=False)
-    devices.refresh()
     duplex.Connection = WatchedConnection  # type: ignore[misc]
-    ended, dream, copy = threading.Event(), Side(), Side()
-    player = playing(rig, ended)
     try:
-        for _ in range(turns):
-            ours(dream, Setlist([asked.preset], mode=asked.mode).first().board, asked.block, seconds)
-            bare(copy, seconds)
+        if asked.periods is None:
+            preset(rig, asked)
+        else:
+            asked.periods = asked.periods or PERIODS
+            periods(rig, asked)
     finally:
-        ended.set()
-        player.join()
         rig.close()
         devices.refresh()
-    period = asked.block / RATE
-    report(
-        "live",
-        [
-            row("xruns", dream.xruns, copy.xruns),
-            row("late blocks", dream.late_blocks),
-            row("held hops", dream.held_hops),
-            row("skipped blocks", dream.skipped_blocks),
-            *quantiles("block", dream.blocks, []),
-            row("block, p99.9 of its period", float(np.quantile(np.concatenate(dream.blocks), 0.999)) / period),
-            *quantiles("from callback to result", dream.responses, []),
-            *quantiles("callback", dream.callbacks, copy.callbacks),
-        ],
-        command=f"python bench/live.py --minutes {asked.minutes:g} --turn {asked.turn:g} --preset {asked.preset}"
-        f"{f' --mode {asked.mode}' if asked.mode else ''} --block {asked.block}",
-        preset=asked.preset,
-        mode=asked.mode or "live",
-        sample_rate=RATE,
-        block_size=asked.block,
-        minutes_of_each=round(dream.seconds / 60, 3),
-    )
 
 
 if __name__ == "__main__":
