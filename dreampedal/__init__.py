@@ -28,6 +28,20 @@ from dreampedal.engine.model.library import library
 
 __version__ = "0.1.0"
 
+
+def _folder_of(package: str) -> Path:
+    """Where a package of ours lies, found without loading it."""
+    spec = importlib.util.find_spec(package)
+    assert spec is not None and spec.origin is not None
+    return Path(spec.origin).parent
+
+
+_EFFECTS = {
+    file.stem.title().replace("_", ""): f"dreampedal.effects.{file.stem}"
+    for file in sorted(_folder_of("dreampedal.effects").glob("[!_]*.py"))
+}
+"""Every effect, and the file that it has to itself."""
+
 __all__ = [
     "Amplify",
     "Board",
@@ -40,11 +54,10 @@ __all__ = [
     "phase",
     "save_preset",
 ]
+__all__ += [name for name in _EFFECTS if name not in __all__]
 
-_HOME = {
-    "Amplify": "dreampedal.effects.amplify",
+_HOME = _EFFECTS | {
     "Board": "dreampedal.engine.host.board",
-    "Dream": "dreampedal.effects.dream",
     "LiveStream": "dreampedal.presets.playing",
     "Mix": "dreampedal.engine.host.mix",
     "load_plugin": "dreampedal.engine.host.natives.external",
@@ -77,12 +90,5 @@ def _user_folder() -> Path:
     return platformdirs.user_data_path("dreampedal", appauthor=False)
 
 
-def _shipped_folder() -> Path:
-    """The folder of `dreampedal.presets`, found without loading it."""
-    spec = importlib.util.find_spec("dreampedal.presets")
-    assert spec is not None and spec.origin is not None
-    return Path(spec.origin).parent
-
-
-library.register(_shipped_folder())
+library.register(_folder_of("dreampedal.presets"))
 library.register(_user_folder())
