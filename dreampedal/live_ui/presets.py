@@ -7,14 +7,13 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from dreampedal.effects.spectral.modes import MODES
 from dreampedal.engine.model.library import library
 from dreampedal.engine.runtime.names import listed
 from dreampedal.presets.boards import Preset
 from dreampedal.presets.loader import preset_names, read_preset
 from dreampedal.presets.settings import apply
 from dreampedal.presets.toml_text import text_of, toml_of
-
-MODES = ("studio", "live", "instant")
 
 USUAL_MODE = "live"
 """An instrument answers in a few milliseconds, where `studio` waits for a whole window."""

@@ -14,7 +14,6 @@ import numpy as np
 
 from dreampedal.effects.spectral.frame.guard import MARGIN_DB
 from dreampedal.effects.spectral.frame.state import StreamSpec
-from dreampedal.effects.spectral.instant import Instant
 from dreampedal.effects.spectral.modes import MODES
 from dreampedal.effects.spectral.modes.renderer import Renderer
 from dreampedal.engine.dsp.bands import BandLayout
@@ -22,8 +21,6 @@ from dreampedal.engine.dsp.rates import at_rate
 from dreampedal.engine.dsp.stft import Frames
 from dreampedal.engine.host.contract.effect import Effect
 from dreampedal.engine.host.contract.parameters import Choice, Number, Switch, parameters_of
-
-MODES.setdefault(Instant.name, Instant)
 
 NEPERS_PER_DB = float(np.log(10) / 20)
 

@@ -14,7 +14,7 @@ from dreampedal.effects.spectral.frame.guard import MARGIN_DB, k_weighting
 from dreampedal.effects.spectral.frame.kernels import shift
 from dreampedal.effects.spectral.frame.minimum_phase import MinimumPhase
 from dreampedal.effects.spectral.frame.state import SpectralState, StreamSpec
-from dreampedal.effects.spectral.instant import QUICK_MARGIN_DB, QUICK_SECONDS, Instant, filtered
+from dreampedal.effects.spectral.modes.instant import QUICK_MARGIN_DB, QUICK_SECONDS, Instant, filtered
 from dreampedal.effects.spectral.modes.live import Live
 from dreampedal.engine.dsp.bands import BandLayout, lay
 from dreampedal.engine.dsp.rates import dividing_hop
