@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dreampedal.engine.live.midi.messages import ControlChange, Message
+from dreampedal.engine.live.midi.messages import ACTIONS, PARAMETERS, ControlChange, Message
 
 UPPER, LOWER = 6, 38
 """Data entry: the upper 7 bits of a value, and the lower."""
@@ -46,11 +46,9 @@ _NULL = [127, 127]
 
 
 @dataclass(frozen=True)
-class Entry:
+class Entry(Message):
     """A parameter number gets its value, half a value, or a step."""
 
-    channel: int
-    """From 1 to 16."""
     registered: bool
     """True for RPN, which set an instrument up and are no knobs."""
     number: int
@@ -59,6 +57,12 @@ class Entry:
     """6 for the upper half of the value, 38 for the lower, 96 for a step up, 97 for one down."""
     value: int
     """From 0 to 127."""
+
+    kind, highest, learned_for = "nrpn", 16382, (PARAMETERS, ACTIONS)
+
+    @property
+    def is_at_rest(self) -> bool:
+        return False
 
     @property
     def steps(self) -> int:
@@ -80,7 +84,7 @@ class DataEntry:
     def __init__(self) -> None:
         self._channels: dict[int, _Selected] = {}
 
-    def read(self, message: Message) -> Message | Entry:
+    def read(self, message: Message) -> Message:
         """The message as it is, or, if it is data entry and a number is selected on its channel, what that gets."""
         if not isinstance(message, ControlChange):
             return message

@@ -16,16 +16,8 @@ from dreampedal.engine.host.board import Rack
 from dreampedal.engine.host.contract.parameters import parameters_of
 from dreampedal.engine.live.midi.data_entry import UPPER, Entry
 from dreampedal.engine.live.midi.map import Mapping, parse_source
-from dreampedal.engine.live.midi.messages import (
-    ChannelPressure,
-    ControlChange,
-    KeyPressure,
-    Message,
-    NoteOff,
-    NoteOn,
-    PitchBend,
-)
-from dreampedal.engine.live.midi.pair import FOURTEEN_BITS, SEVEN_BITS, Pair, Place
+from dreampedal.engine.live.midi.messages import ON_OR_OFF, ControlChange, Message, Reading
+from dreampedal.engine.live.midi.pair import Pair
 from dreampedal.engine.live.midi.relative import clicks
 from dreampedal.engine.live.midi.travel import Travel, travel_of
 from dreampedal.engine.live.player.changes import Bypass, Change, Set, Value, item_at, paths
@@ -74,7 +66,7 @@ class Knob:
             return []
         return [Set(place, self.mapping.parameter, self._found)]
 
-    def turn(self, message: Message | Entry, board: Rack) -> list[Change]:
+    def turn(self, message: Message, board: Rack) -> list[Change]:
         """What a message does: at most one change. A place or parameter that the board does not have takes none."""
         if steps := self._clicks(message):
             return self._step(steps, board)
@@ -83,44 +75,36 @@ class Knob:
             return []
         before, (self.position, step) = self.position, seen
         if self.mapping.action:
-            return self._switch(before)
+            return self._switch(before, step)
         place = self._find(board)
         if place is None or self._travel is None:
             return []
         present = value_of(self._item, self.mapping.parameter)
         value = self._travel.value(self.position)
-        at_once = self.source.kind == "note" or not self.mapping.pickup
+        at_once = step == ON_OR_OFF or not self.mapping.pickup
         if not self._leads(present):
             self.picked_up = at_once or value == present or self._reaches(self._travel.position(present), before, step)
             self._sent, self._found = [present], present
         return self._moved(place, value) if self.picked_up else []
 
-    def seen(self, message: Message | Entry) -> Place | None:
+    def seen(self, message: Message) -> Reading | None:
         """The position that a message tells and the step to the next one, both of 1; None for another source."""
         kind, number = self.source.kind, self.source.number
         if self.source.channel not in (None, message.channel):
             return None
         match message:
-            case ControlChange(value=value) if kind == "cc" and message.number == number:
-                return value / 127, SEVEN_BITS
             case ControlChange(value=value) if kind == "cc14" and message.number in (number, number + 32):
                 return self._pair(message.channel).seen(message.number == number, value)
             case Entry(registered=False, steps=0) if kind == "nrpn" and message.number == number:
                 return self._pair(message.channel).seen(message.controller == UPPER, message.value)
-            case PitchBend(value=value) if kind == "bend":
-                return (value + 8192) / 16383, FOURTEEN_BITS
-            case ChannelPressure(value=value) if kind == "pressure":
-                return value / 127, SEVEN_BITS
-            case KeyPressure(value=value) if kind == "key_pressure" and message.note == number:
-                return value / 127, SEVEN_BITS
-            case NoteOn() | NoteOff() if kind == "note" and message.note == number:
-                return (1.0 if isinstance(message, NoteOn) else 0.0), 1.0
-        return None
+            case Entry():
+                return None
+        return message.reading if message.source == (kind, number) else None
 
     def _pair(self, channel: int) -> Pair:
         return self._pairs.setdefault(channel, Pair())
 
-    def _clicks(self, message: Message | Entry) -> int:
+    def _clicks(self, message: Message) -> int:
         """How far a message turns the knob, if it tells that and not where it stands."""
         if self.source.channel not in (None, message.channel):
             return 0
@@ -151,12 +135,12 @@ class Knob:
         self._sent = [*self._sent[-IN_FLIGHT:], value] if self._is_slow else [value]
         return [Set(place, self.mapping.parameter, value)]
 
-    def _switch(self, before: float | None) -> list[Change]:
+    def _switch(self, before: float | None, step: float) -> list[Change]:
         """Bypass for as long as a key is down, or a pedal at least half."""
         assert self.position is not None
         on = self.position >= 0.5
         self.picked_up = True
-        changed = self.source.kind == "note" or before is None or on != (before >= 0.5)
+        changed = step == ON_OR_OFF or before is None or on != (before >= 0.5)
         return [Bypass(on)] if changed else []
 
     def _find(self, board: Rack) -> str | None:

@@ -6,7 +6,7 @@ bits, or an endless one. So what follows is watched, and the binding is put righ
 - *14 bits* are three pairs of halves in turn, six messages, in which an upper half comes again unchanged, as no knob by
   itself sends it, or the lower one leaps; or two lower halves that go over an end of their range just where the upper
   one goes on by one. A fader on 0 and a button on 32, or two faders that are moved together, do neither.
-- *An endless knob* is turned both ways (see `midi_relative.Encoding`).
+- *An endless knob* is turned both ways (see `relative.Encoding`).
 - *A bank select*, controllers 0 and 32, is one once a program change follows: the binding is undone.
 
 Never learned: modes of a channel (120 to 127), the numbers of parameters (98 to 101, unless one of them comes again and
@@ -21,13 +21,13 @@ from itertools import pairwise
 
 from dreampedal.engine.live.midi.data_entry import NUMBERS, RESET_ALL, SWEEP, UPPER, Entry
 from dreampedal.engine.live.midi.messages import (
-    ChannelPressure,
+    ACTIONS,
+    ON_OR_OFF,
+    PARAMETERS,
     ControlChange,
-    KeyPressure,
     Message,
     NoteOff,
     NoteOn,
-    PitchBend,
     ProgramChange,
 )
 from dreampedal.engine.live.midi.relative import Encoding
@@ -45,9 +45,6 @@ MPE_TRAVEL = 0.25
 """How far a control of one note has to go to be learned: each note comes with a place for all of them."""
 
 BANK_SELECT = {0, 32}
-
-_AT_REST = {7: 100, 8: 64, 10: 64, 11: 127}
-"""Where controllers rest that do not at 0: volume, balance, pan, expression (RP-015)."""
 
 _MOST_MESSAGES = 512
 """Halves after which a knob is believed to be of 7 bits."""
@@ -75,7 +72,7 @@ class Instrument:
         """Whether a channel is one note's, so that the next one has another."""
         return channel in self._seen_alone or any(channel in zone for zone in self._zones.values())
 
-    def hear(self, message: Message | Entry) -> bool:
+    def hear(self, message: Message) -> bool:
         """Take note of a message; whether it can be someone's movement."""
         channel = message.channel
         match message:
@@ -83,10 +80,10 @@ class Instrument:
                 if message.number == MPE_CONFIGURATION and message.controller == UPPER:
                     self._set_zone(channel, message.value)
                 return False
-            case NoteOn(note=note):
+            case NoteOn(number=note):
                 self._notes[channel].add(note)
                 self._look_at_notes(channel)
-            case NoteOff(note=note):
+            case NoteOff(number=note):
                 self._notes[channel].discard(note)
                 return False
             case ControlChange(number=number) if number >= CHANNEL_MODES:
@@ -94,7 +91,7 @@ class Instrument:
                     self._notes[channel].clear()
                 self._being_reset.add(channel)
                 return False
-        if _is_at_rest(message) and (channel in self._being_reset or not isinstance(message, ControlChange)):
+        if message.is_at_rest and (channel in self._being_reset or not isinstance(message, ControlChange)):
             return False
         self._being_reset.discard(channel)
         return not isinstance(message, ControlChange) or self._is_knob(message)
@@ -134,18 +131,20 @@ class Learner:
         """Something new is to be learned."""
         self._first, self._watch = {}, None
 
-    def hear(self, message: Message | Entry, learns: bool, keys: bool) -> str:
+    def hear(self, message: Message, learns: bool, keys: bool) -> str:
         """The source that a message is learned from, or nothing; of keys only if `keys`, for actions."""
         moves = self._instrument.hear(message)
-        if not learns or not moves or not (source := _source_of(message, keys)):
+        if not learns or not moves or (ACTIONS if keys else PARAMETERS) not in message.learned_for:
             return ""
+        kind, number = message.source
+        source = kind if message.highest is None else f"{kind}:{number}"
         if self._instrument.is_per_note(message.channel):
             return source if self._travels(source, message) else ""
         if isinstance(message, ControlChange):
             self._watch = Watch(message)
         return f"{source}@{message.channel}"
 
-    def revised(self, message: Message | Entry) -> tuple[str, list[ControlChange]] | None:
+    def revised(self, message: Message) -> tuple[str, list[ControlChange]] | None:
         """What the knob that was learned last turns out to be with this message, and what it sent before it."""
         watch = self._watch  # another thread may begin to learn something else meanwhile
         if watch is None or not isinstance(message, ControlChange) or not (source := watch.told_by(message)):
@@ -161,11 +160,11 @@ class Learner:
         self._watch = None
         return True
 
-    def _travels(self, source: str, message: Message | Entry) -> bool:
+    def _travels(self, source: str, message: Message) -> bool:
         """Whether a control of one note has gone far enough from where it was first."""
-        if isinstance(message, NoteOn | Entry):
+        position, step = message.reading
+        if step == ON_OR_OFF or isinstance(message, Entry):
             return True
-        position = _position(message)
         return abs(position - self._first.setdefault(source, position)) >= MPE_TRAVEL
 
 
@@ -229,40 +228,3 @@ def _goes_over_an_end(halves: list[tuple[bool, int]]) -> bool:
         return False
     last = next((value for is_upper, value in reversed(before) if is_upper), upper)
     return abs(upper - last) == 1 and (newer - older) * (upper - last) <= -_OVER_AN_END
-
-
-def _is_at_rest(message: Message | Entry) -> bool:
-    match message:
-        case ControlChange(number=number, value=value):
-            return value == _AT_REST.get(number, 0)
-        case PitchBend(value=value) | ChannelPressure(value=value) | KeyPressure(value=value):
-            return value == 0
-    return False
-
-
-def _source_of(message: Message | Entry, keys: bool) -> str:
-    """The source of a message without its channel; keys for actions only, wheels and pressure for parameters only."""
-    match message:
-        case ControlChange(number=number):
-            return f"cc:{number}"
-        case Entry(number=number):
-            return f"nrpn:{number}"
-        case NoteOn(note=note) if keys:
-            return f"note:{note}"
-        case PitchBend() if not keys:
-            return "bend"
-        case ChannelPressure() if not keys:
-            return "pressure"
-        case KeyPressure(note=note) if not keys:
-            return f"key_pressure:{note}"
-    return ""
-
-
-def _position(message: Message | Entry) -> float:
-    """Where a control stands, from 0 to 1."""
-    match message:
-        case PitchBend(value=value):
-            return (value + 8192) / 16383
-        case ControlChange(value=value) | ChannelPressure(value=value) | KeyPressure(value=value):
-            return value / 127
-    return 0.0

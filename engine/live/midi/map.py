@@ -9,22 +9,21 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from dreampedal.engine.live.midi.messages import SOURCES
 from dreampedal.engine.live.midi.relative import ENCODINGS
 
 CURVES = ("linear", "exponential")
 ACTIONS = ("bypass",)
 
-_SOURCE = re.compile(
-    r"((?P<alone>bend|pressure)|(?P<kind>cc|cc14|note|key_pressure|nrpn):(?P<number>[0-9]{1,5})"
-    rf"|rel:(?P<turned>[0-9]{{1,3}}):(?P<encoding>{'|'.join(ENCODINGS)}))(@(?P<channel>[0-9]{{1,2}}))?"
-)
-_HIGHEST = {"cc": 119, "rel": 119, "cc14": 31, "note": 127, "key_pressure": 127, "nrpn": 16382}
-"""Controllers from 120 on are modes of a channel; a controller of 14 bits is the pair of n and n + 32; number 16383 of
-a parameter is none."""
+HIGHEST: dict[str, int | None] = {"cc": 119, "cc14": 31, "nrpn": 16382, "rel": 119}
+HIGHEST |= {kind: message.highest for kind, message in SOURCES.items()}
+"""Largest number of each kind of source, None where it has none. Controllers from 120 on are modes of a channel; a
+controller of 14 bits is the pair of n and n + 32; number 16383 of a parameter is none."""
 
-_WRITTEN = (
-    "cc:74, cc14:1, nrpn:148, rel:74:twos, bend, pressure, key_pressure:60 or note:60, with @2 after it for channel 2"
+_SOURCE = re.compile(
+    r"(?P<kind>[a-z0-9_]+)(:(?P<number>[0-9]{1,5}))?(:(?P<encoding>[a-z]+))?(@(?P<channel>[0-9]{1,2}))?"
 )
+_EXAMPLES = {"cc": "cc:74", "cc14": "cc14:1", "nrpn": "nrpn:148", "rel": "rel:74:twos"}
 
 
 @dataclass(frozen=True)
@@ -32,7 +31,7 @@ class Source:
     """What a musician moves."""
 
     kind: str
-    """`cc`, `cc14`, `nrpn`, `rel`, `bend`, `pressure`, `key_pressure` or `note`."""
+    """One of `HIGHEST`."""
     number: int = 0
     channel: int | None = None
     """From 1 to 16; None listens to all."""
@@ -40,7 +39,7 @@ class Source:
     """Of `rel` alone, an endless knob: see `dreampedal.engine.live.midi.relative`."""
 
     def __str__(self) -> str:
-        name = self.kind if self.kind in ("bend", "pressure") else f"{self.kind}:{self.number}"
+        name = self.kind if HIGHEST[self.kind] is None else f"{self.kind}:{self.number}"
         name += f":{self.encoding}" if self.encoding else ""
         return name if self.channel is None else f"{name}@{self.channel}"
 
@@ -50,17 +49,7 @@ class Mapping:
     """One line of a MIDI map."""
 
     source: str
-    """Written as one of these; with a channel behind it, `cc:74@2`, on that one alone.
-
-    | source | what it is |
-    | --- | --- |
-    | `cc:74` | a controller |
-    | `cc14:1` | controllers 1 and 33 as one of 14 bits |
-    | `nrpn:148` | a parameter number, here 148 = 1 * 128 + 20, of 7 or 14 bits |
-    | `rel:74:twos` | an endless knob; `offset` and `sign` are the other encodings |
-    | `bend`, `pressure` | the pitch wheel; aftertouch of a channel |
-    | `note:60`, `key_pressure:60` | a key; its aftertouch |
-    """
+    """One of those that `dreampedal.engine.live.midi.messages` lists; `cc:74@2` listens to channel 2 alone."""
     effect: str = ""
     """Place of an effect on the board, as in `Set.path`."""
     parameter: str = ""
@@ -88,13 +77,24 @@ def parse_source(text: str) -> Source:
     (Source(kind='cc', number=74, channel=2, encoding=''), 'bend')
     """
     match = _SOURCE.fullmatch(text) if isinstance(text, str) else None
-    if not match:
-        raise ValueError(f"source = {text!r}: expected {_WRITTEN}")
-    kind = match["kind"] or match["alone"] or "rel"
-    number = int(match["number"] or match["turned"] or 0)
+    if match is None or not _is_whole(match["kind"], match["number"], match["encoding"] or ""):
+        raise ValueError(f"source = {text!r}: expected {_written()}")
+    kind, number, highest = match["kind"], int(match["number"] or 0), HIGHEST[match["kind"]]
     channel = None if match["channel"] is None else int(match["channel"])
-    if number > _HIGHEST.get(kind, 0):
-        raise ValueError(f"source = {text!r}: expected {kind}:0 to {kind}:{_HIGHEST[kind]}")
+    if highest is not None and number > highest:
+        raise ValueError(f"source = {text!r}: expected {kind}:0 to {kind}:{highest}")
     if channel is not None and not 1 <= channel <= 16:
         raise ValueError(f"source = {text!r}: expected a channel from @1 to @16")
     return Source(kind, number, channel, match["encoding"] or "")
+
+
+def _is_whole(kind: str, number: str | None, encoding: str) -> bool:
+    """Whether a source has the parts that its kind has, and no others."""
+    has_number = kind in HIGHEST and (number is None) == (HIGHEST[kind] is None)
+    return has_number and encoding in (ENCODINGS if kind == "rel" else ("",))
+
+
+def _written() -> str:
+    """How each kind of source is written."""
+    *first, last = (_EXAMPLES.get(kind, kind if highest is None else f"{kind}:60") for kind, highest in HIGHEST.items())
+    return f"{', '.join(first)} or {last}, with @2 after it for channel 2"

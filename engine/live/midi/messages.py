@@ -8,84 +8,194 @@
 >>> parser.feed([0x90, 60, 200]), parser.malformed
 ([], 1)
 
+What a musician can map, and how it is written:
+
+| source | what it is |
+| --- | --- |
+| `cc:74` | a controller |
+| `cc14:1` | controllers 1 and 33 as one of 14 bits |
+| `nrpn:148` | a parameter number, here 148 = 1 * 128 + 20, of 7 or 14 bits |
+| `rel:74:twos` | an endless knob; `offset` and `sign` are the other encodings |
+| `bend`, `pressure` | the pitch wheel; aftertouch of a channel |
+| `note:60`, `key_pressure:60` | a key; its aftertouch |
+
+A message is one class: its status bytes, how it is read, the source that it moves, and what learning makes of it.
+
 Source: MIDI 1.0 Detailed Specification, MIDI Manufacturers Association, 1996: tables I to VII and the receiver's state
 machine of appendix 2.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import ClassVar
+
+Reading = tuple[float, float]
+"""A position from 0 to 1, and the step to the next one."""
+
+SEVEN_BITS, FOURTEEN_BITS, ON_OR_OFF = 1 / 127, 1 / 16383, 1.0
+"""Steps of a reading."""
+
+PARAMETERS, ACTIONS = "parameters", "actions"
+"""What a source can be learned for."""
+
+BY_STATUS: dict[int, type[Message]] = {}
+"""Every message by its status byte, that of channel 1."""
+
+SOURCES: dict[str, type[Message]] = {}
+"""The message that each kind of source is told by, where it is one."""
 
 
 @dataclass(frozen=True)
-class ControlChange:
-    """A knob, fader, wheel or pedal stands somewhere."""
+class Message:
+    """What an instrument sends. A message that is added is one class below, and nothing else."""
 
     channel: int
-    """From 1 to 16, here and below."""
+    """From 1 to 16."""
+
+    data_bytes: ClassVar[int] = 2
+    kind: ClassVar[str] = ""
+    """Of the source that it moves; empty if nothing can be mapped to it."""
+    highest: ClassVar[int | None] = None
+    """Largest number of such a source; None if it has no number."""
+    learned_for: ClassVar[tuple[str, ...]] = (PARAMETERS,)
+
+    def __init_subclass__(cls, statuses: tuple[int, ...] = ()) -> None:
+        BY_STATUS.update(dict.fromkeys(statuses, cls))
+        if cls.kind:
+            SOURCES.setdefault(cls.kind, cls)
+
+    @classmethod
+    def read(cls, status: int, *data: int) -> Message:
+        """The message of a status byte and its data."""
+        return cls((status & 0x0F) + 1, *data)
+
+    @property
+    def source(self) -> tuple[str, int]:
+        """Kind and number of the source that it moves."""
+        return self.kind, getattr(self, "number", 0)
+
+    @property
+    def reading(self) -> Reading:
+        """Where it says that a control stands."""
+        return getattr(self, "value", 0) / 127, SEVEN_BITS
+
+    @property
+    def is_at_rest(self) -> bool:
+        """Whether a control stands where it does by itself: nobody has moved it."""
+        return self.reading[0] == 0
+
+
+@dataclass(frozen=True)
+class ControlChange(Message, statuses=(0xB0,)):
+    """A knob, fader, wheel or pedal stands somewhere."""
+
     number: int
     """From 0 to 127; from 120 on they are modes of the channel, no controllers."""
     value: int
     """From 0 to 127."""
 
+    kind, highest, learned_for = "cc", 119, (PARAMETERS, ACTIONS)
+
+    @property
+    def is_at_rest(self) -> bool:
+        return self.value == _AT_REST.get(self.number, 0)
+
+
+_AT_REST = {7: 100, 8: 64, 10: 64, 11: 127}
+"""Where controllers rest that do not at 0: volume, balance, pan, expression (RP-015)."""
+
 
 @dataclass(frozen=True)
-class PitchBend:
+class PitchBend(Message, statuses=(0xE0,)):
     """The pitch wheel, which returns to 0 by itself."""
 
-    channel: int
     value: int
     """From -8192 to 8191."""
 
+    kind = "bend"
+
+    @classmethod
+    def read(cls, status: int, *data: int) -> Message:
+        return cls((status & 0x0F) + 1, (data[1] << 7 | data[0]) - 8192)
+
+    @property
+    def reading(self) -> Reading:
+        return (self.value + 8192) / 16383, FOURTEEN_BITS
+
+    @property
+    def is_at_rest(self) -> bool:
+        return self.value == 0
+
 
 @dataclass(frozen=True)
-class ProgramChange:
+class ProgramChange(Message, statuses=(0xC0,)):
     """Another sound is asked for."""
 
-    channel: int
     number: int
     """From 0 to 127."""
 
+    data_bytes = 1
+
 
 @dataclass(frozen=True)
-class NoteOn:
+class ChannelPressure(Message, statuses=(0xD0,)):
+    """The keys that are down are pressed harder: aftertouch of a keyboard that does not tell them apart."""
+
+    value: int
+    """From 0 to 127."""
+
+    data_bytes, kind = 1, "pressure"
+
+
+@dataclass(frozen=True)
+class KeyPressure(Message, statuses=(0xA0,)):
+    """A key that is down is pressed harder: aftertouch of each key."""
+
+    number: int
+    """Of the key, from 0 to 127."""
+    value: int
+    """From 0 to 127."""
+
+    kind, highest = "key_pressure", 127
+
+
+@dataclass(frozen=True)
+class NoteOff(Message, statuses=(0x80,)):
+    """A key comes up. It is also sent as a note on of velocity 0, which arrives here as this."""
+
+    number: int
+
+    kind, highest, learned_for = "note", 127, ()
+
+    @classmethod
+    def read(cls, status: int, *data: int) -> Message:
+        return cls((status & 0x0F) + 1, data[0])
+
+    @property
+    def reading(self) -> Reading:
+        return 0.0, ON_OR_OFF
+
+
+@dataclass(frozen=True)
+class NoteOn(Message, statuses=(0x90,)):
     """A key goes down."""
 
-    channel: int
-    note: int
+    number: int
     velocity: int
     """From 1 to 127."""
 
+    kind, highest, learned_for = "note", 127, (ACTIONS,)
 
-@dataclass(frozen=True)
-class NoteOff:
-    """A key comes up. It is also sent as a note on of velocity 0, which arrives here as this."""
+    @property
+    def reading(self) -> Reading:
+        return 1.0, ON_OR_OFF
 
-    channel: int
-    note: int
+    @classmethod
+    def read(cls, status: int, *data: int) -> Message:
+        return cls((status & 0x0F) + 1, *data) if data[1] else NoteOff.read(status, *data)
 
-
-@dataclass(frozen=True)
-class KeyPressure:
-    """A key that is down is pressed harder: aftertouch of each key."""
-
-    channel: int
-    note: int
-    value: int
-    """From 0 to 127."""
-
-
-@dataclass(frozen=True)
-class ChannelPressure:
-    """The keys that are down are pressed harder: aftertouch of a keyboard that does not tell them apart."""
-
-    channel: int
-    value: int
-    """From 0 to 127."""
-
-
-Message = ControlChange | PitchBend | ProgramChange | NoteOn | NoteOff | KeyPressure | ChannelPressure
 
 REAL_TIME = 0xF8
 """Clock, active sensing and reset: this byte and those above may stand between any two others."""
@@ -160,26 +270,9 @@ class Parser:
             return None
         self._is_bare = False
         self._data.append(byte)
-        size, made = _CHANNEL[self._status & 0xF0]
-        if len(self._data) < size:
+        made = BY_STATUS[self._status & 0xF0]
+        if len(self._data) < made.data_bytes:
             return None
-        message = made((self._status & 0x0F) + 1, *self._data)
+        message = made.read(self._status, *self._data)
         self._data.clear()
         return message
-
-
-def _key(channel: int, note: int, velocity: int) -> Message:
-    """A note on, which is one off where its velocity is 0."""
-    return NoteOn(channel, note, velocity) if velocity else NoteOff(channel, note)
-
-
-_CHANNEL: dict[int, tuple[int, Callable[..., Message]]] = {
-    0x80: (2, lambda channel, note, velocity: NoteOff(channel, note)),
-    0x90: (2, _key),
-    0xA0: (2, KeyPressure),
-    0xB0: (2, ControlChange),
-    0xC0: (1, ProgramChange),
-    0xD0: (1, ChannelPressure),
-    0xE0: (2, lambda channel, lower, upper: PitchBend(channel, (upper << 7 | lower) - 8192)),
-}
-"""Messages of a channel: the kind, its data bytes, and what they make."""

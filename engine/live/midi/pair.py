@@ -25,10 +25,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 
-Place = tuple[float, float]
-"""A position from 0 to 1, and the step to the next one."""
-
-SEVEN_BITS, FOURTEEN_BITS = 1 / 127, 1 / 16383
+from dreampedal.engine.live.midi.messages import FOURTEEN_BITS, SEVEN_BITS, Reading
 
 _OVER_AN_END = 64
 """A lower half that moves by so much between two messages has gone over an end of its range, 127 to 0 or back."""
@@ -66,7 +63,7 @@ class Pair:
         self._lower_first: deque[int] = deque(maxlen=3)
         """The last values of a sender of both halves, read in either order."""
 
-    def seen(self, is_upper: bool, value: int) -> Place | None:
+    def seen(self, is_upper: bool, value: int) -> Reading | None:
         """The position after one of the two; None while it is not known, or not until the other half comes."""
         if is_upper:
             self._take_upper(value)
@@ -76,7 +73,7 @@ class Pair:
         return None if not is_upper and self._waits_for_upper else self.place
 
     @property
-    def place(self) -> Place | None:
+    def place(self) -> Reading | None:
         """Where the pair stands; None while its upper half is not known.
 
         A controller that never sends the lower half has 7 bits, over the whole travel. One that always sends 0 has no
