@@ -136,13 +136,12 @@ class Learner:
         moves = self._instrument.hear(message)
         if not learns or not moves or (ACTIONS if keys else PARAMETERS) not in message.learned_for:
             return ""
-        kind, number = message.source
-        source = kind if message.highest is None else f"{kind}:{number}"
+        source = message.learned_as
         if self._instrument.is_per_note(message.channel):
             return source if self._travels(source, message) else ""
         if isinstance(message, ControlChange):
             self._watch = Watch(message)
-        return f"{source}@{message.channel}"
+        return f"{source}@{message.channel}" if message.has_channel else source
 
     def revised(self, message: Message) -> tuple[str, list[ControlChange]] | None:
         """What the knob that was learned last turns out to be with this message, and what it sent before it."""

@@ -83,6 +83,8 @@ def parse_source(text: str) -> Source:
     channel = None if match["channel"] is None else int(match["channel"])
     if highest is not None and number > highest:
         raise ValueError(f"source = {text!r}: expected {kind}:0 to {kind}:{highest}")
+    if channel is not None and kind in SOURCES and not SOURCES[kind].has_channel:
+        raise ValueError(f"source = {text!r}: expected {kind}, which has no channel")
     if channel is not None and not 1 <= channel <= 16:
         raise ValueError(f"source = {text!r}: expected a channel from @1 to @16")
     return Source(kind, number, channel, match["encoding"] or "")

@@ -41,7 +41,7 @@ PARAMETERS, ACTIONS = "parameters", "actions"
 """What a source can be learned for."""
 
 BY_STATUS: dict[int, type[Message]] = {}
-"""Every message by its status byte, that of channel 1."""
+"""Every message by its status byte, that of channel 1 where it has one."""
 
 SOURCES: dict[str, type[Message]] = {}
 """The message that each kind of source is told by, where it is one."""
@@ -60,6 +60,8 @@ class Message:
     highest: ClassVar[int | None] = None
     """Largest number of such a source; None if it has no number."""
     learned_for: ClassVar[tuple[str, ...]] = (PARAMETERS,)
+    has_channel: ClassVar[bool] = True
+    """Otherwise it is the whole system's, and its channel is 0."""
 
     def __init_subclass__(cls, statuses: tuple[int, ...] = ()) -> None:
         BY_STATUS.update(dict.fromkeys(statuses, cls))
@@ -75,6 +77,12 @@ class Message:
     def source(self) -> tuple[str, int]:
         """Kind and number of the source that it moves."""
         return self.kind, getattr(self, "number", 0)
+
+    @property
+    def learned_as(self) -> str:
+        """Its source as a mapping names it, but for the channel."""
+        kind, number = self.source
+        return kind if self.highest is None else f"{kind}:{number}"
 
     @property
     def reading(self) -> Reading:
@@ -228,6 +236,8 @@ class Parser:
         begun_here = False
         for byte in packet:
             if byte >= REAL_TIME:
+                if byte in BY_STATUS:
+                    found.append(BY_STATUS[byte].read(byte))
                 continue
             if byte < 0x80:
                 if message := self._with(byte):
