@@ -39,7 +39,7 @@ SOURCES = st.one_of(
     st.builds("rel:{}:{}".format, st.integers(0, 119), st.sampled_from(["twos", "offset", "sign"])),
 )
 CHANNELS = st.one_of(st.just(""), st.integers(1, 16).map("@{}".format))
-PLACED = st.builds(str.__add__, SOURCES, CHANNELS)
+PLACED = st.just("transport") | st.builds(str.__add__, SOURCES, CHANNELS)
 NUMBERS = st.none() | st.floats(-23, 0)
 MAPPINGS = st.one_of(
     st.builds(

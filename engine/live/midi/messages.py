@@ -18,6 +18,7 @@ What a musician can map, and how it is written:
 | `rel:74:twos` | an endless knob; `offset` and `sign` are the other encodings |
 | `bend`, `pressure` | the pitch wheel; aftertouch of a channel |
 | `note:60`, `key_pressure:60` | a key; its aftertouch |
+| `transport` | a sequencer: `high` while it plays, `low` when it has stopped |
 
 A message is one class: its status bytes, how it is read, the source that it moves, and what learning makes of it.
 
@@ -205,8 +206,25 @@ class NoteOn(Message, statuses=(0x90,)):
         return cls((status & 0x0F) + 1, *data) if data[1] else NoteOff.read(status, *data)
 
 
+@dataclass(frozen=True)
+class Transport(Message, statuses=(0xFA, 0xFB, 0xFC)):
+    """A sequencer starts, goes on or stops."""
+
+    is_playing: bool
+
+    kind, has_channel, learned_for = "transport", False, (ACTIONS,)
+
+    @classmethod
+    def read(cls, status: int, *data: int) -> Message:
+        return cls(0, status != 0xFC)
+
+    @property
+    def reading(self) -> Reading:
+        return float(self.is_playing), ON_OR_OFF
+
+
 REAL_TIME = 0xF8
-"""Clock, active sensing and reset: this byte and those above may stand between any two others."""
+"""Clock, transport, active sensing and reset: this byte and those above may stand between any two others."""
 SYSEX, END_OF_SYSEX = 0xF0, 0xF7
 _COMMON = {0xF1: 1, 0xF2: 2, 0xF3: 1}
 """Data bytes of system common messages, none for the rest."""

@@ -14,7 +14,7 @@ from dreampedal.engine.host.board import Board
 from dreampedal.engine.live.midi.control import Midi
 from dreampedal.engine.live.midi.input import Clock
 from dreampedal.engine.live.midi.map import Mapping
-from dreampedal.engine.live.midi.messages import ControlChange, NoteOn, PitchBend, ProgramChange
+from dreampedal.engine.live.midi.messages import ControlChange, NoteOn, PitchBend, ProgramChange, Transport
 from dreampedal.engine.live.midi.ports import QUEUE, Port, awaited, chosen
 from dreampedal.engine.live.player.changes import Bypass, Program, Set
 
@@ -74,6 +74,7 @@ def test_no_bytes_stop_it(packets):
         Mapping("rel:20:sign", "0", "voices"),
         Mapping("pressure", "0", "bright"),
         Mapping("key_pressure:1", "0", "ring_seconds"),
+        Mapping("transport", "0", "bright"),
     ]
     midi.learn("0", "voices", pickup=False)
     hear(midi, *packets)
@@ -145,6 +146,23 @@ def test_learning_can_be_called_off(midi, board):
     midi.learn("0", "level_db")
     midi.cancel()
     assert moved(midi, board, ControlChange(1, 74, 1)) == [] == midi.mappings
+
+
+def test_a_sequencer_moves_a_parameter_between_its_ends(midi, board):
+    midi.map("transport", "0", "level_db", low=-12, high=0)
+    moved(midi, board, Transport(0, False))
+    assert board[0].level_db == -12, "at once: it has no travel on which it could be picked up"
+    assert moved(midi, board, Transport(0, True), Transport(0, True)) == [Set("0", "level_db", 0.0)]
+
+
+def test_a_sequencer_can_be_learned_for_bypass_when_it_starts_and_by_no_parameter(midi, board):
+    midi.learn("0", "level_db")
+    moved(midi, board, Transport(0, True))
+    assert midi.learning is not None, "musicians start theirs while they look for a knob"
+    midi.learn(action="bypass")
+    assert moved(midi, board, Transport(0, False)) == []
+    assert moved(midi, board, Transport(0, True), Transport(0, False)) == [Bypass(True), Bypass(False)]
+    assert [each.source for each in midi.mappings] == ["transport"]
 
 
 def test_a_key_can_be_learned_for_bypass(midi, board):

@@ -28,6 +28,7 @@ def travel(effect, parameter, **more):
     st.builds(Source, st.just("cc14"), st.integers(0, 31), st.none() | st.integers(1, 16)),
     st.builds(Source, st.just("note"), st.integers(0, 127), st.none() | st.integers(1, 16)),
     st.builds(Source, st.sampled_from(["bend", "pressure"]), st.just(0), st.none() | st.integers(1, 16)),
+    st.builds(Source, st.just("transport")),
     st.builds(Source, st.just("key_pressure"), st.integers(0, 127), st.none() | st.integers(1, 16)),
     st.builds(Source, st.just("nrpn"), st.integers(0, 16382), st.none() | st.integers(1, 16)),
     st.builds(
@@ -42,7 +43,7 @@ def test_a_source_reads_back_as_it_is_written(source):
 @pytest.mark.parametrize("text", [
     "", "cc", "cc:", "cc:-1", "cc:120", "cc:999", "cc14:32", "note:128", "bend:1", "nrpn:16383", "nrpn", "pressure:1",
     "key_pressure", "key_pressure:128", "rel:1", "rel:1:two", "rel:120:twos", "cc:1:twos",
-    "cc:1@0", "cc:1@17", "cc:1@", "CC:1", "cc:1 ", "cc:١", "cc:1\n", 74, None,
+    "transport:1", "transport@1", "cc:1@0", "cc:1@17", "cc:1@", "CC:1", "cc:1 ", "cc:١", "cc:1\n", 74, None,
 ])  # fmt: skip
 def test_what_is_no_source(text):
     with pytest.raises(ValueError, match=r"^source = .*: expected ") as caught:

@@ -13,6 +13,7 @@ from dreampedal.engine.live.midi.messages import (
     Parser,
     PitchBend,
     ProgramChange,
+    Transport,
 )
 
 DATA = st.integers(0, 127)
@@ -40,6 +41,8 @@ REAL_TIME = st.sampled_from([0xF8, 0xFA, 0xFB, 0xFC, 0xFE, 0xFF])
 
 def plainly(message):
     """The obvious reading of one whole message."""
+    if message[0] in (0xFA, 0xFB, 0xFC):
+        return [Transport(0, message[0] != 0xFC)]
     kind, channel = message[0] & 0xF0, (message[0] & 0x0F) + 1
     if kind == 0x80 or (kind == 0x90 and message[2] == 0):
         return [NoteOff(channel, message[1])]
@@ -65,14 +68,19 @@ def test_any_cut_of_a_well_formed_stream_gives_the_same_messages(messages, data)
         running = message[0] == status and data.draw(st.booleans())
         stream += message[1:] if running else message
         status = message[0] if message[0] < 0xF0 else None
-    for _ in range(data.draw(st.integers(0, 8))):
-        stream.insert(data.draw(st.integers(0, len(stream))), data.draw(REAL_TIME))
+    between = data.draw(st.lists(REAL_TIME, max_size=8))
+    places = sorted(data.draw(st.lists(st.integers(0, len(stream)), min_size=len(between), max_size=len(between))))
+    for at, byte in reversed(list(zip(places, between, strict=True))):
+        stream.insert(at, byte)
     cuts = sorted(data.draw(st.lists(st.integers(0, len(stream)), max_size=10)))
     parser = Parser()
     found = []
     for start, stop in zip([0, *cuts], [*cuts, len(stream)], strict=True):
         found += parser.feed(stream[start:stop])
-    assert found == [each for message in messages for each in plainly(message)]
+    of_channels = [each for message in messages for each in plainly(message)]
+    assert [each for each in found if not isinstance(each, Transport)] == of_channels
+    of_the_system = [each for byte in between for each in plainly([byte])]
+    assert [each for each in found if isinstance(each, Transport)] == of_the_system
     assert parser.malformed == 0
 
 
@@ -84,8 +92,14 @@ def test_after_any_bytes_a_whole_message_is_heard(packets, message):
             assert all(
                 0 <= value <= 127 for name, value in vars(found).items() if name in ("number", "velocity")
             )
-            assert 1 <= found.channel <= 16
+            assert 1 <= found.channel <= 16 or isinstance(found, Transport)
     assert parser.feed(message) == plainly(message)
+
+
+def test_a_sequencer_starts_in_the_midst_of_a_controller():
+    assert Parser().feed([0xB0, 74, 0xFA, 1, 0xF8, 0xFC]) == [
+        Transport(0, True), ControlChange(1, 74, 1), Transport(0, False),
+    ]  # fmt: skip
 
 
 def test_running_status_needs_no_status():
