@@ -11,7 +11,7 @@ from dreampedal.engine.live.exchange.pacing import Pacing
 from dreampedal.engine.live.interpreter import ask_for_real_time
 from dreampedal.engine.live.journal import Journal
 from dreampedal.engine.live.midi.control import Midi
-from dreampedal.engine.live.player.builder import Builder, Make
+from dreampedal.engine.live.player.builder import Builder, Wish
 from dreampedal.engine.live.player.changes import Bypass
 from dreampedal.engine.live.player.player import BoardPlayer, PreparedBoard
 from dreampedal.engine.live.report import Report
@@ -30,7 +30,7 @@ class Rest:
     """The newest board that was ready."""
     bypass: bool
     panicked: bool
-    pending: tuple[str, Make] | None
+    pending: Wish | None
     """A board that was being made ready."""
 
 
@@ -113,7 +113,7 @@ class Playback:
             self.worker.requests.append(Bypass(True))
         self.exchange.panic[0] = rest.panicked
         if rest.pending:
-            self.builder.go_on(rest.pending)
+            self.builder.want(rest.pending)
 
     def _work(self) -> None:
         ask_for_real_time()

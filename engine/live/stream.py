@@ -267,12 +267,12 @@ class LiveStream:
 
     def load(self, name: str) -> None:
         """Fade to the board that `load` makes of a name, as soon as it is ready."""
-        self.playback.builder.want(name)
+        self.playback.builder.want_preset(name)
 
     def program(self, number: int) -> None:
         """Fade to a preset by its place in `presets`; a number beyond them is told in the report, and ignored."""
         if 0 <= number < len(self.presets):
-            self.playback.builder.want(self.presets[number])
+            self.playback.builder.want_preset(self.presets[number])
         else:
             self._trouble = f"program {number}: there are {len(self.presets)} presets, counted from 0"
 

@@ -6,7 +6,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from dreampedal.engine.host.board import Board, Rack
 from dreampedal.engine.host.contract.effect import Effect
@@ -19,10 +19,10 @@ Make = Callable[[], tuple[Rack, list[Any] | None]]
 
 
 class Wish(NamedTuple):
-    """What somebody wants."""
+    """A board that somebody wants, or a parameter that takes time to be set, which makes none."""
 
     name: str
-    fulfil: Callable[[], None]
+    make: Make | Callable[[], None]
     is_board: bool = True
 
 
@@ -41,9 +41,9 @@ class Builder:
         self._wishes: queue.SimpleQueue[Wish | None] = queue.SimpleQueue()
         self._boards: deque[str] = deque()
         """Names of the boards that were asked for and not dealt with."""
-        self._newest = 0
-        self._pending: tuple[str, Make] | None = None
-        """The newest of these boards, with its name."""
+        self._newest: Wish | None = None
+        """The newest of these, until it is there or cannot come."""
+        self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="builder", daemon=True)
 
     @property
@@ -54,23 +54,26 @@ class Builder:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> tuple[str, Make] | None:
-        """End after what is being made ready now; returns the board that is still wanted, for `go_on` of another."""
-        self._newest += 1
+    def stop(self) -> Wish | None:
+        """End after what is being made ready now; returns the board that is still wanted, for `want` of another."""
+        self._stopping.set()
         self._wishes.put(None)
         self._thread.join()
-        return self._pending
+        return self._newest
 
-    def go_on(self, pending: tuple[str, Make]) -> None:
-        """Want what another builder was asked for."""
-        self._wish(*pending)
+    def want(self, wish: Wish) -> None:
+        """Fulfil a wish; a board is wanted in place of those before it."""
+        if wish.is_board:
+            self._newest = wish
+            self._boards.append(wish.name or "board")
+        self._wishes.put(wish)
 
     def want_board(self, board: Rack | Effect, name: str) -> None:
         """Play this board as soon as it is ready."""
         rack = board if isinstance(board, Board) else Board([board])
-        self._wish(name, lambda: (rack, None))
+        self.want(Wish(name, lambda: (rack, None)))
 
-    def want(self, name: str) -> None:
+    def want_preset(self, name: str) -> None:
         """Play what `load` makes of a name."""
         load = self._load
         if load is None:
@@ -78,54 +81,36 @@ class Builder:
 
         def loaded() -> tuple[Rack, list[Any] | None]:
             found = load(name)
-            board = getattr(found, "board", found)
-            return board, getattr(found, "midi", None)
+            return getattr(found, "board", found), getattr(found, "midi", None)
 
-        self._wish(name, loaded)
+        self.want(Wish(name, loaded))
 
     def turn(self, board: Rack, change: Set) -> None:
         """Set a parameter that takes time to be ready."""
-
-        def turned() -> None:
-            apply(board, change)
-
-        self._wishes.put(Wish(change.name, turned, is_board=False))
-
-    def _wish(self, name: str, make: Make) -> None:
-        self._newest += 1
-        ticket = self._newest
-        self._pending = (name, make)
-
-        def fulfil() -> None:
-            if ticket != self._newest:
-                return  # something newer is wanted
-            try:
-                board, midi = make()
-                program = self._player.prepare(board, name)
-                program.midi = midi
-            except Exception:
-                self._settle(ticket)
-                raise
-            if self._settle(ticket):
-                self.trouble = ""
-                self._ready(program)
-
-        wish = Wish(name or "board", fulfil)
-        self._boards.append(wish.name)
-        self._wishes.put(wish)
-
-    def _settle(self, ticket: int) -> bool:
-        """A board came, or cannot come; whether it is still the newest that is wanted."""
-        if ticket != self._newest:
-            return False
-        self._pending = None
-        return True
+        self.want(Wish(change.name, lambda: apply(board, change), is_board=False))
 
     def _run(self) -> None:
         while (wish := self._wishes.get()) is not None:
             try:
-                wish.fulfil()
+                if not wish.is_board:
+                    wish.make()
+                elif self._is_wanted(wish):
+                    self._prepare(wish)
             except Exception as error:  # whatever it is, the old board plays on and the player is told
-                self.trouble = " ".join(f"{wish.name}: {error}".split())
+                self.trouble = " ".join(f"{wish.name or 'board'}: {error}".split())
+                if self._is_wanted(wish):
+                    self._newest = None
             if wish.is_board:
                 self._boards.popleft()
+
+    def _is_wanted(self, wish: Wish) -> bool:
+        return wish is self._newest and not self._stopping.is_set()
+
+    def _prepare(self, wish: Wish) -> None:
+        """Make a board ready, and hand it over if nothing newer was wanted meanwhile."""
+        board, midi = cast(Make, wish.make)()
+        prepared = self._player.prepare(board, wish.name)
+        prepared.midi = midi
+        if self._is_wanted(wish):
+            self._newest, self.trouble = None, ""
+            self._ready(prepared)

@@ -6,7 +6,7 @@ the player says, at a sample that a take can keep.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import copy
 from operator import attrgetter, is_not
 from typing import Any
@@ -20,6 +20,8 @@ from dreampedal.engine.host.contract.parameters import parameters_of
 from dreampedal.engine.host.natives.external_parameters import plain, raw_values, read_parameters
 from dreampedal.engine.host.natives.native import clone, native_parameters, native_value, set_native
 from dreampedal.engine.live.player.changes import Set, item_at, paths
+
+Read = Callable[[Any], Any]
 
 
 class Mirror:
@@ -57,69 +59,48 @@ class Mirror:
 
 
 class Follower:
-    """The parameters of one effect of ours."""
+    """What is set on one item of a board.
 
-    def __init__(self, path: str, effect: Effect) -> None:
-        self.path, self.effect = path, effect
-        self.names = [name for name, parameter in parameters_of(type(effect)).items() if not parameter.fixed]
-        self.count, self.values = effect.changes, [getattr(effect, name) for name in self.names]
+    `mark` is cheap to read, and another once something was set; `values` reads everything, and `told` has the name and
+    the value of one of them, by its place.
+    """
+
+    def __init__(self, path: str, item: Any, mark: Read, values: Read, told: Callable[[int, Any], tuple[str, Any]]):
+        self.path, self._item, self._mark, self._values, self._told = path, item, mark, values, told
+        self._marked, self._known = mark(item), values(item)
 
     def changed(self) -> Iterator[Set]:
-        if (count := self.effect.changes) == self.count:
+        """What was set since the last call."""
+        if (marked := self._mark(self._item)) == self._marked:
             return
-        # The count first: what is set meanwhile is found again at the next block.
-        values = [getattr(self.effect, name) for name in self.names]
-        before, self.values, self.count = self.values, values, count
-        for name, old, new in zip(self.names, before, values, strict=True):
+        # The mark first: what is set meanwhile is found again at the next block.
+        before, self._marked, self._known = self._known, marked, self._values(self._item)
+        for place, (old, new) in enumerate(zip(before, self._known, strict=False)):
             if new != old:
-                yield Set(self.path, name, new)
+                name, value = self._told(place, new)
+                if name:
+                    yield Set(self.path, name, value)
 
 
-class NativeFollower:
-    """The parameters of one plugin of pedalboard, which counts no changes."""
-
-    def __init__(self, path: str, plugin: Plugin) -> None:
-        self.path = path
-        self.names = list(native_parameters(plugin))
-        self.plugin = plugin
-        # A name twice, so that the getter of a single one returns a tuple as well.
-        self.read = attrgetter(*self.names, self.names[-1]) if self.names else lambda _: ()
-        self.values = self.read(plugin)
-
-    def changed(self) -> Iterator[Set]:
-        values = self.read(self.plugin)
-        if values == self.values:
-            return
-        before, self.values = self.values, values
-        for name, old, new in zip(self.names, before, values, strict=False):
-            if new != old:
-                yield Set(self.path, name, new)
-
-
-class ExternalFollower:
-    """The parameters of one VST3 plugin or Audio Unit. Their texts are read only once one was turned."""
-
-    def __init__(self, path: str, plugin: ExternalPlugin) -> None:
-        self.path, self.plugin = path, plugin
-        self.raw = raw_values(plugin)
-
-    def changed(self) -> Iterator[Set]:
-        if (raw := raw_values(self.plugin)) == self.raw:
-            return
-        before, self.raw = self.raw, raw
-        for parameter, old, new in zip(read_parameters(self.plugin), before, raw, strict=False):
-            if new != old and parameter.python_name:
-                yield Set(self.path, parameter.python_name, plain(self.plugin, parameter))
-
-
-def follower(path: str, item: Any) -> Any:
+def follower(path: str, item: Any) -> Follower:
     """What tells the changes of one item."""
+    if isinstance(item, ExternalPlugin):  # its texts are read only once one was turned
+        return Follower(path, item, raw_values, raw_values, lambda place, _: _told_by(item, place))
     if isinstance(item, Effect):
-        return Follower(path, item)
-    if isinstance(item, ExternalPlugin):
-        return ExternalFollower(path, item)
-    plugin = item if isinstance(item, Plugin) else pedalboard.Gain()
-    return NativeFollower(path, plugin)
+        names = [name for name, parameter in parameters_of(type(item)).items() if not parameter.fixed]
+        mark: Read = attrgetter("changes")
+        values: Read = lambda effect: [getattr(effect, name) for name in names]  # noqa: E731
+    else:
+        item = item if isinstance(item, Plugin) else pedalboard.Gain()
+        names = [*native_parameters(item), ""]
+        # A name twice, so that the getter of a single one returns a tuple as well.
+        mark = values = attrgetter(*names[:-1], names[0]) if names[0] else lambda _: ()
+    return Follower(path, item, mark, values, lambda place, value: (names[place], value))
+
+
+def _told_by(plugin: ExternalPlugin, place: int) -> tuple[str, Any]:
+    parameter = read_parameters(plugin)[place]
+    return parameter.python_name, plain(plugin, parameter)
 
 
 def apply(board: Rack, change: Set) -> None:

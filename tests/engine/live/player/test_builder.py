@@ -37,7 +37,7 @@ def build():
 def test_a_preset_comes_with_its_map(build):
     builder, made, gate = build
     gate.set()
-    builder.want("first")
+    builder.want_preset("first")
     wait_for(lambda: made)
     assert [(program.name, program.midi) for program in made] == [("first", ["the map of first"])]
     assert builder.trouble == ""
@@ -45,10 +45,10 @@ def test_a_preset_comes_with_its_map(build):
 
 def test_what_is_not_ready_at_the_end_never_comes(build):
     builder, made, gate = build
-    builder.want("first")  # and not before the gate opens
+    builder.want_preset("first")  # and not before the gate opens
     end = threading.Thread(target=builder.stop)
     end.start()
-    wait_for(lambda: builder._newest > 1)
+    wait_for(builder._stopping.is_set)
     gate.set()
     end.join()
     assert made == [] and builder.trouble == builder.loading == ""
@@ -57,7 +57,7 @@ def test_what_is_not_ready_at_the_end_never_comes(build):
 def test_only_the_newest_wish_is_fulfilled(build):
     builder, made, gate = build
     for name in ("first", "second", "third"):
-        builder.want(name)
+        builder.want_preset(name)
     assert builder.loading == "third"
     gate.set()
     wait_for(lambda: made)
@@ -67,7 +67,7 @@ def test_only_the_newest_wish_is_fulfilled(build):
 def test_a_board_that_fails_is_told_and_the_next_one_comes(build):
     builder, made, gate = build
     gate.set()
-    builder.want("broken")
+    builder.want_preset("broken")
     wait_for(lambda: builder.trouble)
     assert builder.trouble == "broken: broken.toml: effects = nothing" and not made
     builder.want_board(Board([Wait(samples=5000)]), "long")
@@ -87,9 +87,9 @@ def test_what_failed_is_told_by_its_own_name_and_not_by_that_of_the_next_wish():
 
     builder = Builder(BoardPlayer(Board(), 48_000, 1, 128), made.append, load)
     builder.start()
-    builder.want("broken")
+    builder.want_preset("broken")
     begun.wait(60)
-    builder.want("whole")
+    builder.want_preset("whole")
     gates["broken"].set()
     wait_for(lambda: builder.trouble)
     assert builder.trouble.startswith("broken: ") and builder.loading == "whole" and not made
@@ -109,7 +109,7 @@ def test_a_slow_parameter_is_set_on_the_users_board(build):
 def test_without_load_there_are_no_names():
     player = BoardPlayer(Board(), 48_000, 1, 128)
     with pytest.raises(ValueError, match="'bowed' cannot be loaded"):
-        Builder(player, print, None).want("bowed")
+        Builder(player, print, None).want_preset("bowed")
 
 
 def wait_for(found, seconds=60):
