@@ -37,7 +37,7 @@ def from_model(net: Net, clips: Clips, model: Path) -> None:
     weights = weights_of(model)
     x = torch.from_numpy(np.asarray(clips.x[:: max(1, len(clips) // 128)], np.float32))
     x = (x - net.mean[:, None]) / net.std[:, None]
-    for name, block in net.causal.layers.items():
+    for name, block in net.causal.blocks.items():
         kernel, bias = weights.get(f"{name}.weight"), weights.get(f"{name}.bias")
         if kernel is None or bias is None or kernel.shape != block.conv.weight.shape:
             found = "none" if kernel is None else tuple(kernel.shape)

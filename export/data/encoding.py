@@ -75,7 +75,7 @@ def encoded(one: Recording, chosen: Encoding, hop_seconds: float, key: int = 0) 
             levels = loudness(sound.blocks(), sound.sample_rate)
             _check_finite(one, levels)
         spans = segments(round(sound.samples), sound.sample_rate, chosen.segmenting, hop_seconds, levels)
-        found = np.empty((len(spans) * (1 + chosen.copies), *chosen.shape), chosen.dtype)
+        found: NDArray[Any] = np.empty((len(spans) * (1 + chosen.copies), *chosen.shape), chosen.dtype)
         loudest = 0.0 if levels is None else float(np.sqrt(levels.max(initial=0)))
         rows = 0
         for place, line in enumerate(_cuts(one, sound, spans, chosen)):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import math
+import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -96,7 +97,7 @@ class LabelledSet:
         return self.recordings[place].read()
 
 
-def open_set(path: str | Path, column: str = "genre", part: str | None = None) -> LabelledSet:
+def open_set(path: str | os.PathLike[str], column: str = "genre", part: str | None = None) -> LabelledSet:
     """A labelled set from where it lies.
 
     A folder of folders has a class a folder, and its name becomes the label. A folder within that is one group (one

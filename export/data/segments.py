@@ -108,7 +108,8 @@ def even_hops(class_seconds: NDArray[np.float64], segmenting: Segmenting, cluste
     count = min(clusters, len(np.unique(sizes)))
     found = KMeans(count, n_init=10, random_state=0).fit(sizes[:, None])
     typical = np.exp(found.cluster_centers_[found.labels_, 0])
-    return np.maximum(segmenting.hop * typical / typical.max(), min(segmenting.hop, segmenting.seconds / 8))
+    least = min(segmenting.hop, segmenting.seconds / 8)
+    return np.asarray(np.maximum(segmenting.hop * typical / typical.max(), least))
 
 
 def loudness(blocks: Iterable[NDArray[np.float32]], sample_rate: float) -> NDArray[np.float64]:

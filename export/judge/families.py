@@ -111,7 +111,7 @@ def recording_logits(model: Model, sound: Path | bytes) -> NDArray[np.float32]:
         file = sound_in(stream, Path("a resource") if isinstance(sound, bytes) else sound)
         audio, rate = file.read(), file.sample_rate
     features = log_band_features(audio.mean(0, keepdims=True), rate)
-    return frame_logits(model, features)[0][audible(features[0], BandLayout().floor)]
+    return np.asarray(frame_logits(model, features)[0][audible(features[0], BandLayout().floor)])
 
 
 def _recordings(source: Path) -> list[tuple[str, Path | bytes]]:

@@ -171,8 +171,9 @@ def probabilities(net: nn.Module, clips: Clips, batch: int = 64) -> NDArray[np.f
     """
     import torch
 
-    if tuple(getattr(net, "classes", clips.classes)) != tuple(clips.classes):
-        raise ValueError(f"clips of {', '.join(clips.classes)}: expected the network's, {', '.join(net.classes)}")
+    classes = tuple(getattr(net, "classes", clips.classes))
+    if classes != tuple(clips.classes):
+        raise ValueError(f"clips of {', '.join(clips.classes)}: expected the network's, {', '.join(classes)}")
     rows, training = [], net.training
     net.eval()
     try:
@@ -238,7 +239,7 @@ def _ratios(matrix: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[np.
 def _macro_f1(matrices: NDArray[np.int64]) -> NDArray[np.float64]:
     """The mean F1 over the classes that each draw holds."""
     there = matrices.sum(-1) > 0
-    return (_ratios(matrices)[2] * there).sum(-1) / there.sum(-1)
+    return np.asarray((_ratios(matrices)[2] * there).sum(-1) / there.sum(-1))
 
 
 def _interval(values: NDArray[np.float64], level: float) -> Interval:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -19,12 +19,14 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dreampedal.export.data.progress import Progress
-from dreampedal.export.musicnn.lessons import BEFORE, Lessons, Slopes, heard, pooled, random_lessons, slopes, smoother
 from dreampedal.export.musicnn.networks import Tagger
+from dreampedal.export.musicnn.teacher import BEFORE, Gradients, Targets, gradients, pooled, smoother, targets
 from dreampedal.export.musicnn.views import LAYOUT, Views
 from dreampedal.export.nets.causal import Network
+from dreampedal.export.nets.columns import ColumnsSettings
 from dreampedal.export.train.augment import NEPERS
-from dreampedal.export.train.fit.state import follow
+from dreampedal.export.train.fit.plan import Plan
+from dreampedal.export.train.fit.state import Descent
 
 STRETCH = 24
 """Columns over which a gradient in time is summed: a quarter of a second."""
@@ -33,34 +35,30 @@ SMOOTH_GAIN = 2.2
 
 
 @dataclass(frozen=True)
-class Plan:
+class Distillation:
     """How a student is made and taught.
 
     Fields:
-        filters, dilations, context_frames: of the `Network`.
-        steps: of AdamW, without and with slopes.
-        sloped: sounds at which the teacher is asked for slopes.
-        slopes: in a step; each counts by how far its direction is off, in bands over all time and over quarter seconds.
-        groups: lessons on the same 3 s in a step, of so many 3 s.
-        learning_rate: highest; it rises over 100 steps and falls over the last two fifths of a round.
+        student: settings of the network; plan: of its training, whose learning rate rises over 100 steps and falls
+            over the last two fifths of a round.
+        steps: without and with gradients.
+        rising: sounds at which the teacher is asked for gradients.
+        gradients: in a step; each counts by how far its direction is off, in bands over all time and over quarter
+            seconds.
+        groups: targets on the same 3 s in a step, of so many 3 s.
         change_weight: how much a change of answer counts beside the answer.
-        averaging: weight of the past in the running mean of the weights that is kept.
-        noise_db: what is added to every band and frame that the student hears, but not its teacher, has an RMS of up to
-            so much: a network that is not moved by noise has gradients that mean something to others (Tsipras et al.
+        noise_db: what is added to every band and frame of the student's input, but not its teacher's, has an RMS of up
+            to so much: a network that is not moved by noise has gradients that mean something to others (Tsipras et al.
             2019, "Robustness may be at odds with accuracy").
     """
 
-    filters: tuple[int, ...] = (128, 96, 96)
-    dilations: tuple[int, ...] = (1, 3, 9)
-    context_frames: int = 32
+    student: ColumnsSettings = field(default_factory=ColumnsSettings)
+    plan: Plan = field(default_factory=lambda: Plan(learning_rate=4e-3, weight_decay=1e-2, clip_norm=2.0))
     steps: tuple[int, int] = (600, 900)
-    sloped: int = 1000
-    slopes: int = 24
+    rising: int = 1000
+    gradients: int = 24
     groups: int = 20
-    learning_rate: float = 4e-3
-    weight_decay: float = 1e-2
     change_weight: float = 2.0
-    averaging: float = 0.99
     noise_db: float = 12.0
 
 
@@ -68,90 +66,79 @@ def distil(
     teacher: Tagger,
     views: Views,
     tags: Sequence[str] | None = None,
-    plan: Plan | None = None,
+    how: Distillation | None = None,
     seed: int = 0,
     progress: Progress | None = None,
-) -> tuple[Network, Lessons]:
-    """A student of `teacher`, and all lessons that it was taught.
+) -> tuple[Network, Targets]:
+    """A student of `teacher`, and all targets that it was taught.
 
     Args:
         views: sounds to learn on; what is to be judged on later stays out of them.
-        tags: that are to be dreamt of, whose slopes are asked for; all of them if None.
+        tags: that are to be dreamt of, whose gradients are asked for; all of them if None.
         seed: of all that is random.
     """
-    plan = plan or Plan()
+    how = how or Distillation()
     torch.manual_seed(seed)
-    lessons = random_lessons(teacher, views, seed, progress)
-    student = new_student(teacher, views, lessons, plan)
-    student = taught(student, views, lessons, None, plan, plan.steps[0], seed, progress)
+    known = targets(teacher, views, seed, progress)
+    student = new_student(teacher, views, known, how)
+    student = taught(student, views, known, None, how, seed, progress)
     places = np.array([teacher.classes.index(tag) for tag in tags or teacher.classes])
-    rising = slopes(teacher, views, places, plan.sloped, seed, progress)
-    return taught(student, views, lessons, rising, plan, plan.steps[1], seed + 1, progress), lessons
+    rising = gradients(teacher, views, places, how.rising, seed, progress)
+    return taught(student, views, known, rising, how, seed + 1, progress), known
 
 
-def new_student(teacher: Tagger, views: Views, lessons: Lessons, plan: Plan) -> Network:
-    """A network that has heard nothing but the range of its input and the mean of its teacher's answers."""
+def new_student(teacher: Tagger, views: Views, known: Targets, how: Distillation) -> Network:
+    """A network that knows nothing but the range of its input and the mean of its teacher's answers."""
+    layers = how.student
     student = Network(
-        classes=teacher.classes, filters=plan.filters, dilations=plan.dilations, context_frames=plan.context_frames
-    )
-    rates = views.rates[lessons.clips]
-    sample = [np.flatnonzero(rates == rate)[::37][:100] for rate in np.unique(rates)]
-    x = [heard(views, lessons.clips[some], lessons.starts[some], lessons.offsets[some]) for some in sample]
+        classes=teacher.classes, filters=layers.filters, dilations=layers.dilations,
+        context_frames=layers.context_frames,
+    )  # fmt: skip
+    rates = views.rates[known.clips]
+    x = [known.features(views, np.flatnonzero(rates == rate)[::37][:100]) for rate in np.unique(rates)]
     columns = torch.cat([part.transpose(0, 1).flatten(1) for part in x], 1)
     with torch.no_grad():
-        student.get_buffer("mean").copy_(columns.mean(1))
-        student.get_buffer("std").fill_(float((columns - columns.mean(1, keepdim=True)).std()))
-        student.head.bias.copy_(lessons.logits.mean(0))
+        student.mean.copy_(columns.mean(1))
+        student.std.fill_(float((columns - columns.mean(1, keepdim=True)).std()))
+        student.head.bias.copy_(known.logits.mean(0))
     return student
 
 
 def taught(
     student: Network,
     views: Views,
-    lessons: Lessons,
-    rising: Slopes | None,
-    plan: Plan,
-    steps: int,
+    known: Targets,
+    rising: Gradients | None,
+    how: Distillation,
     seed: int,
     progress: Progress | None = None,
 ) -> Network:
-    """The student after `steps` steps: the running mean of its weights."""
+    """The student after a round, without gradients or with them: the running mean of its weights."""
     rng = np.random.default_rng(seed)
     torch.manual_seed(seed)
-    spread = lessons.logits.std(0)
-    _, group = np.unique(lessons.groups, return_inverse=True)
+    spread, group, steps = known.logits.std(0), known.groups, how.steps[rising is not None]
     members = np.split(np.argsort(group, kind="stable"), np.cumsum(np.bincount(group))[:-1])
-    rate_of = np.array([views.rates[lessons.clips[some[0]]] for some in members])
-    student = copy.deepcopy(student)
-    kept = copy.deepcopy(student)
-    optimiser = torch.optim.AdamW(student.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
+    rate_of = np.array([views.rates[known.clips[some[0]]] for some in members])
+    descent = Descent(copy.deepcopy(student).train(), how.plan)
     for step in range(steps):
-        student.train()
-        fading = min(1.0, (step + 1) / 100, (steps - step) / (0.4 * steps))
-        optimiser.param_groups[0]["lr"] = plan.learning_rate * fading
         rate = rng.choice(rate_of)
-        chosen = rng.choice(np.flatnonzero(rate_of == rate), plan.groups)
+        chosen = rng.choice(np.flatnonzero(rate_of == rate), how.groups)
         some = np.concatenate([members[n] for n in chosen])
-        of = torch.from_numpy(np.repeat(np.arange(plan.groups), [len(members[n]) for n in chosen]))
-        x = noisy(heard(views, lessons.clips[some], lessons.starts[some], lessons.offsets[some]), plan.noise_db)
-        errors = (pooled(student, x) - lessons.logits[some]) / spread
-        loss = _loss(errors, of, plan)
+        of = torch.from_numpy(np.repeat(np.arange(how.groups), [len(members[n]) for n in chosen]))
+        x = noisy(known.features(views, some), how.noise_db)
+        loss = _loss((pooled(descent.net, x) - known.logits[some]) / spread, of, how)
         if rising is not None:
             there = np.flatnonzero(views.rates[rising.clips] == rate)
-            across, along = directions(student, views, rising, rng.choice(there, plan.slopes), taught=True)
+            across, along = directions(descent.net, views, rising, rng.choice(there, how.gradients), taught=True)
             loss = loss + (2 - across - along).mean()
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(student.parameters(), 2.0)
-        optimiser.step()
-        follow(kept, student, min(plan.averaging, (step + 1) / (step + 20)))
+        descent.down(loss, how.plan.learning_rate * min(1.0, (step + 1) / 100, (steps - step) / (0.4 * steps)))
         if progress and step % 20 == 0:
             progress("teaching", step, steps)
-    return kept.eval()
+    return descent.mean.eval()
 
 
 def directions(
-    student: Network, views: Views, rising: Slopes, some: NDArray[np.int64], taught: bool = False
+    student: Network, views: Views, rising: Gradients, some: NDArray[np.int64], taught: bool = False
 ) -> tuple[Tensor, Tensor]:
     """How near the student's gradients come to its teacher's, as cosines: over all time, and over stretches of it.
 
@@ -162,7 +149,7 @@ def directions(
     Returns:
         Two tensors (n,): of the gradients' sums over time, which are an equaliser each, and of sums over 24 columns.
     """
-    x = heard(views, rising.clips[some], rising.starts[some], rising.offsets[some]).requires_grad_(True)
+    x = rising.features(views, some).requires_grad_(True)
     logits = pooled(student, x).gather(1, torch.from_numpy(rising.tags[some])[:, None])
     (gradient,) = torch.autograd.grad(logits.sum(), x, create_graph=taught)
     found = smoother() @ gradient[..., BEFORE:]
@@ -174,7 +161,7 @@ def directions(
 def _stretches(gradient: Tensor) -> Tensor:
     """Sums over 24 columns each: (n, 96, columns) to (n, bands and stretches)."""
     count = gradient.shape[2] // STRETCH
-    return gradient[..., : count * STRETCH].unflatten(2, (count, STRETCH)).sum(3).flatten(1)
+    return gradient[..., : count * STRETCH].reshape(*gradient.shape[:2], count, STRETCH).sum(3).flatten(1)
 
 
 def _cosine(a: Tensor, b: Tensor) -> Tensor:
@@ -189,31 +176,28 @@ def noisy(x: Tensor, most_db: float) -> Tensor:
     return (x + level * noise).clamp_min(LAYOUT.floor)
 
 
-def _loss(errors: Tensor, group: Tensor, plan: Plan) -> Tensor:
+def _loss(errors: Tensor, group: Tensor, how: Distillation) -> Tensor:
     """Of answers, and of how they change within a group: errors (n, classes) in units of each class's spread."""
     count = torch.bincount(group).float()[:, None]
     mean = torch.zeros(len(count), errors.shape[1]).index_add(0, group, errors) / count
     answer = torch.nn.functional.smooth_l1_loss(errors, torch.zeros_like(errors))
-    return answer + plan.change_weight * (errors - mean[group]).square().mean()
+    return answer + how.change_weight * (errors - mean[group]).square().mean()
 
 
 @torch.no_grad()
-def agreement(student: Network, views: Views, lessons: Lessons) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def agreement(student: Network, views: Views, known: Targets) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Correlation of the student's answers with its teacher's, (classes,), and of their changes within a group.
 
     To be asked on sounds that the student was not taught on.
     """
     student.eval()
-    answers = torch.zeros_like(lessons.logits)
-    rates = views.rates[lessons.clips]
+    answers = torch.zeros_like(known.logits)
+    rates = views.rates[known.clips]
     for rate in np.unique(rates):
         for some in np.array_split(places := np.flatnonzero(rates == rate), 1 + len(places) // 64):
-            answers[some] = pooled(
-                student, heard(views, lessons.clips[some], lessons.starts[some], lessons.offsets[some])
-            )
-    _, group = np.unique(lessons.groups, return_inverse=True)
-    found, wanted = answers.double().numpy(), lessons.logits.double().numpy()
-    return _correlation(found, wanted), _correlation(_within(found, group), _within(wanted, group))
+            answers[some] = pooled(student, known.features(views, some))
+    found, wanted = answers.double().numpy(), known.logits.double().numpy()
+    return _correlation(found, wanted), _correlation(_within(found, known.groups), _within(wanted, known.groups))
 
 
 def _within(values: NDArray[np.float64], group: NDArray[np.int64]) -> NDArray[np.float64]:

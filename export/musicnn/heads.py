@@ -7,9 +7,8 @@ class). Head, standardisation and temperature become one linear layer, and the w
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -18,8 +17,8 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold
 from torch import Tensor, nn
 
-from dreampedal.engine.model.format.inputs import Mel
-from dreampedal.export.musicnn.networks import NoSettings, Tagger
+from dreampedal.export.data.progress import Progress
+from dreampedal.export.musicnn.networks import Tagger
 
 SECONDS = 5.0
 STRENGTH = 1e-3
@@ -27,7 +26,7 @@ STRENGTH = 1e-3
 TEMPERATURES = np.geomspace(0.1, 2.0, 61)
 
 
-class Headed(nn.Module):
+class Headed(Tagger):
     """Published networks side by side, and one linear head on all their penultimate layers.
 
     Args:
@@ -36,27 +35,20 @@ class Headed(nn.Module):
         head: from all penultimate layers, one after the other, to the classes.
     """
 
-    dreams: Literal["columns", "window", "waveform"] | None = None
     probabilities = "softmax"
 
     def __init__(self, name: str, taggers: Sequence[Tagger], head: nn.Linear, classes: Sequence[str]) -> None:
-        super().__init__()
-        self.name, self.classes, self.seconds = name, tuple(classes), SECONDS
-        self.input, self.settings = Mel.musicnn(), NoSettings()
-        self.taggers = nn.ModuleDict({tagger.name: tagger for tagger in taggers})
-        self.head = head
+        super().__init__(name, classes, SECONDS)
+        self.published = tuple(taggers)
+        self.taggers, self.head = nn.ModuleDict({tagger.name: tagger for tagger in taggers}), head
 
     def layers(self) -> dict[str, nn.Module]:
         """The penultimate layer of each network, by the network's name."""
-        return {name: tagger.penultimate for name, tagger in self.taggers.items()}
+        return {tagger.name: tagger.penultimate for tagger in self.published}
 
     def hidden(self, x: Tensor) -> Tensor:
         """What the head sees: (n, 96, frames) to (n, 200 for each network)."""
-        return torch.cat([tagger.hidden(x) for tagger in self.taggers.values()], 1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits of the classes: (n, 96, frames) to (n, classes)."""
-        return self.head(self.hidden(x))
+        return torch.cat([tagger.hidden(x) for tagger in self.published], 1)
 
 
 @dataclass(frozen=True)
@@ -89,7 +81,7 @@ def hidden_of(
     taggers: Sequence[Tagger],
     clips: NDArray[np.floating],
     batch: int = 8,
-    progress: Callable[[str, int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> NDArray[np.float32]:
     """All penultimate layers on clips (n, 96, frames): float32, shape (n, units)."""
     found = []

@@ -19,7 +19,7 @@ from torch.nn import functional
 
 from dreampedal.engine.model.format.inputs import Mel, features
 from dreampedal.engine.model.format.manifest import Strict
-from dreampedal.export.nets.listening import listening
+from dreampedal.export.nets.net import listening
 
 BANDS = 96
 FRAMES = 187
@@ -45,11 +45,12 @@ class NoSettings(Strict):
 
 
 class Tagger(nn.Module):
-    """What the published taggers share: what they are called, what they hear and what they name.
+    """What the published taggers, and heads on them, share: what they are called, their input and their classes.
 
     Args:
         name: of the checkpoint in small letters, "mtt_musicnn".
         classes: the tags of the logits, as labels.
+        seconds: of a clip.
     """
 
     dreams: Literal["columns", "window", "waveform"] | None = None
@@ -57,15 +58,26 @@ class Tagger(nn.Module):
     probabilities = "sigmoid"
     """A song has several tags."""
 
-    def __init__(self, name: str, classes: Sequence[str]) -> None:
+    def __init__(self, name: str, classes: Sequence[str], seconds: float = SECONDS) -> None:
         super().__init__()
-        self.name, self.classes, self.seconds = name, tuple(classes), SECONDS
+        self.name, self.classes, self.seconds = name, tuple(classes), seconds
         self.input, self.settings = Mel.musicnn(), NoSettings()
-        self.norm_in = nn.BatchNorm2d(1, EPSILON)
+
+    penultimate: nn.Module
+    head: nn.Linear
 
     def layers(self) -> dict[str, nn.Module]:
         """The layers whose outputs `activations` gives, in order."""
         raise NotImplementedError
+
+    def hidden(self, x: Tensor) -> Tensor:
+        """What the head sees, (n, units), from features (n, 96, frames)."""
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Logits of the tags: (n, 96, frames) to (n, 50)."""
+        logits: Tensor = self.head(self.hidden(x))
+        return logits
 
     @torch.no_grad()
     def heard(self, audio: NDArray[np.float32], sample_rate: float) -> dict[str, float]:
@@ -95,7 +107,7 @@ class Timbral(nn.Module):
         self.norm = nn.BatchNorm2d(TIMBRAL_FILTERS, EPSILON)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.norm(self.conv(x).relu()).amax(3)
+        return torch.amax(self.norm(self.conv(x).relu()), 3)
 
 
 class Temporal(nn.Module):
@@ -112,7 +124,7 @@ class Temporal(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         n, _, frames, bands = x.shape
         rows = functional.pad(x[:, 0].transpose(1, 2), (self.before, self.after)).reshape(n * bands, 1, -1)
-        heard = self.norm(self.conv(rows).relu())
+        heard: Tensor = self.norm(self.conv(rows).relu())
         return heard.reshape(n, bands, TEMPORAL_FILTERS, frames).amax(1)
 
 
@@ -125,7 +137,8 @@ class Middle(nn.Module):
         self.norm = nn.BatchNorm1d(MIDDLE_FILTERS, EPSILON)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.norm(self.conv(x).relu())
+        y: Tensor = self.norm(self.conv(x).relu())
+        return y
 
 
 class Penultimate(nn.Module):
@@ -139,7 +152,8 @@ class Penultimate(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         pooled = torch.stack([x.amax(2), x.mean(2)], 2).flatten(1)
-        return self.norm(self.dense(self.norm_in(pooled)).relu())
+        y: Tensor = self.norm(self.dense(self.norm_in(pooled)).relu())
+        return y
 
 
 class Musicnn(Tagger):
@@ -150,6 +164,7 @@ class Musicnn(Tagger):
 
     def __init__(self, name: str, classes: Sequence[str]) -> None:
         super().__init__(name, classes)
+        self.norm_in = nn.BatchNorm2d(1, EPSILON)
         self.front = nn.ModuleList(
             [*(Timbral(bands) for bands in TIMBRAL_BANDS), *(Temporal(frames) for frames in TEMPORAL_FRAMES)]
         )
@@ -172,11 +187,8 @@ class Musicnn(Tagger):
         first = self.middle[0](front)
         second = self.middle[1](first) + first
         third = self.middle[2](second) + second
-        return self.penultimate(torch.cat([front, first, second, third], 1))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits of the tags: (n, 96, frames) to (n, 50)."""
-        return self.head(self.hidden(x))
+        y: Tensor = self.penultimate(torch.cat([front, first, second, third], 1))
+        return y
 
 
 class VggBlock(nn.Module):
@@ -189,7 +201,8 @@ class VggBlock(nn.Module):
         self.pool = nn.MaxPool2d(size, stride)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.pool(self.norm(self.conv(x).relu()))
+        y: Tensor = self.pool(self.norm(self.conv(x).relu()))
+        return y
 
 
 class Vgg(Tagger):
@@ -197,6 +210,7 @@ class Vgg(Tagger):
 
     def __init__(self, name: str, classes: Sequence[str]) -> None:
         super().__init__(name, classes)
+        self.norm_in = nn.BatchNorm2d(1, EPSILON)
         self.blocks = nn.ModuleList(
             VggBlock(VGG_FILTERS if index else 1, *pool) for index, pool in enumerate(VGG_POOLS)
         )
@@ -209,11 +223,7 @@ class Vgg(Tagger):
         """What the head sees, two moments one after the other: (n, 96, 187) to (n, 256)."""
         if x.shape[2] != FRAMES:
             raise ValueError(f"{self.name} hears {x.shape[2]} frames: expected {FRAMES}")
-        y = self.norm_in(x.transpose(1, 2)[:, None])
+        y: Tensor = self.norm_in(x.transpose(1, 2)[:, None])
         for block in self.blocks:
             y = block(y)
         return y[..., 0].transpose(1, 2).flatten(1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Logits of the tags: (n, 96, 187) to (n, 50)."""
-        return self.head(self.hidden(x))

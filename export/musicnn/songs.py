@@ -24,10 +24,10 @@ from dreampedal.export.compile.ascent import Training, export_ascent
 from dreampedal.export.data.instruments.soundfont import Soundfont
 from dreampedal.export.data.progress import Progress
 from dreampedal.export.data.recordings import LabelledSet, open_set
-from dreampedal.export.musicnn.distil import Plan, agreement, distil
-from dreampedal.export.musicnn.lessons import random_lessons
+from dreampedal.export.musicnn.distil import Distillation, agreement, distil
 from dreampedal.export.musicnn.phrases import phrases
 from dreampedal.export.musicnn.published import NOTICE, TRAINED_ON, load
+from dreampedal.export.musicnn.teacher import targets
 from dreampedal.export.musicnn.views import Views, views
 from dreampedal.export.nets.causal import Network
 
@@ -56,7 +56,7 @@ def train_songs(
     soundfonts: Sequence[str | os.PathLike[str]],
     out: str | os.PathLike[str],
     *,
-    plan: Plan | None = None,
+    how: Distillation | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> dict[str, Any]:
@@ -67,11 +67,11 @@ def train_songs(
         folder: a labelled set of songs; labels play no part, and recordings of one group stay together.
         soundfonts: that phrases are played on.
         out: the ONNX file.
-        plan: other than the shipped model's.
+        how: other than the shipped model's.
         seed: of all that is random.
 
     Returns:
-        A report: sounds, lessons, the tags kept, and for each the correlation of answers and of their changes.
+        A report: sounds, targets ("lessons"), the tags kept, and for each the correlation of answers and of their changes.
     """
     torch.set_num_threads(1)
     teacher = load(wheel, TEACHER)
@@ -80,9 +80,9 @@ def train_songs(
     heard, groups = sounds(songs, soundfonts, seed, progress)
     aside = set(np.random.default_rng(seed).permutation(np.unique(groups))[: round(KEPT_ASIDE * len(set(groups)))])
     known = np.array([group not in aside for group in groups])
-    student, lessons = distil(teacher, _taken(heard, known), TAGS, plan, seed, progress)
+    student, taught = distil(teacher, _taken(heard, known), TAGS, how, seed, progress)
     asked = _taken(heard, ~known)
-    answers, changes = agreement(student, asked, random_lessons(teacher, asked, seed + 100, progress))
+    answers, changes = agreement(student, asked, targets(teacher, asked, seed + 100, progress))
     followed = (changes >= FOLLOWED) & np.isin(teacher.classes, TAGS)
     tags = {
         tag: {"answers": round(float(a), 3), "changes": round(float(c), 3)}
@@ -99,7 +99,7 @@ def train_songs(
             f"{', '.join(Path(font).stem for font in soundfonts)}",
             licence=f"taught by musicnn: {NOTICE}",
             seed=seed,
-            notes=f"distilled from Pons and Serra 2019; {len(lessons)} lessons; accuracy: correlation with musicnn's "
+            notes=f"distilled from Pons and Serra 2019; {len(taught)} lessons; accuracy: correlation with musicnn's "
             "answers, and with their changes, on songs and phrases not heard",
         ),
         accuracy={
@@ -107,7 +107,7 @@ def train_songs(
             "changes_median": round(float(np.median(changes[followed])), 4),
         },
     )
-    counts = {"sounds": int(known.sum()), "asked": int((~known).sum()), "lessons": len(lessons)}
+    counts = {"sounds": int(known.sum()), "asked": int((~known).sum()), "lessons": len(taught)}
     return {"model": os.fspath(out), "seed": seed, "classes": list(kept.classes), "tags": tags} | counts
 
 

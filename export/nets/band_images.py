@@ -76,7 +76,8 @@ class Recurrent(Net):
         """Logits (n, classes) from normalised features (n, rows, frames)."""
         for layer in self.recurrent.values():
             x = self.dropout(layer(x))
-        return self.head(x[..., -1])
+        logits: Tensor = self.head(x[..., -1])
+        return logits
 
 
 class ConvSettings(Strict):
@@ -135,7 +136,8 @@ class ConvRecurrent(Net):
         seen = self.convolutions(x[:, None])
         for layer in self.recurrent.values():
             x = self.dropout(layer(x))
-        return self.head(self.dropout(self.dense(cat([seen, x[..., -1]], 1))))
+        logits: Tensor = self.head(self.dropout(self.dense(cat([seen, x[..., -1]], 1))))
+        return logits
 
 
 def _convolutions(shape: tuple[int, int], settings: ConvSettings) -> tuple[nn.Sequential, int]:

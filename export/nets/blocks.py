@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
+import torch
 from pydantic import Field, model_validator
 from torch import Tensor, nn
 
@@ -93,7 +94,8 @@ class GatedBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """(n, channels, samples) to the same shape."""
         padded = nn.functional.pad(x, (self.history, 0))
-        return x + self.norm(self.mix(self.filter(padded).tanh() * self.gate(padded).sigmoid()))
+        gated = torch.tanh(self.filter(padded)) * torch.sigmoid(self.gate(padded))
+        return torch.add(x, self.norm(self.mix(gated)))
 
 
 class Recurrence(nn.Module):
@@ -105,4 +107,5 @@ class Recurrence(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """The state after every frame."""
-        return self.cell(x.transpose(1, 2))[0].transpose(1, 2)
+        states: Tensor = self.cell(x.transpose(1, 2))[0]
+        return states.transpose(1, 2)

@@ -5,7 +5,8 @@ So a filter sees a whole timbre at once.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, channels, frames) to (N, filters, frames - (kernel - 1)·dilation)."""
-        return self.activation(self.norm(self.conv(x)))
+        y: Tensor = self.activation(self.norm(self.conv(x)))
+        return y
 
     @property
     def history_frames(self) -> int:
@@ -54,6 +56,9 @@ class Network(nn.Module):
     Before the first frame lies endless silence: frames at the floor of the features, never zeros (zero is full scale).
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self,
         bands: int = 96,
@@ -69,7 +74,7 @@ class Network(nn.Module):
         super().__init__()
         if len(filters) != len(dilations):
             raise ValueError(f"{len(filters)} layers and {len(dilations)} dilations: expected as many")
-        activations = {"elu": nn.ELU, "leaky_relu": lambda: nn.LeakyReLU(0.1)}
+        activations: dict[str, Callable[[], nn.Module]] = {"elu": nn.ELU, "leaky_relu": partial(nn.LeakyReLU, 0.1)}
         if activation not in activations:
             raise ValueError(f"activation {activation!r}: expected one of {', '.join(activations)}")
         self.classes, self.context_frames, self.floor = tuple(classes), context_frames, BandLayout().floor
@@ -86,9 +91,14 @@ class Network(nn.Module):
         self.register_buffer("std", torch.full((bands,), 3.0))
 
     @property
+    def blocks(self) -> dict[str, Block]:
+        """Its layers by name."""
+        return {name: block for name, block in self.layers.items() if isinstance(block, Block)}
+
+    @property
     def history_frames(self) -> int:
         """Frames before the newest that the last layer depends on."""
-        return sum(block.history_frames for block in self.layers.values())
+        return sum(block.history_frames for block in self.blocks.values())
 
     @property
     def receptive_frames(self) -> int:
@@ -124,7 +134,8 @@ class Network(nn.Module):
     def pooled_logits(self, y: Tensor) -> Tensor:
         """Logits from the last layer's activations, one column for each full window of `context_frames`."""
         pooled = nn.functional.avg_pool1d(y, self.context_frames, stride=1)
-        return self.head(self.dropout(pooled).transpose(1, 2)).transpose(1, 2)
+        logits: Tensor = self.head(self.dropout(pooled).transpose(1, 2))
+        return logits.transpose(1, 2)
 
     def forward(self, features: Tensor) -> Tensor:
         """Class logits after the last frame: (N, bands, frames) to (N, classes)."""

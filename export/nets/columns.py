@@ -77,7 +77,7 @@ class Columns(Net):
 
     def layers(self) -> dict[str, nn.Module]:
         """The convolutions over time."""
-        return dict(self.causal.layers.items())
+        return dict(self.causal.blocks)
 
     def hear(self, x: Tensor) -> Tensor:
         """Logits (n, classes), the mean over every place where the head has heard all of its columns."""

@@ -40,12 +40,8 @@ COUNTED = (nn.Conv1d, nn.Conv2d, nn.Linear, nn.LSTM, nn.GRU)
 
 
 def _multiply_adds(module: nn.Module, x: Tensor, output: Any) -> int:
-    match module:
-        case nn.Conv1d() | nn.Conv2d():
-            return output.numel() * module.weight[0].numel()
-        case nn.Linear():
-            return output.numel() * module.in_features
-        case nn.LSTM() | nn.GRU():
-            weights = sum(p.numel() for name, p in module.named_parameters() if name.startswith("weight"))
-            return x.shape[0] * x.shape[1] * weights
-    return 0
+    if isinstance(module, nn.LSTM | nn.GRU):
+        weights = sum(p.numel() for name, p in module.named_parameters() if name.startswith("weight"))
+        return x.shape[0] * x.shape[1] * weights
+    each = module.in_features if isinstance(module, nn.Linear) else module.get_parameter("weight")[0].numel()
+    return int(output.numel() * each)

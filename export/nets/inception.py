@@ -190,7 +190,8 @@ class InceptionV3(Net):
     def _last(self, x: Tensor) -> Tensor:
         for name in ("Mixed_7a", "Mixed_7b", "Mixed_7c"):
             x = self.get_submodule(name)(x)
-        return self.fc(self.dropout(x.mean((2, 3))))
+        logits: Tensor = self.fc(self.dropout(x.mean((2, 3))))
+        return logits
 
 
 class Convolution(nn.Module):
@@ -198,12 +199,12 @@ class Convolution(nn.Module):
 
     def __init__(self, channels: int, step: Step, scaled: Callable[[int], int], padded: bool) -> None:
         super().__init__()
-        padding = tuple(size // 2 for size in step.kernel) if padded else (0, 0)
+        padding = (step.kernel[0] // 2, step.kernel[1] // 2) if padded else (0, 0)
         self.conv = nn.Conv2d(channels, scaled(step.filters), step.kernel, step.stride, padding, bias=False)
         self.bn = nn.BatchNorm2d(scaled(step.filters), eps=0.001)
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.bn(self.conv(x)).relu()
+        return torch.relu(self.bn(self.conv(x)))
 
 
 class Mixed(nn.Module):
@@ -246,4 +247,5 @@ class Auxiliary(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.conv1(self.conv0(nn.functional.avg_pool2d(x, 5, 3)))
-        return self.fc(y.mean((2, 3)))
+        logits: Tensor = self.fc(y.mean((2, 3)))
+        return logits

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Tensor, nn
 
 from dreampedal.engine.model.format.inputs import Input, LogBands, Waveform, shape_of
 from dreampedal.engine.model.format.manifest import Strict
-from dreampedal.export.nets.listening import listening
 
 Dreams = Literal["columns", "window", "waveform"]
 """How a network can be climbed: column by column, over a window of log bands, or over samples."""
@@ -166,7 +166,7 @@ class Row(Net):
     and its activation too, so that its output is what a target means by the layer.
     """
 
-    image: ClassVar[bool] = False
+    image: bool = False
     """Whether the body sees features as an image, (n, 1, rows, frames)."""
     body: nn.Sequential
 
@@ -177,7 +177,24 @@ class Row(Net):
 
     def hear(self, x: Tensor) -> Tensor:
         """Logits (n, classes) from normalised features (n, rows, frames)."""
-        return self.body(x[:, None] if self.image else x)
+        logits: Tensor = self.body(x[:, None] if self.image else x)
+        return logits
+
+
+@contextmanager
+def listening(outputs: Mapping[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
+    """Keep the newest output of each module, by name."""
+    kept: dict[str, Tensor] = {}
+
+    def keeper(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
+        return lambda module, given, output: kept.update({name: output})
+
+    hooks = [module.register_forward_hook(keeper(name)) for name, module in outputs.items()]
+    try:
+        yield kept
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _has_weights(module: nn.Module) -> bool:

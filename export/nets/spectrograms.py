@@ -118,7 +118,8 @@ class Lstm(Net):
         """Logits (n, classes) from normalised features (n, rows, frames)."""
         for layer in self.recurrent.values():
             x = self.dropout(layer(x))
-        return self.head(x.mean(-1))
+        logits: Tensor = self.head(x.mean(-1))
+        return logits
 
 
 class DeepSettings(Widening):

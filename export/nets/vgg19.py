@@ -83,14 +83,16 @@ class Vgg19(Net):
         """Logits (n, classes) from normalised features (n, rows, frames)."""
         seen = self.features(as_image(x, self.settings.size))
         share = torch.from_numpy(averaging(seen.shape[-1], SIDE)).to(x)
-        return self.classifier(torch.flatten(share @ seen @ share.T, 1))
+        logits: Tensor = self.classifier(torch.flatten(share @ seen @ share.T, 1))
+        return logits
 
 
 def _begin(module: nn.Module) -> None:
     """Fresh weights that nineteen layers without batch norm neither shrink nor blow up (He et al. 2015)."""
     if isinstance(module, nn.Conv2d | nn.Linear):
         nn.init.kaiming_normal_(module.weight, nonlinearity="relu")
-        nn.init.zeros_(module.bias)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
 
 
 def as_image(x: Tensor, size: int) -> Tensor:

@@ -11,7 +11,7 @@ import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ import torch
 from dreampedal.engine.model.format.inputs import Input
 from dreampedal.engine.model.format.manifest import Strict
 from dreampedal.engine.runtime.names import suggestion
+from dreampedal.export.data.clips import Clips
 from dreampedal.export.data.places import name_of
 from dreampedal.export.data.progress import Progress
 from dreampedal.export.data.recordings import LabelledSet, open_set
@@ -28,9 +29,11 @@ from dreampedal.export.data.store import encode
 from dreampedal.export.metrics.scores import probabilities, score
 from dreampedal.export.nets.checkpoint import save
 from dreampedal.export.nets.costs import parameters
+from dreampedal.export.nets.inception import InceptionV3
 from dreampedal.export.nets.net import Net
 from dreampedal.export.nets.pretrained import check_published, load_weights
 from dreampedal.export.nets.table import NETWORKS, Builder, build
+from dreampedal.export.nets.vgg19 import Vgg19
 from dreampedal.export.train.fit.fitting import Fitted, fit
 from dreampedal.export.train.fit.plan import Plan, plan_for
 from dreampedal.export.train.fit.processes import own_rank
@@ -39,10 +42,6 @@ from dreampedal.export.train.model_files import export_checkpoint
 from dreampedal.export.train.search.search import search
 from dreampedal.export.train.search.space import check_names, read_space, space_for
 from dreampedal.export.train.search.trials import Task
-
-if TYPE_CHECKING:
-    from dreampedal.export.data.clips import Clips
-
 
 KINDS: tuple[type[Strict], ...] = typing.get_args(typing.get_args(Input)[0])
 """Types of input."""
@@ -151,7 +150,7 @@ def built(order: Order, clips: Clips) -> Net:
     with torch.random.fork_rng():
         torch.manual_seed(order.seed)
         net = build(order.network, clips.classes, clips.input, clips.seconds, order.chosen_settings())
-        if order.weights is not None:
+        if order.weights is not None and isinstance(net, Vgg19 | InceptionV3):
             load_weights(net, order.weights)
         return net
 

@@ -10,6 +10,7 @@ import struct
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,7 +55,7 @@ class Sample:
             first, end = self.loop
             place = np.where(place < end, place, first + (place - first) % (end - first))
         sound = np.interp(place, np.arange(self.audio.size), self.audio, right=0.0)
-        return (sound * self._gain(sample_rate, held, release)).astype(np.float32)
+        return np.asarray(sound * self._gain(sample_rate, held, release), np.float32)
 
     def _gain(self, sample_rate: float, held: int, release: int) -> NDArray[np.float64]:
         """The envelope as amplitude at each sample."""
@@ -69,8 +70,8 @@ class Sample:
         for rate, level in self.envelope[SUSTAIN_POINT:]:
             times.append(times[-1] + abs(level - levels[-1]) / rate + 1e-4)
             levels.append(level)
-        level = np.concatenate([down, np.interp(np.arange(release) / sample_rate, times, levels)])
-        return np.where(level > 0, np.exp2(ENVELOPE_OCTAVES * (level - 1)), 0.0)
+        both = np.concatenate([down, np.interp(np.arange(release) / sample_rate, times, levels)])
+        return np.where(both > 0, np.exp2(ENVELOPE_OCTAVES * (both - 1)), 0.0)
 
 
 def read_patch(path: Path) -> list[Sample]:
@@ -91,7 +92,7 @@ def read_patch(path: Path) -> list[Sample]:
     return samples
 
 
-def _sample(header: tuple, body: bytes) -> Sample:
+def _sample(header: tuple[Any, ...], body: bytes) -> Sample:
     """A sample from its header and the bytes that follow."""
     (_, _, _, loop_start, loop_end, rate, low, high, root, _, _, rates, levels, _, _, modes, _, _, _) = header
     kind = np.dtype(("<u" if modes & IS_UNSIGNED else "<i") + ("2" if modes & IS_16_BIT else "1"))

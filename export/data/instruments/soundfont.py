@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import numpy as np
@@ -61,7 +60,7 @@ class Soundfont:
     def __enter__(self) -> Soundfont:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None):
+    def __exit__(self, *_: object) -> None:
         self._synth.delete()
 
     def has(self, bank: int, program: int) -> bool:
@@ -91,7 +90,7 @@ class Soundfont:
         synth.noteoff(0, note.key)
         let_go = synth.get_samples(round(release_seconds * self.sample_rate))
         stereo = np.concatenate([held, let_go]).reshape(-1, 2).astype(np.float32)
-        return stereo.mean(1) / np.float32(32_768)
+        return np.asarray(stereo.mean(1) / np.float32(32_768))
 
 
 def _fluidsynth() -> Any:

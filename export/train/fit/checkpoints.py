@@ -15,18 +15,16 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
 from torch import nn
 
 from dreampedal.engine.runtime.files import written_whole
+from dreampedal.export.data.clips import Clips
 from dreampedal.export.train.fit.plan import Plan
 from dreampedal.export.train.fit.saved import FORMAT, Saved, saved_in
-
-if TYPE_CHECKING:
-    from dreampedal.export.data.clips import Clips
 
 NAME = "training.pt"
 READ_BYTES = 2**24
@@ -51,7 +49,7 @@ def identity(
         net: with its first weights.
         change, normalise: as `fitting.fit` takes them.
     """
-    settings = getattr(net, "settings", None)
+    settings: Any = getattr(net, "settings", None)
     return {
         "network": {
             "name": getattr(net, "name", type(net).__name__),

@@ -14,14 +14,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
 
-from dreampedal.export.data.batches import Batches
+from dreampedal.export.data.batches import Batches, Change
+from dreampedal.export.data.clips import Clips
 from dreampedal.export.data.progress import Progress
+from dreampedal.export.nets.net import Net
 from dreampedal.export.train.fit import checkpoints
 from dreampedal.export.train.fit.equaliser import change_for
 from dreampedal.export.train.fit.lock import alone
@@ -30,9 +31,6 @@ from dreampedal.export.train.fit.plan import Plan
 from dreampedal.export.train.fit.processes import Processes, joined
 from dreampedal.export.train.fit.schedule import ended, learning_rate
 from dreampedal.export.train.fit.state import Training
-
-if TYPE_CHECKING:
-    from dreampedal.export.data.clips import Clips
 
 Row = dict[str, float]
 NORMALISED_BATCHES = 16
@@ -55,7 +53,7 @@ class Fitted:
         seconds: of training, over all resumptions.
     """
 
-    net: nn.Module
+    net: Net
     history: tuple[Row, ...]
     best_epoch: int
     seconds: float
@@ -67,7 +65,7 @@ class Fitted:
 
 
 def fit(
-    net: nn.Module,
+    net: Net,
     train: Clips,
     val: Clips,
     plan: Plan | None = None,
@@ -75,7 +73,7 @@ def fit(
     progress: Progress | None = None,
     *,
     each_epoch: Callable[[Row], None] | None = None,
-    change: Callable[..., Any] | None = None,
+    change: Change | None = None,
     normalise: bool = True,
     device: str = "auto",
 ) -> Fitted:
@@ -88,7 +86,7 @@ def fit(
         progress: told steps done, and how many there are.
         each_epoch: told each row of the history once it is safe on disk, those of a checkpoint again; what it raises
             ends the training.
-        change: of the features of each batch, as `Batches` takes it; what the plan wants if None.
+        change: of each batch, as `Batches` takes it; what the plan wants if None.
         normalise: set the network's mean and spread from the training clips, where it has them.
         device: "auto" (CUDA where there is any), "cpu" or "cuda".
 
@@ -98,7 +96,7 @@ def fit(
         DivergenceError: if the loss becomes infinite or no number.
         OSError: if the disk is full; the last whole checkpoint is kept.
     """
-    plan = plan or Plan()
+    plan, told = plan or Plan(), each_epoch or (lambda row: None)
     _check(net, train, val)
     made = change or change_for(plan, train.input)
     batches = Batches(train, plan.batch, plan.seed, balanced=plan.balanced, mixup=plan.mixup, change=made)
@@ -111,18 +109,17 @@ def fit(
         elif normalise and hasattr(net, "normalise"):
             net.normalise(x for x, _ in itertools.islice(batches.epoch(0), NORMALISED_BATCHES))
         with processes.in_step(net):
-            training = Training.of(net, plan, processes)
+            training = Training(net, plan, processes)
             if saved:
                 training.restore(saved)
             if processes.agree(len(training.history)) != len(training.history):
                 raise ValueError(f"{place}: processes find different checkpoints: expected a folder that all share")
-            for row in training.history if each_epoch else ():
-                each_epoch(row)
+            for row in training.history:
+                told(row)
             with _folder(place, training, begun) as kept:
                 for row in _epochs(training, batches, val, progress):
                     kept(row)
-                    if each_epoch:
-                        each_epoch(row)
+                    told(row)
     net.load_state_dict(training.best)
     net.to("cpu").eval()
     return Fitted(net, tuple(training.history), training.course.best_epoch, training.seconds)
@@ -254,7 +251,7 @@ def _repeatable(plan: Plan, device: torch.device) -> Iterator[None]:
         torch.set_num_threads(threads)
 
 
-def _check(net: nn.Module, train: Clips, val: Clips) -> None:
+def _check(net: Net, train: Clips, val: Clips) -> None:
     """A ValueError for what cannot be trained."""
     for name, clips in (("training", train), ("validation", val)):
         if not len(clips):

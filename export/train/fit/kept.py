@@ -55,7 +55,8 @@ class Kept(BaseModel):
     @field_validator("segmenting", "plan")
     @classmethod
     def _fits(cls, values: dict[str, Any], info: ValidationInfo) -> dict[str, Any]:
-        {"segmenting": Segmenting, "plan": Plan}[str(info.field_name)].model_validate(values)
+        kinds: dict[str, type[BaseModel]] = {"segmenting": Segmenting, "plan": Plan}
+        kinds[str(info.field_name)].model_validate(values)
         return values
 
     @field_validator("shares")

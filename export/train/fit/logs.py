@@ -9,7 +9,6 @@ import csv
 import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 
 from dreampedal.engine.runtime.files import written_whole
 
@@ -60,5 +59,5 @@ class Logs:
     def __enter__(self) -> Logs:
         return self
 
-    def __exit__(self, kind: type | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(self, *_: object) -> None:
         self._events.close()

@@ -52,7 +52,7 @@ class Processes:
         """Batch norms of the network go by the clips of all processes while it trains; as they were afterwards."""
         norms = [module for module in net.modules() if isinstance(module, NORMS)] if self.count > 1 else []
         for norm in norms:
-            norm.forward = partial(_normalised, norm)
+            vars(norm)["forward"] = partial(_normalised, norm)
         try:
             yield
         finally:
@@ -170,4 +170,6 @@ def _normalised(norm: nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d, x: Tenso
             norm.running_mean.lerp_(mean, share)
             norm.running_var.lerp_(variance * (count / (count - 1)), share)
     y = centred * (variance + norm.eps).rsqrt().reshape(channels)
-    return y if norm.weight is None else y * norm.weight.reshape(channels) + norm.bias.reshape(channels)
+    if norm.weight is None or norm.bias is None:
+        return y
+    return y * norm.weight.reshape(channels) + norm.bias.reshape(channels)

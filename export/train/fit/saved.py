@@ -45,7 +45,7 @@ class Saved(BaseModel):
 
     model_config = ConfigDict(arbitrary_types_allowed=True, extra="forbid")
 
-    format: Literal[2] = FORMAT
+    format: Literal[2] = 2
     identity: Json[dict[str, Any]]
     epoch: Annotated[int, Field(ge=1)]
     history: list[dict[str, int | Finite]]
@@ -74,8 +74,8 @@ class Saved(BaseModel):
         for what, found in (("network", self.network), ("mean", self.mean), ("best", self.best)):
             if (found is None) != (what == "mean" and not averaged):
                 raise _damaged(file, what, "missing" if found is None else "there", "as the plan has it")
-            for name in {**expected, **(found or {})} if found is not None else ():
-                _check_tensor(file, f"{what}.{name}", found.get(name), expected.get(name))
+            for name in (*expected, *found) if found is not None else ():
+                _check_tensor(file, f"{what}.{name}", (found or {}).get(name), expected.get(name))
         weights = [weight for weight in net.parameters() if weight.requires_grad]
         for place, remembered in self.memory.items():
             if not 0 <= place < len(weights) or set(remembered) not in MEMORIES[optimiser]:

@@ -1,6 +1,7 @@
 """What a training decides from epoch to epoch: the learning rate, the best epoch, and when to end.
 
-A `Course` is all that is remembered for it, plain numbers that lie in every checkpoint; the functions are pure.
+A `Course` is all that is remembered for it, plain numbers that lie in every checkpoint; the functions are pure. torch's
+schedulers count steps, where a plan goes by epochs, minutes and validation: they would remember it a second time.
 """
 
 from __future__ import annotations

@@ -4,62 +4,73 @@ from __future__ import annotations
 
 import copy
 import json
-from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any
+from dataclasses import asdict
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
 
+from dreampedal.export.data.clips import Clips
+from dreampedal.export.nets.net import Net
 from dreampedal.export.train.fit.adversary import attacked
 from dreampedal.export.train.fit.plan import Plan
 from dreampedal.export.train.fit.processes import Processes
 from dreampedal.export.train.fit.saved import Saved
 from dreampedal.export.train.fit.schedule import Course, heard
 
-if TYPE_CHECKING:
-    from dreampedal.export.data.clips import Clips
-
 Weights = dict[str, Tensor]
+Module = TypeVar("Module", bound=nn.Module)
 
 
-@dataclass
-class Training:
-    """Where a training stands.
+class Descent(Generic[Module]):
+    """A network that an optimiser moves, and the running mean of its weights.
 
     Fields:
-        net: as it is trained; mean: the running mean of its weights, or the same network where the plan wants none.
-        shared: the network as `Processes.shared` gives it.
-        steps: taken so far; best: the weights of the best epoch; seconds: spent up to the last epoch.
+        net: as it is trained; mean: the running mean, or the same network where the plan wants none.
+        steps: taken so far.
     """
 
-    plan: Plan
-    processes: Processes
-    net: nn.Module
-    mean: nn.Module
-    shared: nn.Module
-    optimiser: torch.optim.Optimizer
-    course: Course = field(default_factory=Course)
-    history: list[dict[str, float]] = field(default_factory=list)
-    best: Weights = field(default_factory=dict)
-    steps: int = 0
-    seconds: float = 0.0
-
-    @classmethod
-    def of(cls, net: nn.Module, plan: Plan, processes: Processes) -> Training:
-        """A training that has not begun."""
-        net.to(processes.device)
+    def __init__(self, net: Module, plan: Plan) -> None:
+        self.net, self.plan, self.steps = net, plan, 0
+        self.mean = copy.deepcopy(net) if plan.averaging else net
         weights = [weight for weight in net.parameters() if weight.requires_grad]
-        optimiser: torch.optim.Optimizer
+        self.optimiser: torch.optim.Optimizer
         if plan.optimiser == "sgd":
-            optimiser = torch.optim.SGD(
+            self.optimiser = torch.optim.SGD(
                 weights, plan.learning_rate, plan.momentum, weight_decay=plan.weight_decay, nesterov=plan.nesterov
             )
         else:
-            optimiser = torch.optim.AdamW(weights, plan.learning_rate, weight_decay=plan.weight_decay)
-        mean = copy.deepcopy(net) if plan.averaging else net
-        return cls(plan, processes, net, mean, processes.shared(net), optimiser)
+            self.optimiser = torch.optim.AdamW(weights, plan.learning_rate, weight_decay=plan.weight_decay)
+
+    def down(self, loss: Tensor, rate: float) -> None:
+        """One step down the gradient of a loss of `net`, at a learning rate."""
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        self.optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        if self.plan.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.net.parameters(), self.plan.clip_norm)
+        self.optimiser.step()
+        self.steps += 1
+        if self.mean is not self.net:
+            follow(self.mean, self.net, min(self.plan.averaging, self.steps / (self.steps + 10)))
+
+
+class Training(Descent[Net]):
+    """Where a training stands.
+
+    Fields:
+        shared: the network as `Processes.shared` gives it.
+        best: the weights of the best epoch; seconds: spent up to the last epoch.
+    """
+
+    def __init__(self, net: Net, plan: Plan, processes: Processes) -> None:
+        super().__init__(net.to(processes.device), plan)
+        self.processes, self.shared = processes, processes.shared(net)
+        self.course, self.best, self.seconds = Course(), Weights(), 0.0
+        self.history: list[dict[str, float]] = []
 
     def state(self, begun: dict[str, Any]) -> dict[str, Any]:
         """Everything that the next epoch depends on, as tensors and plain values."""
@@ -99,19 +110,10 @@ class Training:
         whole, x, targets = len(x), self.processes.part(x), self.processes.part(targets)
         if self.plan.adversarial_db:
             x = self._partly_attacked(x, targets)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
-        self.optimiser.zero_grad()
         logits = self.shared(x)
         loss = cross_entropy(logits, targets, label_smoothing=self.plan.label_smoothing, reduction="sum")
         # Processes' gradients are averaged: so the sum over all of them is the batch's mean.
-        (loss * (self.processes.count / whole)).backward()
-        if self.plan.clip_norm is not None:
-            nn.utils.clip_grad_norm_(self.net.parameters(), self.plan.clip_norm)
-        self.optimiser.step()
-        self.steps += 1
-        if self.mean is not self.net:
-            follow(self.mean, self.net, min(self.plan.averaging, self.steps / (self.steps + 10)))
+        self.down(loss * (self.processes.count / whole), rate)
         right = (_over_time(logits).argmax(1) == _over_time(targets).argmax(1)).sum()
         return torch.tensor([loss.item(), right.item(), len(x)], dtype=torch.double)
 
@@ -144,6 +146,9 @@ def _over_time(values: Tensor) -> Tensor:
 @torch.no_grad()
 def follow(mean: nn.Module, net: nn.Module, keep: float) -> None:
     """Move a running mean toward a network's weights and statistics; counters are copied.
+
+    torch's `AveragedModel` begins with a copy and averages counters too: a training that goes on from a checkpoint
+    written before would end with other weights.
 
     Args:
         keep: weight of the past.

@@ -168,7 +168,8 @@ def _apart(task: Task, count: int, workers: int) -> Iterator[int]:
             ours.send(True)
         begun, done = workers, 0
         while done < count:
-            for line in wait(list(running)):
+            ready = wait(list(running))
+            for line in [one for one in running if one in ready]:
                 try:
                     error = line.recv()
                 except EOFError:

@@ -135,8 +135,8 @@ def _choice(field: FieldInfo) -> Range | Options | None:
         return Options((False, True))
     if kind not in (int, float) or not isinstance(default, int | float):
         return None
-    low = next((bound.ge for bound in field.metadata if isinstance(bound, Ge)), None)
-    high = next((bound.le for bound in field.metadata if isinstance(bound, Le)), None)
+    low: Any = next((bound.ge for bound in field.metadata if isinstance(bound, Ge)), None)
+    high: Any = next((bound.le for bound in field.metadata if isinstance(bound, Le)), None)
     if kind is int:
         least = max(1 if low is None else low, default // 2)
         most = default * 2 if high is None else min(high, default * 2)

@@ -7,13 +7,17 @@ import torch
 from dreampedal.effects.spectral import measure
 from dreampedal.engine.dsp.bands import BandLayout
 from dreampedal.engine.model.format.inputs import Mel, features
-from dreampedal.export.musicnn.distil import Plan, agreement, directions, new_student, taught
-from dreampedal.export.musicnn.lessons import random_lessons, slopes
+from dreampedal.export.musicnn.distil import Distillation, agreement, directions, new_student, taught
 from dreampedal.export.musicnn.networks import FRAMES, Musicnn
 from dreampedal.export.musicnn.published import TAGS
-from dreampedal.export.musicnn.views import at_one_loudness, columns_of, mel_centres_hz, moved, views
+from dreampedal.export.musicnn.teacher import gradients, targets
+from dreampedal.export.musicnn.views import at_one_loudness, columns_of, moved, views
+from dreampedal.export.nets.columns import ColumnsSettings
+from dreampedal.export.train.fit.plan import Plan
 
 SECONDS = 5
+SMALL = ColumnsSettings(filters=(12, 12, 12))
+FAST = Plan(learning_rate=1e-2, weight_decay=1e-2, clip_norm=2.0)
 
 
 @pytest.fixture(scope="module")
@@ -39,12 +43,6 @@ def sounds():
         )
         made.append((0.1 * tones + 1e-3 * rng.standard_normal(time.size)).astype(np.float32)[None])
     return views([(made[0], 44_100), (made[1], 48_000)])
-
-
-def test_mel_centres_are_those_that_librosa_has():
-    import librosa
-
-    assert np.allclose(mel_centres_hz(), librosa.mel_frequencies(n_mels=98, fmin=0, fmax=8000)[1:-1])
 
 
 @pytest.mark.parametrize("recording", ["mix_rock", "solo_egtr_em9"])
@@ -80,34 +78,34 @@ def measure_weights():
     return k_gain(BandLayout().centres_hz)
 
 
-def test_lessons_hold_what_the_teacher_says(teacher, sounds):
-    lessons = random_lessons(teacher, sounds, seed=0)
-    assert len(np.unique(lessons.groups)) == 4
+def test_targets_hold_what_the_teacher_says(teacher, sounds):
+    known = targets(teacher, sounds, seed=0)
+    assert len(np.unique(known.groups)) == 4
     for row in (0, 4, 9):
-        rate = int(sounds.rates[lessons.clips[row]])
-        start = lessons.starts[row]
-        mel = torch.from_numpy(sounds.mel[lessons.clips[row]].astype(np.float32))[None, :, start : start + FRAMES]
-        offset = lessons.offsets[row][None, :, : columns_of(rate)].float()
-        assert torch.allclose(teacher(moved(mel, offset, rate))[0], lessons.logits[row], atol=0.1)
+        rate = int(sounds.rates[known.clips[row]])
+        start = known.starts[row]
+        mel = torch.from_numpy(sounds.mel[known.clips[row]].astype(np.float32))[None, :, start : start + FRAMES]
+        offset = known.offsets[row][None, :, : columns_of(rate)].float()
+        assert torch.allclose(teacher(moved(mel, offset, rate))[0], known.logits[row], atol=0.1)
 
 
 def test_a_student_learns_what_its_teacher_answers(teacher, sounds):
     torch.manual_seed(0)
-    plan = Plan(filters=(12, 12, 12), groups=2, learning_rate=1e-2)
-    lessons = random_lessons(teacher, sounds, seed=0)
-    fresh = new_student(teacher, sounds, lessons, plan)
-    student, again = (taught(fresh, sounds, lessons, None, plan, 30, 5) for _ in range(2))
+    how = Distillation(SMALL, FAST, steps=(30, 0), groups=2)
+    known = targets(teacher, sounds, seed=0)
+    fresh = new_student(teacher, sounds, known, how)
+    student, again = (taught(fresh, sounds, known, None, how, 5) for _ in range(2))
     assert all(torch.equal(a, b) for a, b in zip(student.parameters(), again.parameters(), strict=True))
-    before, after = (np.median(agreement(network, sounds, lessons)[1]) for network in (fresh.eval(), student))
+    before, after = (np.median(agreement(network, sounds, known)[1]) for network in (fresh.eval(), student))
     assert after > before + 0.2
 
 
 def test_a_student_learns_where_its_teacher_rises(teacher, sounds):
-    lessons = random_lessons(teacher, sounds, seed=0)
-    rising = slopes(teacher, sounds, np.arange(50), 2, seed=1)
-    plan = Plan(filters=(12, 12, 12), groups=2, slopes=3, learning_rate=1e-2)
-    fresh = new_student(teacher, sounds, lessons, plan)
-    student = taught(fresh, sounds, lessons, rising, plan, 40, 5)
+    known = targets(teacher, sounds, seed=0)
+    rising = gradients(teacher, sounds, np.arange(50), 2, seed=1)
+    how = Distillation(SMALL, FAST, steps=(0, 40), groups=2, gradients=3)
+    fresh = new_student(teacher, sounds, known, how)
+    student = taught(fresh, sounds, known, rising, how, 5)
 
     def nearness(network):
         rates = sounds.rates[rising.clips]
@@ -117,8 +115,8 @@ def test_a_student_learns_where_its_teacher_rises(teacher, sounds):
     assert nearness(student) > nearness(fresh) + 0.2
 
 
-def test_a_slope_is_where_the_teacher_rises(teacher, sounds):
-    rising = slopes(teacher, sounds, np.arange(50), 1, seed=2)
+def test_a_gradient_is_where_the_teacher_rises(teacher, sounds):
+    rising = gradients(teacher, sounds, np.arange(50), 1, seed=2)
     clip, start, tag = int(rising.clips[0]), int(rising.starts[0]), int(rising.tags[0])
     step = 0.02 * rising.gradients[0].float() / rising.gradients[0].float().square().mean().sqrt()
     offsets = torch.stack([rising.offsets[0].float() + sign * step for sign in (-1, 1)])

@@ -1,10 +1,10 @@
-"""What the published network says of sounds and of offsets on them: the lessons that a student is taught.
+"""What the teacher, a published network, answers to sounds and to offsets on them: the targets of distillation.
 
-A lesson is 3 s of a sound, an offset on its log bands, and the published network's logits for both together. Offsets
-come in groups on the same 3 s, so that a student learns what a change changes: it is by its gradient that it will
-dream. They are drawn at random, smooth over bands and frames, from an equaliser that stands to one that flickers.
+A target is the teacher's logits for 3 s of a sound and an offset on its log bands. Offsets come in groups on the same
+3 s, so that a student learns what a change changes: it is by its gradient that it will dream. They are drawn at random,
+smooth over bands and frames, from an equaliser that stands to one that flickers.
 
-A slope is more direct: the gradient of one tag of the published network with respect to the offset.
+More direct is the gradient of one of the teacher's tags with respect to the offset.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dreampedal.export.nets.causal import Network
 from dreampedal.export.train.augment import NEPERS
 
 BEFORE = 28
-"""Columns before the 3 s that the student hears too: as many as its convolutions reach back."""
+"""Columns before the 3 s that the student gets too: as many as its convolutions reach back."""
 MOST_COLUMNS = columns_of(48_000) + 1
 STARTS = (20, 120)
 """Where the 3 s begin, in frames of mel bands."""
@@ -33,79 +33,63 @@ GAIN_DB = (-12.0, 6.0)
 SPREAD_DB = (2.0, 12.0)
 """Range of an offset's RMS."""
 LIMIT_DB = 30.0
-SLOPES = 4
+TAGS_EACH = 4
 """Tags whose gradient is asked for at one offset."""
 
 
 @dataclass(frozen=True)
-class Lessons:
-    """Offsets on sounds, and the answers.
+class Excerpts:
+    """3 s of sounds, with an offset on the log bands of each.
 
     Fields:
         clips: which sound of the views, int64 (n,).
         starts: where its 3 s begin, in frames of mel bands, int64 (n,).
         offsets: float16 (n, 96, columns); what is beyond the columns of 3 s at the sound's rate is not used.
-        logits: the published network's, float32 (n, tags).
     """
 
     clips: NDArray[np.int64]
     starts: NDArray[np.int64]
     offsets: Tensor
-    logits: Tensor
 
     def __len__(self) -> int:
         return len(self.clips)
 
     @property
     def groups(self) -> NDArray[np.int64]:
-        """Equal where the sound and its 3 s are the same, int64 (n,)."""
-        return np.asarray(self.clips * 100_000 + self.starts)
+        """Equal where the sound and its 3 s are the same: places from 0 on, int64 (n,)."""
+        return np.unique(self.clips * 100_000 + self.starts, return_inverse=True)[1]
+
+    def features(self, views: Views, some: NDArray[np.int64]) -> Tensor:
+        """Log bands of some of them, of sounds of one rate: (n, 96, BEFORE + columns of 3 s)."""
+        rate = int(views.rates[self.clips[some[0]]])
+        columns, offsets = columns_of(rate), self.offsets[some]
+        x = torch.full((len(some), LAYOUT.count, BEFORE + columns), LAYOUT.floor)
+        for row, (clip, start) in enumerate(zip(self.clips[some], self.starts[some], strict=True)):
+            first = start_column(int(start), rate)
+            begin = max(0, first - BEFORE)
+            known = torch.from_numpy(views.bands[clip][:, begin : first + columns].astype(np.float32))
+            place = begin - first + BEFORE
+            x[row, :, place : place + known.shape[1]] = known
+        x[..., BEFORE:] += offsets[..., :columns]
+        x[..., :BEFORE] += offsets[..., :1]
+        return x.clamp_min(LAYOUT.floor)
 
 
 @dataclass(frozen=True)
-class Slopes:
-    """Offsets on sounds, and where the published network's logit of a tag rises.
+class Targets(Excerpts):
+    """What the teacher answers: `logits`, float32 (n, tags)."""
 
-    Fields:
-        clips, starts, offsets: as in `Lessons`.
-        tags: which logit, int64 (n,).
-        gradients: of it with respect to the offset, float16 (n, 96, columns).
+    logits: Tensor
+
+
+@dataclass(frozen=True)
+class Gradients(Excerpts):
+    """Where the teacher's logit of a tag rises: `tags`, which one, int64 (n,); `gradients` of it with respect to the
+    offset, float16 (n, 96, columns).
     """
 
-    clips: NDArray[np.int64]
-    starts: NDArray[np.int64]
     tags: NDArray[np.int64]
-    offsets: Tensor
     gradients: Tensor
-
-    def __len__(self) -> int:
-        return len(self.clips)
-
-
-def joined(parts: list[Lessons]) -> Lessons:
-    """All lessons in one."""
-    return Lessons(
-        np.concatenate([part.clips for part in parts]),
-        np.concatenate([part.starts for part in parts]),
-        torch.cat([part.offsets for part in parts]),
-        torch.cat([part.logits for part in parts]),
-    )
-
-
-def heard(views: Views, clips: NDArray[np.int64], starts: NDArray[np.int64], offsets: Tensor) -> Tensor:
-    """What the student hears of lessons on sounds of one rate: (n, 96, BEFORE + columns of 3 s)."""
-    rate = int(views.rates[clips[0]])
-    columns = columns_of(rate)
-    x = torch.full((len(clips), LAYOUT.count, BEFORE + columns), LAYOUT.floor)
-    for row, (clip, start) in enumerate(zip(clips, starts, strict=True)):
-        first = start_column(int(start), rate)
-        begin = max(0, first - BEFORE)
-        known = torch.from_numpy(views.bands[clip][:, begin : first + columns].astype(np.float32))
-        place = begin - first + BEFORE
-        x[row, :, place : place + known.shape[1]] = known
-    x[..., BEFORE:] += offsets[..., :columns]
-    x[..., :BEFORE] += offsets[..., :1]
-    return x.clamp_min(LAYOUT.floor)
 
 
 @torch.no_grad()
@@ -118,34 +102,36 @@ def answers(teacher: Tagger, views: Views, clip: int, starts: NDArray[np.int64],
     mel = torch.from_numpy(views.mel[clip].astype(np.float32))
     x = moved(torch.stack([mel[:, start : start + FRAMES] for start in starts]), _used(offsets, rate), rate)
     with torch.autocast("cpu", torch.bfloat16):
-        return teacher(x).float()
+        logits: Tensor = teacher(x)
+    return logits.float()
 
 
-def random_lessons(teacher: Tagger, views: Views, seed: int, progress: Progress | None = None) -> Lessons:
+def targets(teacher: Tagger, views: Views, seed: int, progress: Progress | None = None) -> Targets:
     """For each sound, 3 s at a few places, each as it is (but for a gain) and with random offsets."""
     rng = np.random.default_rng(seed)
-    parts = []
+    starts = np.repeat(np.array(STARTS), VARIANTS)
+    offsets, logits = [], []
     for clip in range(len(views)):
-        starts = np.repeat(np.array(STARTS), VARIANTS)
-        offsets = torch.stack([_random_offset(views, clip, int(s), n % VARIANTS, rng) for n, s in enumerate(starts)])
-        logits = answers(teacher, views, clip, starts, offsets)
-        parts.append(Lessons(np.full(len(starts), clip), starts, offsets, logits))
+        drawn = [_random_offset(views, clip, int(start), n % VARIANTS, rng) for n, start in enumerate(starts)]
+        offsets.append(torch.stack(drawn))
+        logits.append(answers(teacher, views, clip, starts, offsets[-1]))
         if progress:
             progress("asking the published network", clip + 1, len(views))
-    return joined(parts)
+    clips = np.repeat(np.arange(len(views)), len(starts))
+    return Targets(clips, np.tile(starts, len(views)), torch.cat(offsets), torch.cat(logits))
 
 
-def slopes(
+def gradients(
     teacher: Tagger,
     views: Views,
     tags: NDArray[np.int64],
     count: int,
     seed: int,
     progress: Progress | None = None,
-) -> Slopes:
+) -> Gradients:
     """The published network's gradient of a few of `tags`, at random offsets on `count` of the sounds."""
     rng = np.random.default_rng(seed)
-    clips, starts, asked, offsets, gradients = [], [], [], [], []
+    rows = []
     for done, clip in enumerate(rng.permutation(len(views))[:count]):
         rate, start = int(views.rates[clip]), int(rng.choice(STARTS))
         mel = torch.from_numpy(views.mel[clip].astype(np.float32))[None, :, start : start + FRAMES]
@@ -153,24 +139,22 @@ def slopes(
         offset = _used(drawn[None], rate).requires_grad_(True)
         with torch.autocast("cpu", torch.bfloat16):
             logits = teacher(moved(mel, offset, rate))[0]
-        for tag in rng.choice(tags, min(SLOPES, len(tags)), replace=False):
+        for tag in rng.choice(tags, min(TAGS_EACH, len(tags)), replace=False):
             (gradient,) = torch.autograd.grad(logits[tag], offset, retain_graph=True)
-            clips.append(clip)
-            starts.append(start)
-            asked.append(tag)
-            offsets.append(drawn)
-            gradients.append(torch.nn.functional.pad(gradient[0], (0, MOST_COLUMNS - offset.shape[2])).half())
+            whole = torch.nn.functional.pad(gradient[0], (0, MOST_COLUMNS - offset.shape[2])).half()
+            rows.append((clip, start, tag, drawn, whole))
         if progress:
             progress("asking where it rises", done + 1, count)
-    return Slopes(
-        np.array(clips), np.array(starts), np.array(asked, np.int64), torch.stack(offsets), torch.stack(gradients)
-    )
+    clips, starts, asked, offsets, found = zip(*rows, strict=True)
+    places = (np.array(one, np.int64) for one in (clips, starts))
+    return Gradients(*places, torch.stack(offsets), np.array(asked, np.int64), torch.stack(found))
 
 
 def pooled(student: Network, x: Tensor) -> Tensor:
     """Logits from the mean of the last layer over all columns but those before: (n, 96, columns) to (n, classes)."""
     y = student.last_layer(x)[..., BEFORE - student.history_frames :]
-    return student.head(student.dropout(y).mean(2))
+    logits: Tensor = student.head(student.dropout(y).mean(2))
+    return logits
 
 
 def _used(offsets: Tensor, rate: int) -> Tensor:
