@@ -24,7 +24,8 @@ from bench.research.sounds import Sources
 from dreampedal.export.data.clips import Clips
 from dreampedal.export.data.splits import split
 from dreampedal.export.data.store import encode
-from dreampedal.export.judge.prune.pruning import Pruning, prune, rewound
+from dreampedal.export.judge.prune.pruning import prune
+from dreampedal.export.judge.prune.settings import Pruning, rewound
 from dreampedal.export.metrics.scores import probabilities, score
 from dreampedal.export.nets.net import Net
 from dreampedal.export.train.fit.fitting import fit

@@ -12,7 +12,7 @@ from dreampedal.console.progress import bar
 from dreampedal.console.tables import print_table, share_text
 from dreampedal.engine.model.library import library
 from dreampedal.export.judge.evaluating import Judged, evaluate_on, prune_on
-from dreampedal.export.judge.prune.pruning import Pruning
+from dreampedal.export.judge.prune.settings import Pruning
 from dreampedal.export.train.fit.settings import read_settings
 from dreampedal.networks.options import Evaluate, Prune
 

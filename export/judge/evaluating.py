@@ -24,7 +24,7 @@ from dreampedal.export.train.fit.settings import checked
 if TYPE_CHECKING:
     from dreampedal.export.data.clips import Clips
     from dreampedal.export.judge.prune.pruned import Pruned
-    from dreampedal.export.judge.prune.pruning import Pruning
+    from dreampedal.export.judge.prune.settings import Pruning
 
 PARTS = ("all", "training", "validation", "test")
 
@@ -252,7 +252,7 @@ def _recordings(
 
 def _tuning(listener: Listener, train: Clips, val: Clips, epochs: int) -> Callable[[Any], Any]:
     """Training a little more, by the network's own plan."""
-    from dreampedal.export.judge.prune.pruning import rewound
+    from dreampedal.export.judge.prune.settings import rewound
     from dreampedal.export.train.fit.fitting import fit
     from dreampedal.export.train.fit.plan import Plan, plan_for
 

@@ -137,12 +137,8 @@ def similarity(kernels: NDArray[np.floating], shift: int = 0) -> NDArray[np.floa
     >>> similarity(np.array([[[1.0, 0, 0]], [[0, 1.0, 0]]]), shift=1).round(1).tolist()
     [[1.0, 1.0], [1.0, 1.0]]
     """
-    unit = (
-        kernels.astype(np.float64)
-        / np.maximum(np.linalg.norm(kernels.reshape(len(kernels), -1), axis=1), 1e-12)[
-            (slice(None), *[None] * (kernels.ndim - 1))
-        ]
-    )
+    length = np.linalg.norm(kernels.reshape(len(kernels), -1), axis=1)
+    unit = kernels.astype(np.float64) / np.maximum(length, 1e-12).reshape(-1, *[1] * (kernels.ndim - 1))
     time = unit.shape[-1]
     best = np.full((len(unit), len(unit)), -1.0)
     for late in range(-min(shift, time - 1), min(shift, time - 1) + 1):
@@ -212,4 +208,4 @@ def _take_out(
 def _adds(net: Net, path: str) -> bool:
     """Whether a constant input is a constant output: in a dense layer, and in a convolution without padding."""
     module = net.get_submodule(path)
-    return isinstance(module, nn.Linear) or not any(np.atleast_1d(module.padding))
+    return isinstance(module, nn.Linear) or (isinstance(module, CONVOLUTIONS) and not any(module.padding))

@@ -6,27 +6,10 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from dreampedal.export.judge.prune.kernels import convolutions
+from dreampedal.export.judge.prune.usefulness import Candidate
 from dreampedal.export.metrics.scores import Scores
 from dreampedal.export.nets.costs import multiply_adds, parameters
 from dreampedal.export.nets.net import Net
-
-
-@dataclass(frozen=True)
-class Removed:
-    """A kernel that is gone.
-
-    Fields:
-        layer, filter: which; the number is that of the network at the start.
-        reason: "useless", or "alike": its layer had one that it resembled and that was more useful, which may itself be
-            among those taken out with it.
-        usefulness: from 0, relative to its layer; cosine: with its nearest in the layer; both before the step.
-    """
-
-    layer: str
-    filter: int
-    reason: str
-    usefulness: float
-    cosine: float
 
 
 @dataclass(frozen=True)
@@ -38,7 +21,7 @@ class Step:
         kernels, accuracy, loss: of what is left, on the validation set.
     """
 
-    removed: tuple[Removed, ...]
+    removed: tuple[Candidate, ...]
     kernels: int
     accuracy: float
     loss: float

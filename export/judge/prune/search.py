@@ -11,13 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreampedal.export.judge.prune.kernels import convolutions, weights, without
-from dreampedal.export.judge.prune.pruned import Removed, Step, Tuning
+from dreampedal.export.judge.prune.pruned import Step, Tuning
+from dreampedal.export.judge.prune.settings import Pruning, Tune
 from dreampedal.export.judge.prune.usefulness import (
     Candidate,
     Statistics,
-    heard_on_average,
     in_line,
-    settle,
+    input_means,
+    shift_statistics,
     statistics,
     usefulness,
 )
@@ -26,7 +27,6 @@ from dreampedal.export.nets.net import Net
 
 if TYPE_CHECKING:
     from dreampedal.export.data.clips import Clips
-    from dreampedal.export.judge.prune.pruning import Pruning, Tune
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ class Search:
 
     def _standing(self, net: Net, numbers: dict[str, list[int]]) -> Standing:
         chain = convolutions(net)
-        heard = statistics(net, chain, self.settling), heard_on_average(net, chain, self.settling)
+        heard = statistics(net, chain, self.settling), input_means(net, chain, self.settling)
         return Standing(net, accuracy(net, self.val)[0], numbers, *heard)
 
     def _line(self, standing: Standing, count: int) -> list[Candidate]:
@@ -130,18 +130,18 @@ class Search:
         smaller = without(standing.net, removed, standing.means)
         chain = convolutions(smaller)
         left = statistics(smaller, chain, self.settling)
-        settle(smaller, _statistics_without(standing, removed), left)
+        shift_statistics(smaller, _statistics_without(standing, removed), left)
         right, loss = accuracy(smaller, self.val)
         gone = tuple(
-            Removed(layer, standing.numbers[layer][c.filter], c.reason, c.usefulness, c.cosine)
+            replace(candidate, filter=standing.numbers[layer][candidate.filter])
             for layer, of in chosen.items()
-            for c in of
+            for candidate in of
         )
         numbers = {
             layer: [number for at, number in enumerate(of) if at not in removed.get(layer, ())]
             for layer, of in standing.numbers.items()
         }
-        means = heard_on_average(smaller, chain, self.settling)
+        means = input_means(smaller, chain, self.settling)
         found = Standing(smaller, right, numbers, left, means, standing.steps, standing.tuned)
         return replace(found, steps=(*found.steps, Step(gone, found.kernels, right, loss)))
 
@@ -159,7 +159,8 @@ def _statistics_without(standing: Standing, removed: dict[str, list[int]]) -> St
         if convolution.norm is not None and convolution.layer in removed:
             gone = removed[convolution.layer]
             kept = [filter for filter in range(convolution.filters) if filter not in gone]
-            left[convolution.norm] = tuple(values[kept] for values in left[convolution.norm])
+            mean, variance = left[convolution.norm]
+            left[convolution.norm] = mean[kept], variance[kept]
     return left
 
 

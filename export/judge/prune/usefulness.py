@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.utils.hooks import RemovableHandle
 
 from dreampedal.export.judge.prune.kernels import Convolution, similarity
 from dreampedal.export.nets.net import Net
@@ -31,26 +34,17 @@ def usefulness(net: Net, chain: Sequence[Convolution], clips: Clips, batch: int 
     sums = {convolution.layer: np.zeros(convolution.filters) for convolution in chain}
     kept: dict[str, Tensor] = {}
 
-    def keep(name: str) -> torch.utils.hooks.RemovableHandle:
-        def hook(_module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-            output.retain_grad()
-            kept[name] = output
-
-        return layers[name].register_forward_hook(hook)
+    def keep(name: str) -> RemovableHandle:
+        return layers[name].register_forward_hook(lambda _module, _inputs, output: kept.update({name: output}))
 
     net.eval()
-    hooks = [keep(name) for name in sums]
-    try:
+    with _removed_after([keep(name) for name in sums]):
         for x, labels in _batches(clips, batch):
-            x.requires_grad_()
-            nn.functional.cross_entropy(net(x), labels, reduction="sum").backward()
-            for name, z in kept.items():
-                change = (z.detach() * z.grad).flatten(2).mean(-1).abs().sum(0)
+            loss = nn.functional.cross_entropy(net(x.requires_grad_()), labels, reduction="sum")
+            gradients = torch.autograd.grad(loss, [kept[name] for name in sums])
+            for name, gradient in zip(sums, gradients, strict=True):
+                change = (kept[name].detach() * gradient).flatten(2).mean(-1).abs().sum(0)
                 sums[name] += change.double().numpy()
-    finally:
-        for handle in hooks:
-            handle.remove()
-        net.zero_grad(set_to_none=True)
     return {name: total / max(float(np.linalg.norm(total)), 1e-30) for name, total in sums.items()}
 
 
@@ -62,20 +56,20 @@ Statistics = dict[str, tuple[Tensor, Tensor]]
 def statistics(net: Net, chain: Sequence[Convolution], clips: Clips, batch: int = 64) -> Statistics:
     """What each batch norm hears on clips, when those before it normalise by what they hear; nothing is changed."""
     paths = [convolution.norm for convolution in chain if convolution.norm is not None]
-    twin = copy.deepcopy(net).eval()
-    norms = [twin.get_submodule(path) for path in paths]
-    for norm in norms:
+    clone = copy.deepcopy(net).eval()
+    for path in paths:
+        norm, _, _ = _norm(clone, path)
         norm.reset_running_stats()
         # No momentum: the mean over all batches.
         norm.momentum = None
         norm.train()
     for x, _ in _batches(clips, batch):
-        twin(x)
-    return {path: (norm.running_mean, norm.running_var) for path, norm in zip(paths, norms, strict=True)}
+        clone(x)
+    return {path: _norm(clone, path)[1:] for path in paths}
 
 
 @torch.no_grad()
-def settle(net: Net, before: Statistics, after: Statistics) -> None:
+def shift_statistics(net: Net, before: Statistics, after: Statistics) -> None:
     """Move each batch norm's statistics as what it hears has moved.
 
     The statistics that training left are those of changed clips and of weights on their way, and a network may be used
@@ -83,46 +77,51 @@ def settle(net: Net, before: Statistics, after: Statistics) -> None:
     and the ratio of the variances.
     """
     for path, (mean, variance) in after.items():
-        norm, (mean_before, variance_before) = net.get_submodule(path), before[path]
-        norm.running_mean += mean - mean_before
-        norm.running_var *= (variance + norm.eps) / (variance_before + norm.eps)
+        norm, own_mean, own_variance = _norm(net, path)
+        mean_before, variance_before = before[path]
+        own_mean += mean - mean_before
+        own_variance *= (variance + norm.eps) / (variance_before + norm.eps)
+
+
+def _norm(net: Net, path: str) -> tuple[_BatchNorm, Tensor, Tensor]:
+    """A batch norm, and the mean and the variance that it keeps."""
+    norm = net.get_submodule(path)
+    assert isinstance(norm, _BatchNorm) and norm.running_mean is not None and norm.running_var is not None
+    return norm, norm.running_mean, norm.running_var
 
 
 @torch.no_grad()
-def heard_on_average(
+def input_means(
     net: Net, chain: Sequence[Convolution], clips: Clips, batch: int = 64
 ) -> dict[str, NDArray[np.float64]]:
     """The mean of each input of every module that hears a convolution, by its path: (channels,), or (columns,)."""
     sums: dict[str, NDArray[np.float64]] = {}
 
-    def listen(path: str) -> torch.utils.hooks.RemovableHandle:
+    def watch(path: str) -> RemovableHandle:
         def hook(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             # A dense layer hears channels last, a convolution has them second.
             x = inputs[0].movedim(-1, 1) if isinstance(module, nn.Linear) else inputs[0]
-            heard = x.double().reshape(*x.shape[:2], -1).mean(-1)
-            sums[path] = sums.get(path, 0) + heard.sum(0).numpy()
+            total = x.double().reshape(*x.shape[:2], -1).mean(-1).sum(0).numpy()
+            sums[path] = sums[path] + total if path in sums else total
 
         return net.get_submodule(path).register_forward_pre_hook(hook)
 
     net.eval()
-    hooks = [listen(convolution.heard_by) for convolution in chain]
-    try:
+    with _removed_after([watch(convolution.heard_by) for convolution in chain]):
         for x, _ in _batches(clips, batch):
             net(x)
-    finally:
-        for handle in hooks:
-            handle.remove()
     return {path: total / len(clips) for path, total in sums.items()}
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A filter in line to be taken out.
+    """A kernel in line to be taken out, or gone.
 
     Fields:
-        layer, filter: which.
-        reason: "alike": another of its layer has a kernel that resembles it, and is more useful; or "useless".
-        usefulness: from 0, relative to its layer; cosine: of its kernel with the nearest of its layer.
+        layer, filter: which; of one that is gone, the number is that of the network at the start.
+        reason: "useless", or "alike": its layer has one that it resembles and that is more useful, which may itself be
+            among those taken out with it.
+        usefulness: from 0, relative to its layer; cosine: with its nearest in the layer; both before it went.
     """
 
     layer: str
@@ -155,6 +154,16 @@ def in_line(
         Candidate(layer, filter, reason, float(useful[layer][filter]), float(nearest[layer][filter].max()))
         for layer, filter, reason in line[:count]
     ]
+
+
+@contextmanager
+def _removed_after(hooks: Sequence[RemovableHandle]) -> Iterator[None]:
+    """Hooks that are gone at the end, whatever happens."""
+    try:
+        yield
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def _batches(clips: Clips, size: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -15,7 +15,7 @@ from dreampedal.export.data.recordings import open_set
 from dreampedal.export.data.splits import split
 from dreampedal.export.judge.evaluating import Judged, encoded, evaluate_on, prune_on
 from dreampedal.export.judge.listeners import open_listener
-from dreampedal.export.judge.prune.pruning import Pruning
+from dreampedal.export.judge.prune.settings import Pruning
 from dreampedal.export.metrics.scores import probabilities
 from dreampedal.export.nets.checkpoint import load, save
 from dreampedal.export.nets.table import build

@@ -10,8 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from dreampedal.export.judge.prune.kernels import convolutions, without
-from dreampedal.export.judge.prune.pruning import Pruning, prune, rewound
-from dreampedal.export.judge.prune.usefulness import in_line, settle, statistics, usefulness
+from dreampedal.export.judge.prune.pruning import prune
+from dreampedal.export.judge.prune.settings import Pruning, rewound
+from dreampedal.export.judge.prune.usefulness import in_line, shift_statistics, statistics, usefulness
 from dreampedal.export.metrics.scores import probabilities
 from dreampedal.export.nets.checkpoint import load, save
 from dreampedal.export.nets.table import build
@@ -152,7 +153,7 @@ def test_statistics_of_batch_norms_move_as_what_they_hear(net, sets):
     after = statistics(smaller, convolutions(smaller), sets[0])
     first = chain[0].norm
     before[first] = tuple(values[2:] for values in before[first])
-    settle(smaller, before, after)
+    shift_statistics(smaller, before, after)
     for path, (mean, variance) in after.items():
         norm = smaller.get_submodule(path)
         assert torch.allclose(norm.running_mean, mean, atol=1e-5)
@@ -164,7 +165,7 @@ def test_statistics_of_batch_norms_move_as_what_they_hear(net, sets):
 def test_nothing_moves_where_nothing_is_taken_out(net, sets):
     same = without(net, {})
     found = statistics(same, convolutions(same), sets[0])
-    settle(same, found, found)
+    shift_statistics(same, found, found)
     assert np.array_equal(probabilities(same, sets[2]), probabilities(net, sets[2]))
 
 
