@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
-from numpy.typing import NDArray
 
 from dreampedal.effects.spectral.base import NEPERS_PER_DB
 from dreampedal.effects.spectral.frame.state import StreamSpec
-from dreampedal.effects.spectral.frame_effect import FrameEffect
+from dreampedal.effects.spectral.frame_effect import FrameEffect, OffsetFunction
 from dreampedal.engine.dsp.bands import BandLayout
 from dreampedal.engine.host.contract.parameters import Number
 
-Array = NDArray[np.float64]
-
 
 class Tilt(FrameEffect):
-    """Brightens (above 0 dB an octave) or darkens a sound around a pivot, from 50 Hz to 16 kHz.
+    """Brightens (above 0 dB an octave) or darkens a sound around a pivot, from 20 Hz to 20 kHz.
 
     >>> Tilt(db_per_octave=-3.0, pivot_hz=500.0, mode="live").latency_at(48_000)
     256
@@ -32,7 +27,7 @@ class Tilt(FrameEffect):
         """Bands from 20 Hz to 20 kHz."""
         return BandLayout(low_hz=20.0, high_hz=20_000.0)
 
-    def offset_function(self, spec: StreamSpec) -> Callable[[Array], Array]:
+    def offset_function(self, spec: StreamSpec) -> OffsetFunction:
         """The tilt, whatever the frame."""
         octaves = np.log2(spec.layout.centres_hz)
         return lambda features: NEPERS_PER_DB * self.db_per_octave * (octaves - np.log2(self.pivot_hz))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,13 +21,16 @@ from dreampedal.engine.host.contract.effect import require_stream
 
 Array = NDArray[np.float32]
 
+OffsetFunction = Callable[[Array], NDArray[np.floating[Any]]]
+"""From the features of a frame to its offset in nepers, (rows, bands) or what that is spread from."""
+
 
 class FrameEffect(BandEffect, family=True):
     """An effect that turns the features of each frame into an offset by a function of its own."""
 
     @abstractmethod
-    def offset_function(self, spec: StreamSpec) -> Callable[[Array], Array]:
-        """From the features of each new frame to its offset in nepers, both (rows, bands), once a hop.
+    def offset_function(self, spec: StreamSpec) -> OffsetFunction:
+        """What is called with the features of each new frame, once a hop.
 
         It is asked for whenever a signal begins, so that a function may remember the frames before. It is called where
         the sound is played: it reads parameters as they are, and waits for nothing.
