@@ -50,7 +50,7 @@ class BandLayout:
 
 
 @dataclass(frozen=True)
-class Bands:
+class LaidBands:
     """A layout laid over the bins of frames of `window_samples` at `sample_rate`."""
 
     layout: BandLayout
@@ -74,7 +74,7 @@ class Bands:
 
 
 @lru_cache(maxsize=64)
-def lay(layout: BandLayout, sample_rate: float, window_samples: int) -> Bands:
+def lay(layout: BandLayout, sample_rate: float, window_samples: int) -> LaidBands:
     """The bands of `layout` on frames of a Hann window of `window_samples` at `sample_rate` Hz."""
     hz = np.arange(window_samples // 2 + 1) * sample_rate / window_samples
     centres = layout.centres_hz
@@ -92,7 +92,7 @@ def lay(layout: BandLayout, sample_rate: float, window_samples: int) -> Bands:
     place = np.interp(np.log(np.maximum(hz, 1e-3)), np.log(centres), np.arange(layout.count))
     below = np.minimum(place.astype(np.int32), layout.count - 2)
     octaves_beyond = np.log2(np.maximum(hz, 1e-3) / np.clip(hz, centres[0], centres[-1]))
-    return Bands(
+    return LaidBands(
         layout=layout,
         first=np.array(first, np.int32),
         start=np.array(start, np.int32),
@@ -167,17 +167,16 @@ def log_band_features(
     audio = np.require(audio, np.float32, ["C", "W"])
     state = FrameState.silent(frames, audio.shape[0])
     features = np.zeros((audio.shape[1] // frames.hop_samples, audio.shape[0], layout.count), np.float32)
+    tables = bands.first, bands.start, bands.weights
     _all_features(
-        audio, state.line, state.spectrum, frames.window, state.plan, bands.first, bands.start, bands.weights,
-        layout.floor, frames.hop_samples, features,
-    )  # fmt: skip
+        audio, state.line, state.spectrum, frames.window, state.plan, tables, layout.floor, frames.hop_samples, features
+    )
     return np.ascontiguousarray(features.transpose(1, 2, 0))
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _all_features(  # type: ignore[no-untyped-def]
-    audio, line, spectrum, window, plan, first, start, weights, floor, hop, features
-):
+def _all_features(audio, line, spectrum, window, plan, tables, floor, hop, features):  # type: ignore[no-untyped-def]
+    first, start, weights = tables
     for t in range(features.shape[0]):
         analyse(audio[:, t * hop : (t + 1) * hop], line, spectrum, window, plan)
         write_features(spectrum, first, start, weights, floor, features[t])

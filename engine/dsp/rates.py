@@ -57,14 +57,3 @@ def dividing_hop(hop_samples: int, most: int) -> int:
     (64, 60, 32)
     """
     return next(hop for hop in range(min(most, hop_samples), 0, -1) if hop_samples % hop == 0)
-
-
-def samples_ready(samples_in: int, hop_samples: int, latency: int) -> int:
-    """Samples of the signal that are known once `samples_in` came in and every whole hop of them was played.
-
-    A stream with latency owes `samples_in - latency`; that it never owes more than it has is a test.
-
-    >>> samples_ready(5000, 512, 2048)
-    3072
-    """
-    return max(0, (samples_in // hop_samples + 1) * hop_samples - latency)

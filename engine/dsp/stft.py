@@ -89,7 +89,7 @@ class Frames:
         if not state.turn.take(False):
             state.turn.refuse()
         try:
-            analyse(hop, state.line, state.spectrum, self.window, state.plan)
+            analyse(hop, state.line, state.spectrum, self.window, tuple(state.plan))
         finally:
             state.turn.leave()
         return state.spectrum
@@ -105,7 +105,7 @@ class Frames:
         if not state.turn.take(False):
             state.turn.refuse()
         try:
-            synthesise(spectrum, state.overlap, state.played, self.dual, state.plan, self.first)
+            synthesise(spectrum, state.overlap, state.played, self.dual, tuple(state.plan), self.first)
         finally:
             state.turn.leave()
         return state.played

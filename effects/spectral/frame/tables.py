@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.engine.dsp.bands import Bands
+from dreampedal.engine.dsp.bands import LaidBands
 from dreampedal.engine.dsp.fft.real import Plan, plan_for
 
 Array = NDArray[np.float32]
@@ -27,7 +27,7 @@ class Transform(NamedTuple):
 
 
 class BandTables(NamedTuple):
-    """`Bands` as kernels take them: where features come from, and which bins an offset reaches."""
+    """`LaidBands` as kernels take them: where features come from, and which bins an offset reaches."""
 
     first: NDArray[np.int32]
     start: NDArray[np.int32]
@@ -40,7 +40,7 @@ class BandTables(NamedTuple):
     """How much of the offset a bin takes, (bins,)."""
 
     @classmethod
-    def of(cls, bands: Bands) -> BandTables:
+    def of(cls, bands: LaidBands) -> BandTables:
         """The tables of bands laid over the bins of a frame."""
         return cls(
             bands.first, bands.start, bands.weights, bands.layout.floor, bands.below, bands.toward, bands.reach

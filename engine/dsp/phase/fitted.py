@@ -12,14 +12,17 @@ the combination and the weights are ours, by measurement on twelve recordings wi
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.engine.dsp.fft.real import FASTMATH, Plan, irfft_add, rfft
+from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, rfft
 from dreampedal.engine.dsp.phase.arithmetic import Bits, Row
-from dreampedal.engine.dsp.phase.frame_kernels import Rows, acceptable, give_back, hand_out, lean, shift
+from dreampedal.engine.dsp.phase.frame_kernels import hand_out_leaning, taken
 from dreampedal.engine.dsp.phase.gradient import rise_of, take_in
 from dreampedal.engine.dsp.phase.integration import find_roots, turn_from_roots
+from dreampedal.engine.dsp.phase.state import Gradient, Memory
 from dreampedal.engine.dsp.stft import Planes
 from dreampedal.engine.runtime.jit import njit
 
@@ -63,49 +66,35 @@ def push_fitted(
     known: Planes,
     weight: NDArray[np.float32],
     leans: bool,
-    logs: Rows,
-    held: Rows,
-    knowns: NDArray[np.float32],
-    turn: Planes,
+    bare_memory: tuple[Any, ...],
     line: NDArray[np.float32],
-    out: Planes,
-    advance: NDArray[np.float32],
-    factors: NDArray[np.float32],
-    windows: NDArray[np.float32],
-    dual: Row,
-    hop: int,
-    sound: Row,
-    work: NDArray[np.float32],
     roots: Bits,
-    plan: Plan,
+    bare_settings: tuple[Any, ...],
+    sound: Row,
+    work: tuple[Any, ...],
 ) -> bool:
-    """Take the newest magnitudes and write the frame that they complete to `out`; False, and nothing done, if invalid.
+    """Take the newest magnitudes and write the frame that they complete; False, and nothing done, if invalid.
 
-    `line`, (channels, window), is what was played under the newest frame; `windows` are `fit_windows`; `sound` has room
-    for a window and a hop; `roots`, (channels, bins), are those of the newest frame. Other arguments are as in
-    `push_gradient`.
+    `line`, (channels, window), is what was played under the newest frame; the windows are `fit_windows`; `sound` has
+    room for a window and a hop. Other arguments are as in `push_gradient`.
     """
-    if not acceptable(magnitude, known, weight, leans):
+    memory = Memory(*bare_memory)
+    if not taken(magnitude, known, weight, leans, memory):
         return False
+    bare_gradient, windows, dual, hop = bare_settings
+    gradient, held, knowns = Gradient(*bare_gradient), memory.held, memory.knowns
+    rows, plan = work
     size, ahead = dual.size, held.shape[1] - 1
-    shift(held, magnitude)
-    if leans:
-        shift(knowns[0], known[0])
-        shift(knowns[1], known[1])
-        shift(knowns[2], weight)
-    x, y = work[-2], work[-3]
+    x, y = rows[-2], rows[-3]
     for channel in range(magnitude.shape[0]):
-        re, im, row, log = out[0, channel], out[1, channel], line[channel], logs[channel]
-        turn_re, turn_im, wanted = turn[0, channel], turn[1, channel], held[channel]
-        rise, root, at = work[-1], roots[channel], 0 if ahead > 0 else 1
+        re, im, row, log = memory.out[0, channel], memory.out[1, channel], line[channel], memory.logs[channel]
+        turn_re, turn_im, wanted = memory.turn[0, channel], memory.turn[1, channel], held[channel]
+        rise, root, at = rows[-1], roots[channel], 0 if ahead > 0 else 1
         take_in(log, magnitude[channel], rise)
         rise_of(log, ahead > 0, rise)
         if ahead == 0:  # else they were found a hop ago
-            find_roots(log[1], log[2], factors[3], work, root)
-        turn_from_roots(
-            log[at], log[at + 1], rise, advance, factors[0], factors[1], int(factors[2]), root,
-            turn_re, turn_im, re, im, work,
-        )  # fmt: skip
+            find_roots(log[1], log[2], gradient.tolerance, rows, root)
+        turn_from_roots(log[at], log[at + 1], rise, gradient, root, turn_re, turn_im, re, im, rows)
         for n in range(size - hop):
             row[n] = row[n + hop]
             sound[n] = row[n]
@@ -113,10 +102,8 @@ def push_fitted(
         sound[size - hop :] = np.float32(0)
         if ahead > 0:
             rise_of(log, False, rise)
-            find_roots(log[1], log[2], factors[3], work, root)
-            turn_from_roots(
-                log[1], log[2], rise, advance, factors[0], factors[1], int(factors[2]), root, re, im, x, y, work
-            )
+            find_roots(log[1], log[2], gradient.tolerance, rows, root)
+            turn_from_roots(log[1], log[2], rise, gradient, root, re, im, x, y, rows)
             for m in range(re.size):
                 x[m], y[m] = wanted[1, m] * x[m], wanted[1, m] * y[m]
             irfft_add(x, y, windows[1], sound[hop:], plan)
@@ -125,10 +112,9 @@ def push_fitted(
         irfft_add(x, y, windows[1], sound[:size], plan)
         rfft(sound[:size], windows[0], x, y, plan)
         _choose(re, im, x, y)
-        if leans:
-            lean(re, im, knowns[0, channel, 0], knowns[1, channel, 0], knowns[2, channel, 0])
-        hand_out(re, im, wanted[0], turn_re, turn_im)
-        if leans:
-            give_back(re, im, knowns[0, channel, 0], knowns[1, channel, 0], knowns[2, channel, 0])
+        hand_out_leaning(
+            re, im, wanted[0], turn_re, turn_im,
+            leans, knowns[0, channel, 0], knowns[1, channel, 0], knowns[2, channel, 0],
+        )  # fmt: skip
         irfft_add(re, im, dual, row, plan)
     return True

@@ -7,11 +7,9 @@ from numpy.typing import NDArray
 
 from dreampedal.engine.dsp.fft.real import FASTMATH
 from dreampedal.engine.dsp.phase.arithmetic import Row
+from dreampedal.engine.dsp.phase.state import Memory, Rows
 from dreampedal.engine.dsp.stft import Planes
 from dreampedal.engine.runtime.jit import njit
-
-Rows = NDArray[np.float32]
-"""Several frames of one kind, the oldest first: (channels, frames, bins)."""
 
 LOUDEST = 1e15
 """The largest magnitude accepted: squares and products of two stay finite in float32."""
@@ -69,6 +67,21 @@ def acceptable(magnitude: NDArray[np.float32], known: Planes, weight: NDArray[np
     return fit
 
 
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
+def taken(
+    magnitude: NDArray[np.float32], known: Planes, weight: NDArray[np.float32], leans: bool, memory: Memory
+) -> bool:
+    """Take the newest magnitudes, and with `leans` the known frame; False, and nothing done, if they are invalid."""
+    if not acceptable(magnitude, known, weight, leans):
+        return False
+    shift(memory.held, magnitude)
+    if leans:
+        shift(memory.knowns[0], known[0])
+        shift(memory.knowns[1], known[1])
+        shift(memory.knowns[2], weight)
+    return True
+
+
 @njit(cache=True, nogil=True, forceinline=True)
 def give_back(re: Row, im: Row, known_re: Row, known_im: Row, weight: Row) -> None:
     """The known frame itself, to the bit, where its weight is 0."""
@@ -86,3 +99,15 @@ def hand_out(re: Row, im: Row, magnitude: Row, turn_re: Row, turn_im: Row) -> No
         x, y = re[m] * scale, im[m] * scale
         turn_re[m], turn_im[m] = x, y
         re[m], im[m] = magnitude[m] * x, magnitude[m] * y
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
+def hand_out_leaning(  # type: ignore[no-untyped-def]
+    re, im, magnitude, turn_re, turn_im, leans, known_re, known_im, weight
+):
+    """`hand_out`, with `leans` turned towards a known frame, and that frame itself where its weight is 0."""
+    if leans:
+        lean(re, im, known_re, known_im, weight)
+    hand_out(re, im, magnitude, turn_re, turn_im)
+    if leans:
+        give_back(re, im, known_re, known_im, weight)

@@ -18,6 +18,7 @@ import numpy as np
 
 from dreampedal.engine.dsp.fft.real import FASTMATH
 from dreampedal.engine.dsp.phase.arithmetic import Bits, Row, cosine, sine
+from dreampedal.engine.dsp.phase.state import Gradient
 from dreampedal.engine.runtime.jit import njit
 
 ABSENT = -1e30
@@ -26,8 +27,6 @@ SEED = -5e29
 """Above `ABSENT`, below everything heard: where integration starts when nothing sounded before."""
 ROUND = 2.0**32
 """Units in a turn."""
-
-WORK_ROWS = 7
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
@@ -87,10 +86,7 @@ def turn_from_roots(
     before: Row,
     now: Row,
     rise: Row,
-    advance: Row,
-    along_time: np.float32,
-    along_frequency: np.float32,
-    centre: int,
+    gradient: Gradient,
     root: Bits,
     from_re: Row,
     from_im: Row,
@@ -101,8 +97,7 @@ def turn_from_roots(
     """Write the phase of a frame, as cos and sin, to `to_re` and `to_im`, from that of the frame before.
 
     `before` and `now` are log magnitudes and `root` what `find_roots` gives for them; `rise` is twice the derivative of
-    `now` along time, per hop; `advance` the turns of each bin over a hop; `along_time` and `along_frequency` the
-    factors of the gradient in turns; the window's centre is at sample `centre` of a frame of 2·(bins - 1).
+    `now` along time, per hop. A frame has 2·(bins - 1) samples.
     """
     bins = now.size
     last = bins - 1
@@ -112,21 +107,21 @@ def turn_from_roots(
 
     step[0] = 0
     for m in range(1, bins):
-        turns = along_frequency * (rise[m - 1] + rise[m])
+        turns = gradient.along_frequency * (rise[m - 1] + rise[m])
         step[m] = np.int32(whole * max(-half, min(np.float32(0.4999999), turns)))
     climbed = np.int32(0)
     for m in range(bins):
         climbed = np.int32(climbed + step[m])
         total[m] = climbed
 
-    mask, centred = np.int32(2 * last - 1), np.int32(centre)
+    mask, centred = np.int32(2 * last - 1), np.int32(gradient.centre)
     per_sample = np.float32(1) / np.float32(2 * last)
     slope[0] = slope[last] = np.float32(0)
     for m in range(1, last):
-        slope[m] = along_time * ((before[m + 1] - before[m - 1]) + (now[m + 1] - now[m - 1]))
+        slope[m] = gradient.along_time * ((before[m + 1] - before[m - 1]) + (now[m + 1] - now[m - 1]))
     for m in range(bins):
         # Phases count from the frame's first sample: the window's centre is a delay, by which the roots are ahead.
-        turns = advance[m] + slope[m] + np.float32((np.int32(m) * centred) & mask) * per_sample
+        turns = gradient.advance[m] + slope[m] + np.float32((np.int32(m) * centred) & mask) * per_sample
         key[m] = np.int32(whole * (turns - np.floor(turns + half))) - total[m]
     for m in range(bins):
         at = root[m]

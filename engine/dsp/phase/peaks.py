@@ -6,12 +6,15 @@ through its magnitude and those beside it; the bins down to the valleys on both 
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from dreampedal.engine.dsp.fft.real import FASTMATH
 from dreampedal.engine.dsp.phase.arithmetic import Bits, Row, cosine, sine
-from dreampedal.engine.dsp.phase.frame_kernels import acceptable, give_back, hand_out, lean
+from dreampedal.engine.dsp.phase.frame_kernels import acceptable, hand_out_leaning
+from dreampedal.engine.dsp.phase.state import Gradient
 from dreampedal.engine.dsp.stft import Planes
 from dreampedal.engine.runtime.jit import njit
 
@@ -47,24 +50,24 @@ def push_peaks(
     leans: bool,
     turn: Planes,
     out: Planes,
-    advance: Row,
+    bare_gradient: tuple[Any, ...],
     hop: int,
-    centre: int,
-    work: NDArray[np.float32],
+    turns: Row,
     origin: Bits,
 ) -> bool:
     """Take the newest magnitudes and write their frame to `out`; False, and nothing done, if they are invalid.
 
-    Arguments are as in `push_gradient`.
+    Other arguments are as in `push_gradient`.
     """
     if not acceptable(magnitude, known, weight, leans):
         return False
+    gradient = Gradient(*bare_gradient)
+    advance, centre = gradient.advance, np.int32(gradient.centre)
     bins = advance.size
     last = bins - 1
     mask = np.int32(2 * last - 1)
     per_sample = np.float32(1) / np.float32(2 * last)
     half = np.float32(0.5)
-    turns = work[0]
     for channel in range(magnitude.shape[0]):
         values = magnitude[channel]
         owners(values, origin)
@@ -75,16 +78,15 @@ def push_peaks(
             offset = half * (left - right) / curve if curve < np.float32(-1e-30) else np.float32(0)
             offset = max(-half, min(half, offset))
             angle = advance[origin[0, m]] + offset * np.float32(hop) * per_sample
-            angle -= np.float32(((np.int32(m) - origin[0, m]) * np.int32(centre)) & mask) * per_sample
+            angle -= np.float32(((np.int32(m) - origin[0, m]) * centre) & mask) * per_sample
             turns[m] = angle - np.floor(angle + half)
         re, im = out[0, channel], out[1, channel]
         for m in range(bins):
             c, s, root = cosine(turns[m]), sine(turns[m]), origin[0, m]
             re[m] = turn[0, channel, root] * c - turn[1, channel, root] * s
             im[m] = turn[0, channel, root] * s + turn[1, channel, root] * c
-        if leans:
-            lean(re, im, known[0, channel], known[1, channel], weight[channel])
-        hand_out(re, im, values, turn[0, channel], turn[1, channel])
-        if leans:
-            give_back(re, im, known[0, channel], known[1, channel], weight[channel])
+        hand_out_leaning(
+            re, im, values, turn[0, channel], turn[1, channel],
+            leans, known[0, channel], known[1, channel], weight[channel],
+        )  # fmt: skip
     return True

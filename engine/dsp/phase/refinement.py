@@ -15,18 +15,18 @@ middle of the window, for where nothing was left.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.engine.dsp.fft.real import FASTMATH, Plan, irfft_add, rfft
+from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, rfft
 from dreampedal.engine.dsp.phase.arithmetic import Bits, Row
-from dreampedal.engine.dsp.phase.frame_kernels import Rows, acceptable, give_back, lean, shift
+from dreampedal.engine.dsp.phase.frame_kernels import give_back, lean, taken
 from dreampedal.engine.dsp.phase.gradient import predict
+from dreampedal.engine.dsp.phase.state import Gradient, Memory, PhaseSettings, Refining, Rows, Work
 from dreampedal.engine.dsp.stft import Planes
 from dreampedal.engine.runtime.jit import njit
-
-FACTORS = 6
-"""Along time, along frequency, centre, tolerance, momentum, share of the prediction in a new frame."""
 
 _NOTHING = 1e-30  # the square of a length that has no direction
 
@@ -69,7 +69,8 @@ def _towards(re: Row, im: Row, length: Row, fallback_re: Row, fallback_im: Row) 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
 def _lean_towards(re: Row, im: Row, fallback_re: Row, fallback_im: Row, known: NDArray[np.float32], ones: Row) -> None:
     """Make a frame one of directions, turned towards `known`: real and imaginary parts and weights, (3, bins)."""
-    ones[:] = np.float32(1)
+    for m in range(ones.size):
+        ones[m] = np.float32(1)
     _towards(re, im, ones, fallback_re, fallback_im)
     lean(re, im, known[0], known[1], known[2])
 
@@ -100,49 +101,36 @@ def _make_room(row: Row, hop: int, frames: Rows, found: Rows) -> None:
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
-def _settle(
-    row: Row,
-    hop: int,
-    iterations: int,
-    at_once: bool,
-    momentum: np.float32,
-    frames: Rows,
-    found: Rows,
-    held: NDArray[np.float32],
-    knowns: NDArray[np.float32],
-    leans: bool,
-    windows: NDArray[np.float32],
-    dual: Row,
-    work: NDArray[np.float32],
-    plan: Plan,
-) -> None:
+def _iterate(  # type: ignore[no-untyped-def]
+    row, frames, found, held, knowns, leans, settings, refining, work
+):
     """Iterate over the frames of one channel, (3, slots, bins)."""
-    slots = frames.shape[1]
+    slots, windows, dual = frames.shape[1], settings.windows, settings.dual
     newest = slots - 1
-    re, im = work[-2], work[-3]
-    for iteration in range(iterations):
+    re, im = work.rows[-2], work.rows[-3]
+    for iteration in range(refining.iterations):
         for step in range(2 * slots):
-            slot = newest - (step % slots if at_once else step // 2)
-            analyses = step < slots if at_once else step % 2 == 0
-            place = row[slot * hop : slot * hop + dual.size]
+            slot = newest - (step % slots if refining.at_once else step // 2)
+            analyses = step < slots if refining.at_once else step % 2 == 0
+            place = row[slot * settings.hop : slot * settings.hop + dual.size]
             new_re, new_im = found[2, slot], frames[2, slot]
             if analyses:
-                rfft(place, windows[slot], new_re, new_im, plan)
+                rfft(place, windows[slot], new_re, new_im, work.plan)
                 continue
             old_re, old_im, was_re, was_im = frames[0, slot], frames[1, slot], found[0, slot], found[1, slot]
-            push = np.float32(0) if iteration == 0 and slot == newest else momentum
+            push = np.float32(0) if iteration == 0 and slot == newest else refining.momentum
             for m in range(re.size):
                 x, y = new_re[m], new_im[m]
                 re[m], im[m] = x + push * (x - was_re[m]), y + push * (y - was_im[m])
                 was_re[m], was_im[m] = x, y
             if leans:
-                _lean_towards(re, im, old_re, old_im, knowns[:, slot], work[0])
+                _lean_towards(re, im, old_re, old_im, knowns[:, slot], work.rows[0])
             _towards(re, im, held[slot], old_re, old_im)
             for m in range(re.size):
                 x, y = re[m], im[m]
                 re[m], im[m] = x - old_re[m], y - old_im[m]
                 old_re[m], old_im[m] = x, y
-            irfft_add(re, im, dual, place, plan)
+            irfft_add(re, im, dual, place, work.plan)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
@@ -151,77 +139,62 @@ def push_refined(
     known: Planes,
     weight: NDArray[np.float32],
     leans: bool,
-    logs: Rows,
-    held: Rows,
-    knowns: NDArray[np.float32],
-    turn: Planes,
-    line: NDArray[np.float32],
-    frames: NDArray[np.float32],
-    found: NDArray[np.float32],
-    out: Planes,
-    advance: Row,
-    factors: Row,
-    hop: int,
-    iterations: int,
-    at_once: bool,
-    predicts: bool,
-    windows: NDArray[np.float32],
-    dual: Row,
-    work: NDArray[np.float32],
-    origin: Bits,
-    plan: Plan,
+    bare_memory: tuple[Any, ...],
+    overlap: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
+    bare_settings: tuple[Any, ...],
+    bare_refining: tuple[Any, ...],
+    root: Bits,
+    bare_work: tuple[Any, ...],
 ) -> bool:
-    """Take the newest magnitudes and write the frame that may change no longer to `out`; False if they are invalid.
+    """Take the newest magnitudes and write the frame that may change no longer; False, and nothing done, if invalid.
 
-    `line` holds the overlap-added frames, (channels, window + (slots - 1)·hop); `frames` those that may change and
-    `found` how they were found last, each (channels, 3, slots, bins): the third planes are room for analyses. `at_once`
-    is Jacobi's order. With `predicts` a new frame starts from the gradient as well, else from a trace of `turn`. `held`
-    has one row more than there are slots where the gradient looks one frame ahead. Nothing is iterated while all
-    weights are 0. Other arguments are as in `push_gradient`.
+    `overlap` is the state's line, frames, and frames as they were found. A new frame starts from the gradient as well,
+    or else from a trace of what `turn` holds. Nothing is iterated while all weights are 0. Other arguments are as in
+    `push_gradient`.
     """
-    if not acceptable(magnitude, known, weight, leans):
+    memory = Memory(*bare_memory)
+    if not taken(magnitude, known, weight, leans, memory):
         return False
+    bare_gradient, windows, dual, hop = bare_settings
+    settings = PhaseSettings(Gradient(*bare_gradient), windows, dual, hop)
+    refining, work, (line, frames, found) = Refining(*bare_refining), Work(*bare_work), overlap
     newest = frames.shape[2] - 1
-    shift(held, magnitude)
-    if leans:
-        shift(knowns[0], known[0])
-        shift(knowns[1], known[1])
-        shift(knowns[2], weight)
-    re, im, share = work[-2], work[-3], factors[5]
+    re, im, share = work.rows[-2], work.rows[-3], refining.share
     for channel in range(magnitude.shape[0]):
-        row, own, last, lent = line[channel], frames[channel], found[channel], knowns[:, channel]
-        turn_re, turn_im = turn[0, channel], turn[1, channel]
-        re[:], im[:] = turn_re, turn_im
-        if predicts:
+        row, own, last = line[channel], frames[channel], found[channel]
+        held, lent = memory.held[channel], memory.knowns[:, channel]
+        out_re, out_im = memory.out[0, channel], memory.out[1, channel]
+        turn_re, turn_im = memory.turn[0, channel], memory.turn[1, channel]
+        for m in range(re.size):
+            re[m], im[m] = turn_re[m], turn_im[m]
+        if refining.predicts:
             _directions(own[0, newest], own[1, newest], turn_re, turn_im)
             predict(
-                logs[channel], magnitude[channel], held.shape[1] > newest + 1, advance, factors,
-                turn_re, turn_im, re, im, work, origin[0],
+                memory.logs[channel], magnitude[channel], held.shape[0] > newest + 1, settings.gradient,
+                turn_re, turn_im, re, im, work.rows, root,
             )  # fmt: skip
         _make_room(row, hop, own, last)
-        new_re, new_im, wanted, place = own[0, newest], own[1, newest], held[channel, newest], row[newest * hop :]
-        rfft(place, windows[newest + 1], new_re, new_im, plan)
+        new_re, new_im, wanted, place = own[0, newest], own[1, newest], held[newest], row[newest * hop :]
+        rfft(place, windows[newest + 1], new_re, new_im, work.plan)
         for m in range(re.size):
             re[m], im[m] = wanted[m] * re[m], wanted[m] * im[m]
             new_re[m] += share * re[m]
             new_im[m] += share * im[m]
         if leans:
-            _lean_towards(new_re, new_im, re, im, lent[:, newest], work[0])
+            _lean_towards(new_re, new_im, re, im, lent[:, newest], work.rows[0])
         _towards(new_re, new_im, wanted, re, im)
         for m in range(re.size):
             last[0, newest, m], last[1, newest, m] = new_re[m], new_im[m]
-        irfft_add(new_re, new_im, dual, place, plan)
+        irfft_add(new_re, new_im, dual, place, work.plan)
 
         undecided = np.float32(0)
         for slot in range(newest + 1):
             for m in range(re.size):
                 undecided += lent[2, slot, m]
-        _settle(
-            row, hop, 0 if leans and undecided == 0 else iterations, at_once, factors[4], own, last, held[channel],
-            lent, leans, windows, dual, work, plan,
-        )  # fmt: skip
+        if not leans or undecided != 0:
+            _iterate(row, own, last, held, lent, leans, settings, refining, work)
         for m in range(re.size):
-            out[0, channel, m], out[1, channel, m] = own[0, 0, m], own[1, 0, m]
+            out_re[m], out_im[m] = own[0, 0, m], own[1, 0, m]
         if leans:
-            give_back(out[0, channel], out[1, channel], lent[0, 0], lent[1, 0], lent[2, 0])
+            give_back(out_re, out_im, lent[0, 0], lent[1, 0], lent[2, 0])
     return True

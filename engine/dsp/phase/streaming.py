@@ -9,19 +9,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
 from dreampedal.engine.dsp.fft.real import plan_for
-from dreampedal.engine.dsp.phase.arithmetic import SMALLEST, Bits
+from dreampedal.engine.dsp.phase.arithmetic import Bits
 from dreampedal.engine.dsp.phase.fitted import fit_windows, push_fitted
-from dreampedal.engine.dsp.phase.frame_kernels import LOUDEST, Rows
+from dreampedal.engine.dsp.phase.frame_kernels import LOUDEST
 from dreampedal.engine.dsp.phase.gradient import push_gradient
-from dreampedal.engine.dsp.phase.integration import WORK_ROWS
 from dreampedal.engine.dsp.phase.peaks import push_peaks
 from dreampedal.engine.dsp.phase.refinement import partial_windows, push_refined
+from dreampedal.engine.dsp.phase.state import WORK_ROWS, Gradient, PhaseSettings, PhaseState, Refining, Work, bare
 from dreampedal.engine.dsp.stft import MOST_CHANNELS, Frames, Planes
 from dreampedal.engine.runtime.checks import is_real, is_whole, real_numbers
 from dreampedal.engine.runtime.turns import Turn
@@ -31,53 +29,7 @@ _LONGEST = {"spsi": 0, "rtpghi": 1, "rtpghi_plain": 1}
 _SOME, _MORE, _HARDLY = 0.05, 0.3, 1e-4
 """Share of the predicted frame where a new one starts: in the hybrid without and with look-ahead; and just enough to
 start in silence."""
-TOLERANCE_DB = 120.0
-"""Bins this far below the loudest of two frames hand no phase on."""
 MOST_ITERATIONS = 1000
-
-
-@dataclass
-class State:
-    """What an estimator keeps between two hops; a fresh one is `silent`."""
-
-    logs: Rows
-    """Log magnitudes of the newest three frames."""
-    held: Rows
-    """Magnitudes not yet handed out, the newest last."""
-    knowns: NDArray[np.float32]
-    """Known frames and their weights for the held magnitudes, (3, channels, 1 + look-ahead, bins)."""
-    turn: Planes
-    """Directions (of length 1) of the frame handed out last; of a click where the gradient is not asked."""
-    out: Planes
-    line: NDArray[np.float32]
-    """The sound of the frames that may change, over that of those played, (channels, window + (slots - 1)·hop)."""
-    frames: NDArray[np.float32]
-    """Those that may change, the oldest first, and room for an analysis: (channels, 3, slots, bins)."""
-    found: NDArray[np.float32]
-    """How each was found last, before its magnitude was put back, and room: as `frames`."""
-    roots: Bits
-    """The bins that the gradient's phases of the newest frame are integrated from, (channels, bins)."""
-    leans: bool = False
-    """Whether a known frame was ever pushed."""
-
-    @classmethod
-    def silent(cls, channels: int, frames: Frames, lookahead_frames: int, slots: int) -> State:
-        """The state after endless silence."""
-        bins = frames.bins
-        state = cls(
-            logs=np.full((channels, 3, bins), np.log(SMALLEST), np.float32),
-            held=np.zeros((channels, 1 + lookahead_frames, bins), np.float32),
-            knowns=np.zeros((3, channels, 1 + lookahead_frames, bins), np.float32),
-            turn=np.zeros((2, channels, bins), np.float32),
-            out=np.zeros((2, channels, bins), np.float32),
-            line=np.zeros((channels, frames.window_samples + (slots - 1) * frames.hop_samples), np.float32),
-            frames=np.zeros((channels, 3, slots, bins), np.float32),
-            found=np.zeros((channels, 3, slots, bins), np.float32),
-            roots=np.tile(np.arange(bins, dtype=np.int32), (channels, 1)),
-        )
-        state.turn[0] = 1
-        state.knowns[2] = 1
-        return state
 
 
 class Estimator:
@@ -124,39 +76,40 @@ class Estimator:
         self.channels = int(channels)
         self.method = method
         lookahead_frames = self.latency_frames = int(lookahead_frames)
-        size, hop, bins = frames.window_samples, frames.hop_samples, frames.bins
-        self._advance = (np.arange(bins) * hop % size / size).astype(np.float32)
-        along_time = hop * size / frames.gamma / (8 * np.pi)
-        along_frequency = -frames.gamma / (hop * size) / (8 * np.pi)
-        tolerance, share = TOLERANCE_DB * np.log(10) / 20, _HARDLY
+        hop, share = frames.hop_samples, _HARDLY
         if method == "hybrid":
             share = _MORE if lookahead_frames else _SOME
-        self._factors = np.array(
-            [along_time, along_frequency, round(frames.centre), tolerance, momentum, share], np.float32
-        )
-        self._iterations = int(iterations)
         self._slots = max(1, lookahead_frames) if method == "hybrid" else 1 + lookahead_frames
         if method == "rtpghi":
-            self._slots, self._windows = 1, fit_windows(frames.window, frames.dual, hop, lookahead_frames)
+            self._slots, windows = 1, fit_windows(frames.window, frames.dual, hop, lookahead_frames)
         else:
-            self._windows = partial_windows(frames.window, frames.dual, hop, self._slots)
-        self._sound = np.zeros(size + hop, np.float32)
-        self._plan = plan_for(size)
-        self._work = np.zeros((WORK_ROWS + 3, bins), np.float32)
-        self._origin: Bits = np.zeros((2, bins), np.int32)
-        self._unknown = np.zeros((2, channels, bins), np.float32)
-        self._estimated = np.ones((channels, bins), np.float32)
+            windows = partial_windows(frames.window, frames.dual, hop, self._slots)
+        self._settings = bare(PhaseSettings(Gradient.of(frames), windows, frames.dual, hop))
+        self._refining = bare(
+            Refining(
+                iterations=int(iterations),
+                momentum=np.float32(momentum),
+                share=np.float32(share),
+                at_once=method == "rtisi",
+                predicts=method == "hybrid",
+            )
+        )
+        self._work = Work(np.zeros((WORK_ROWS + 3, frames.bins), np.float32), plan_for(frames.window_samples))
+        self._origin: Bits = np.zeros((2, frames.bins), np.int32)
+        self._sound = np.zeros(frames.window_samples + hop, np.float32)
+        self._unknown = np.zeros((2, channels, frames.bins), np.float32)
+        self._estimated = np.ones((channels, frames.bins), np.float32)
         self._turn = Turn("a phase estimator")
         self.reset()
 
     def reset(self) -> None:
         """Forget all sound."""
         with self._turn:
-            self.state = State.silent(self.channels, self.frames, self.latency_frames, self._slots)
+            state = self.state = PhaseState.silent(self.channels, self.frames, self.latency_frames, self._slots)
             if self.method in ("rtisi", "gsrtisi"):
                 size = self.frames.window_samples
                 click = np.exp(-2j * np.pi * (np.arange(self.frames.bins) * round(self.frames.centre) % size) / size)
-                self.state.turn[0], self.state.turn[1] = click.real, click.imag
+                state.turn[0], state.turn[1] = click.real, click.imag
 
     def push(
         self, magnitude: NDArray[np.float32], known: Planes | None = None, weight: NDArray[np.float32] | None = None
@@ -187,46 +140,28 @@ class Estimator:
         else:
             known, weight = self._unknown, self._estimated
         with self._turn:
-            state, leant = self.state, self.state.leans
-            state.leans = leant or leaning
-            if not self._step(magnitude, known, weight):
-                state.leans = leant
+            state = self.state
+            leans = leaning or bool(state.leans[0])
+            if not self._step(magnitude, known, weight, leans):
                 raise ValueError(
                     f"magnitudes: expected numbers from 0 to {LOUDEST:g}"
                     + (", a finite known frame and weights from 0 to 1" if leaning else "")
                 )
+            state.leans[0] = leans
             return state.out
 
-    def _step(self, magnitude: NDArray[np.float32], known: Planes, weight: NDArray[np.float32]) -> bool:
+    def _step(self, magnitude: NDArray[np.float32], known: Planes, weight: NDArray[np.float32], leans: bool) -> bool:
         """One hop of the method, into `state.out`; False if the numbers are invalid."""
-        state = self.state
+        state, settings, rows = self.state, self._settings, self._work.rows
+        given = magnitude, known, weight, leans
         if self.method == "spsi":
-            return bool(
-                push_peaks(
-                    magnitude, known, weight, state.leans, state.turn, state.out, self._advance,
-                    self.frames.hop_samples, int(self._factors[2]), self._work, self._origin,
-                )
-            )  # fmt: skip
-        if self.method == "rtpghi":
-            return bool(
-                push_fitted(
-                    magnitude, known, weight, state.leans, state.logs, state.held, state.knowns, state.turn, state.line,
-                    state.out, self._advance, self._factors, self._windows, self.frames.dual, self.frames.hop_samples,
-                    self._sound, self._work, state.roots, self._plan,
-                )
-            )  # fmt: skip
+            own = state.turn, state.out, settings[0], self.frames.hop_samples, rows[0], self._origin
+            return bool(push_peaks(*given, *own))
+        memory = state[:5]
         if self.method == "rtpghi_plain":
-            return bool(
-                push_gradient(
-                    magnitude, known, weight, state.leans, state.logs, state.held, state.knowns, state.turn, state.out,
-                    self._advance, self._factors, self._work, self._origin,
-                )
-            )  # fmt: skip
-        return bool(
-            push_refined(
-                magnitude, known, weight, state.leans, state.logs, state.held, state.knowns, state.turn, state.line,
-                state.frames, state.found, state.out, self._advance, self._factors, self.frames.hop_samples,
-                self._iterations, self.method == "rtisi", self.method == "hybrid", self._windows, self.frames.dual,
-                self._work, self._origin, self._plan,
-            )
-        )  # fmt: skip
+            return bool(push_gradient(*given, memory, settings[0], rows, self._origin[0]))
+        work = rows, tuple(self._work.plan)
+        if self.method == "rtpghi":
+            return bool(push_fitted(*given, memory, state.line, state.roots, settings, self._sound, work))
+        overlap = state.line, state.frames, state.found
+        return bool(push_refined(*given, memory, overlap, settings, self._refining, self._origin[0], work))

@@ -10,10 +10,12 @@ from its end on. Synthesis is least squares at the ends too, where fewer frames 
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, plan_for, rfft
+from dreampedal.engine.dsp.fft.real import FASTMATH, Plan, irfft_add, plan_for, rfft
 from dreampedal.engine.dsp.stft import Frames
 from dreampedal.engine.runtime.jit import njit
 
@@ -23,6 +25,17 @@ MOST_CORRECTION = 30.0
 """At the very end of a signal that goes on beyond the middle of its last frame, hardly any window is left."""
 
 TINY = np.float32(1e-30)
+
+
+class Overlap(NamedTuple):
+    """How frames and signal become each other."""
+
+    window: Array
+    dual: Array
+    hop: int
+    share: Array
+    """What overlap-add is multiplied by, see `correction`."""
+    plan: Plan
 
 
 def griffin_lim(
@@ -46,13 +59,10 @@ def griffin_lim(
     >>> griffin_lim(flat, np.stack([flat, 0 * flat]), frames, 600).shape
     (600,)
     """
-    size, reach = frames.window_samples, (magnitude.shape[0] - 1) * frames.hop_samples + frames.window_samples
-    share = correction(frames, magnitude.shape[0], length)
-    signals, re, im = np.zeros((3, reach), np.float32), *np.zeros((2, frames.bins), np.float32)
-    newest = iterate(
-        magnitude, start, re, im, signals, share, frames.window, frames.dual, plan_for(size), frames.hop_samples,
-        iterations, momentum / (1 + momentum),
-    )  # fmt: skip
+    size, share = frames.window_samples, correction(frames, magnitude.shape[0], length)
+    overlap = Overlap(frames.window, frames.dual, frames.hop_samples, share, plan_for(size))
+    signals, frame = np.zeros((3, share.size), np.float32), np.zeros((2, frames.bins), np.float32)
+    newest = iterate(magnitude, start, frame, signals, overlap, iterations, momentum / (1 + momentum))
     return np.array(signals[newest, size // 2 : size // 2 + length])
 
 
@@ -78,14 +88,14 @@ def correction(frames: Frames, count: int, length: int) -> Array:
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
-def iterate(  # type: ignore[no-untyped-def]
-    magnitude, start, re, im, signals, share, window, dual, plan, hop, iterations, against
-):
+def iterate(magnitude, start, frame, signals, overlap, iterations, against):  # type: ignore[no-untyped-def]
     """All iterations on one channel; returns which of the three `signals` is the newest.
 
     The phase that is kept is that of the new projection less `against` times the last one: of c + α·(c - c'), up to a
     factor, with `against` = α / (1 + α). Analysis is linear, so that the two are subtracted as signals.
     """
+    window, dual, hop, share, plan = overlap
+    re, im = frame[0], frame[1]
     newest, last = 0, 1
     for t in range(magnitude.shape[0]):
         onto = signals[0, t * hop : t * hop + window.size]

@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dreampedal.engine.dsp.phase.fitted import LEAST, TRUST, fit_windows
-from dreampedal.engine.dsp.phase.integration import WORK_ROWS, find_roots, turn_from_roots
+from dreampedal.engine.dsp.phase.integration import find_roots, turn_from_roots
 from dreampedal.engine.dsp.phase.refinement import partial_windows
+from dreampedal.engine.dsp.phase.state import WORK_ROWS, Gradient
 from dreampedal.engine.dsp.stft import Frames
 
 from .frames_of import estimated, magnitudes
@@ -17,17 +18,12 @@ TOLERANCE = 12.0
 
 
 def kernel_step(before, now, rise, turned, frames):
-    size, hop, bins = frames.window_samples, frames.hop_samples, frames.bins
-    advance = (np.arange(bins) * hop % size / size).astype(np.float32)
-    along_time, along_bins = hop * size / frames.gamma / (8 * np.pi), -frames.gamma / (hop * size) / (8 * np.pi)
+    bins, gradient = frames.bins, Gradient.of(frames, TOLERANCE)
     start = np.stack([turned.real, turned.imag]).astype(np.float32)
     to = np.full((2, bins), np.nan, np.float32)
     work, root = np.full((WORK_ROWS, bins), np.nan, np.float32), np.full(bins, -1, np.int32)
-    find_roots(before, now, np.float32(TOLERANCE), work, root)
-    turn_from_roots(
-        before, now, rise, advance, np.float32(along_time), np.float32(along_bins), round(frames.centre), root,
-        start[0], start[1], to[0], to[1], work,
-    )  # fmt: skip
+    find_roots(before, now, gradient.tolerance, work, root)
+    turn_from_roots(before, now, rise, gradient, root, start[0], start[1], to[0], to[1], work)
     return to[0] + 1j * to[1]
 
 
