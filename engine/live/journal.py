@@ -11,11 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dreampedal.engine.live.exchange.exchange import Exchange, Noted
-from dreampedal.engine.live.exchange.swap import HELD_BACK, INPUT_LOST, LATE, OUTPUT_LOST, PANICKED, RESUMED
-from dreampedal.engine.live.player.changes import Bypass, Panic, Resume, Set, Swap
+from dreampedal.engine.live.exchange.swap import LATE, NOTED, PANICKED, RESUMED
+from dreampedal.engine.live.player.changes import Bypass, Panic, Resume, Swap
+from dreampedal.engine.live.take.recorder import Captured
 from dreampedal.engine.live.take.take import Changed, Entry, Held, LateBlock, Restarted, Skipped
 
 MOST_EVENTS = 200
+
+PIECE_BLOCKS = 256
+"""Most blocks that a recorder is given at once."""
 
 
 @dataclass(frozen=True)
@@ -29,16 +33,6 @@ class Event:
     seconds: float
     """From the start of the stream."""
     text: str = ""
-
-
-_NOTED = {
-    LATE: "late",
-    PANICKED: "panic",
-    RESUMED: "resume",
-    HELD_BACK: "ceiling",
-    INPUT_LOST: "input_xrun",
-    OUTPUT_LOST: "output_xrun",
-}
 
 
 class Journal:
@@ -58,6 +52,8 @@ class Journal:
         """How many of them there are of each kind."""
         self._lock = threading.Lock()
         self.keeps_entries = False
+        self._recorded = 0
+        """Blocks that a recorder was given."""
 
     def tell(self, sample: int, entry: Entry) -> None:
         """Something happened at a sample; the worker may call this."""
@@ -87,6 +83,20 @@ class Journal:
             found, self._entries = self._entries, []
         return found
 
+    def captured(self) -> Captured:
+        """For a recorder: what came since the last call, up to `PIECE_BLOCKS`; views, which are soon overwritten."""
+        exchange, size = self._exchange, self._exchange.block_size
+        captured = exchange.captured
+        # The callback writes a slot before it counts it, so one more is already lost.
+        lost = max(0, captured - self._recorded - (exchange.slots - 2))
+        self._recorded += lost
+        slot = self._recorded % exchange.slots
+        blocks = min(captured - self._recorded, PIECE_BLOCKS, exchange.slots - slot)
+        places = slice(slot * size, (slot + blocks) * size)
+        self._recorded += blocks
+        # The sound first, what explains it after: so it is never told too late.
+        return Captured(exchange.inputs[:, places], exchange.heard[:, places], self.entries(), lost * size)
+
     def events(self) -> list[Event]:
         """The last events, newest last."""
         self.collect()
@@ -95,7 +105,7 @@ class Journal:
 
     def _add(self, noted: Noted) -> None:
         sample = noted.block * self._exchange.block_size
-        self._happened(_NOTED[noted.kind], sample)
+        self._happened(NOTED[noted.kind], sample)
         if not self.keeps_entries:
             return
         if noted.kind == LATE:
@@ -127,5 +137,4 @@ def _event_of(entry: Entry) -> tuple[str, str] | None:
             return "preset", name
         case Changed(_, Bypass(on)):
             return "bypass", "on" if on else "off"
-        case Changed(_, Set()) | _:
-            return None
+    return None

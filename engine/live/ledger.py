@@ -77,18 +77,10 @@ def _parts(items: Iterable[Any], sample_rate: float) -> Iterator[tuple[str, int,
     """What each item of a series adds: name, samples, and where from."""
     for item in items:
         samples = latency_of(item, sample_rate)
-        if not samples:
-            if hasattr(item, "latency_parts"):
-                yield from _named(item, sample_rate)
-        elif hasattr(item, "latency_parts"):
-            yield from _named(item, sample_rate)
-        elif type(item).__name__ == "Board":
+        if hasattr(item, "latency_parts"):  # a spectral effect: its window or its filter, and what it looks ahead
+            for name, part in item.latency_parts(sample_rate):
+                yield name, part, f"{type(item).__name__}, {item.mode}"
+        elif samples and type(item).__name__ == "Board":
             yield from _parts(item, sample_rate)
-        else:
+        elif samples:
             yield type(item).__name__.lower(), samples, "the slowest path" if isinstance(item, Rack) else "reported"
-
-
-def _named(item: Any, sample_rate: float) -> Iterator[tuple[str, int, str]]:
-    """What a spectral effect's latency is made of: its window or its filter, and what it looks ahead."""
-    for name, samples in item.latency_parts(sample_rate):
-        yield name, samples, f"{type(item).__name__}, {item.mode}"

@@ -18,7 +18,6 @@ from dreampedal.engine.live.report import Report
 from dreampedal.engine.live.settings import LiveSettings
 from dreampedal.engine.live.take.recorder import Recorder
 from dreampedal.engine.live.take.take import Header, models_of
-from dreampedal.engine.live.tape import Tape
 from dreampedal.engine.live.worker import Ask, Worker
 
 
@@ -87,7 +86,7 @@ class Playback:
         self._thread.start()
         self.builder.start()
         if self.recorder:
-            self.recorder.start(Tape(self.exchange, self.journal).read)
+            self.recorder.start(self.journal.captured)
 
     def stop(self) -> Rest:
         """End; nothing comes into the exchange any more."""

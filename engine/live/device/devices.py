@@ -61,6 +61,13 @@ class Device:
         return self.inputs if direction == "input" else self.outputs
 
 
+_TOLD = (
+    "max_input_channels", "max_output_channels", "default_samplerate", "default_low_input_latency",
+    "default_low_output_latency", "default_high_input_latency", "default_high_output_latency",
+)  # fmt: skip
+"""PortAudio's names of what a `Device` has, in its order."""
+
+
 def audio_devices() -> list[Device]:
     """All devices, by their numbers; none where there are none.
 
@@ -70,18 +77,7 @@ def audio_devices() -> list[Device]:
     sounddevice = portaudio()
     host_apis = [api["name"] for api in sounddevice.query_hostapis()]
     return [
-        Device(
-            number,
-            found["name"],
-            host_apis[found["hostapi"]],
-            found["max_input_channels"],
-            found["max_output_channels"],
-            found["default_samplerate"],
-            found["default_low_input_latency"],
-            found["default_low_output_latency"],
-            found["default_high_input_latency"],
-            found["default_high_output_latency"],
-        )
+        Device(number, found["name"], host_apis[found["hostapi"]], *(found[key] for key in _TOLD))
         for number, found in enumerate(sounddevice.query_devices())
     ]
 

@@ -19,7 +19,7 @@ output guard: a ceiling with no latency, and panic.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +35,7 @@ RING_SECONDS = 10.0
 """How far the worker and a recorder may fall behind before samples are lost to them."""
 
 
-@dataclass(frozen=True)
-class Noted:
+class Noted(NamedTuple):
     """Something that the kernel noted."""
 
     kind: int

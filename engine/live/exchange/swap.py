@@ -22,8 +22,10 @@ from numba.np.numpy_support import carray
 from dreampedal.engine.runtime.jit import njit
 
 EVENTS = 4096
-LATE, PANICKED, RESUMED, HELD_BACK, INPUT_LOST, OUTPUT_LOST = range(6)
+NOTED = ("late", "panic", "resume", "ceiling", "input_xrun", "output_xrun")
 """What is noted, each with its block: a late block, panic, its end, the ceiling, xruns of the device on each side."""
+
+LATE, PANICKED, RESUMED, HELD_BACK, INPUT_LOST, OUTPUT_LOST = range(len(NOTED))
 
 TURNS_KEPT = 16
 """Of the last turns of the device, how many samples each brought is remembered."""

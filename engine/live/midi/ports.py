@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,7 +53,7 @@ def input_names(api: str | None = None) -> list[str]:
 
 def output_names(api: str | None = None) -> list[str]:
     """Every MIDI output by name; errors as for `input_names`."""
-    return _names(clients(apis(api), output_client))
+    return _names(clients(apis(api), outputs=True))
 
 
 def systems() -> list[str]:
@@ -116,22 +116,8 @@ def apis(api: str | None) -> list[int]:
     return [built[api]]
 
 
-def input_client(api: int) -> Any:
-    """A client of one interface that can open an input."""
-    import rtmidi
-
-    return rtmidi.MidiIn(api, name=CLIENT, queue_size_limit=QUEUE)
-
-
-def output_client(api: int) -> Any:
-    """A client of one interface that can open an output."""
-    import rtmidi
-
-    return rtmidi.MidiOut(api, name=CLIENT)
-
-
-def clients(apis: list[int], make: Callable[[int], Any] = input_client) -> dict[int, Any]:
-    """A client of each interface that is there."""
+def clients(apis: list[int], outputs: bool = False) -> dict[int, Any]:
+    """A client of each interface that is there, which can open an input, or else an output."""
     import rtmidi
 
     found = {}
@@ -140,7 +126,8 @@ def clients(apis: list[int], make: Callable[[int], Any] = input_client) -> dict[
             continue
         try:
             with discard_stderr():
-                found[api] = make(api)
+                options = {} if outputs else {"queue_size_limit": QUEUE}
+                found[api] = (rtmidi.MidiOut if outputs else rtmidi.MidiIn)(api, name=CLIENT, **options)
         except rtmidi.RtMidiError:  # no server, or no driver: this interface has no ports
             continue
     return found

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any
 
 import pedalboard
 from pedalboard import ExternalPlugin, Plugin
@@ -32,26 +32,13 @@ CLICKS_A_PART = 4
 """Clicks from one of a few values to the next, so that two words are not half a travel apart."""
 
 
-class Travel(Protocol):
-    """From one end of a knob, 0, to the other, 1, and back."""
-
-    @property
-    def click(self) -> float:
-        """How far one click of an endless knob goes."""
-        ...
-
-    def value(self, position: float) -> Value:
-        """The value of the parameter at a position from 0 to 1."""
-        ...
-
-    def position(self, value: Any) -> float:
-        """The position of a value; of one that the knob does not reach, the nearer end."""
-        ...
-
-
 @dataclass(frozen=True)
 class Range:
-    """All numbers from `low` to `high`."""
+    """All numbers from `low` to `high`.
+
+    `click` is how far one click of an endless knob goes, `value` that of the parameter at a position, and `position`
+    that of a value; of one that the knob does not reach, the nearer end.
+    """
 
     low: float
     high: float
@@ -81,7 +68,7 @@ class Range:
 
 @dataclass(frozen=True)
 class Parts:
-    """A few values, each with an equal part of the travel.
+    """A few values, each with an equal part of the travel; else as `Range`.
 
     >>> parts = Parts(("wet", "delta"))
     >>> parts.value(0.49), parts.value(0.5), parts.position("delta")
@@ -104,6 +91,10 @@ class Parts:
             nearest = min(self.values, key=lambda each: abs(float(each) - value))
             return (self.values.index(nearest) + 0.5) / len(self.values)
         return 0.0
+
+
+Travel = Range | Parts
+"""From one end of a knob, 0, to the other, 1, and back."""
 
 
 def require_mapping(mapping: Mapping, board: Rack) -> None:
@@ -187,9 +178,7 @@ def _travel_of_native(mapping: Mapping, plugin: Plugin) -> Travel:
 
 def _with_range(mapping: Mapping, plugin: ExternalPlugin) -> Mapping:
     """A mapping whose missing ends are those of a VST3 plugin's parameter, which tells its range."""
-    lowest, highest = next(
-        each.range[:2] for each in read_parameters(plugin) if each.python_name == mapping.parameter
-    )
+    lowest, highest = next(each.range[:2] for each in read_parameters(plugin) if each.python_name == mapping.parameter)
     low, high = (end if given is None else given for given, end in ((mapping.low, lowest), (mapping.high, highest)))
     return replace(mapping, low=low, high=high)
 

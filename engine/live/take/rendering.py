@@ -44,12 +44,12 @@ STOP_SECONDS = 0.5
 class Counts:
     """What happened in a take."""
 
-    changes: int = 0
-    swaps: int = 0
-    late_blocks: int = 0
-    held_hops: int = 0
-    skipped_blocks: int = 0
-    restarts: int = 0
+    changes: int
+    swaps: int
+    late_blocks: int
+    held_hops: int
+    skipped_blocks: int
+    restarts: int
 
 
 class Rendering:
@@ -244,21 +244,16 @@ def boards_of(take: Take) -> Iterator[str]:
 
 def count(take: Take) -> Counts:
     """What happened in a take."""
-    counts = Counts()
-    for entry in take.entries:
-        match entry:
-            case Changed(_, change):
-                counts.changes += 1
-                counts.swaps += isinstance(change, Swap)
-            case LateBlock():
-                counts.late_blocks += 1
-            case Held():
-                counts.held_hops += 1
-            case Skipped(first, last):
-                counts.skipped_blocks += last - first + 1
-            case Restarted():
-                counts.restarts += 1
-    return counts
+    entries = take.entries
+    changes = [each.change for each in entries if isinstance(each, Changed)]
+    return Counts(
+        changes=len(changes),
+        swaps=sum(isinstance(change, Swap) for change in changes),
+        late_blocks=sum(isinstance(each, LateBlock) for each in entries),
+        held_hops=sum(isinstance(each, Held) for each in entries),
+        skipped_blocks=sum(each.last - each.first + 1 for each in entries if isinstance(each, Skipped)),
+        restarts=sum(isinstance(each, Restarted) for each in entries),
+    )
 
 
 def _fitting(change: Set, item: Any) -> Set:

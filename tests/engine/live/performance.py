@@ -15,7 +15,6 @@ from dreampedal.engine.live.player.changes import Swap
 from dreampedal.engine.live.player.player import BoardPlayer
 from dreampedal.engine.live.take.recorder import Recorder
 from dreampedal.engine.live.take.take import Changed, Header, Held, Skipped, models_of
-from dreampedal.engine.live.tape import Tape
 from dreampedal.presets.boards import parse, render
 
 
@@ -51,10 +50,9 @@ class Performance:
         )  # fmt: skip
         recorder = Recorder(parent, header)
         self.journal.keeps_entries = True
-        tape = Tape(self.exchange, self.journal)
 
         def read():
-            captured = tape.read()
+            captured = self.journal.captured()
             self.read += captured.input.shape[1]
             return captured
 

@@ -20,7 +20,6 @@ from dreampedal.engine.live.player.changes import Set
 from dreampedal.engine.live.take.reading import read_take
 from dreampedal.engine.live.take.recorder import STRETCH_SECONDS, Captured, Recorder
 from dreampedal.engine.live.take.take import Changed
-from dreampedal.engine.live.tape import Tape
 
 from ..stage import until
 from ..takes import RATE, header, whole_input
@@ -131,7 +130,7 @@ def test_samples_that_were_lost_end_the_take(tmp_path):
 def test_a_disk_that_stalls_for_longer_than_the_ring_lasts(tmp_path):
     """What was there is kept, the take ends, and the sound never waited."""
     exchange = Exchange(RATE, 1, 1024, 0)
-    tape = Tape(exchange, Journal(exchange))
+    journal = Journal(exchange)
     noise = np.random.default_rng(0).uniform(-0.5, 0.5, (1, 12 * RATE // 1024 * 1024)).astype(np.float32)
     out, asked, stalls, goes_on = np.empty((1024, 1), np.float32), [], threading.Event(), threading.Event()
     recorder = Recorder(tmp_path, header(1, block_size=1024))
@@ -141,7 +140,7 @@ def test_a_disk_that_stalls_for_longer_than_the_ring_lasts(tmp_path):
         if len(asked) == 2:  # what was read first is on the disk, which stalls
             stalls.set()
             goes_on.wait(60)
-        return tape.read()
+        return journal.captured()
 
     for at in range(0, noise.shape[1], 1024):
         exchange.swap(noise[:, at : at + 1024].T, out)
