@@ -95,7 +95,7 @@ class Journal:
         places = slice(slot * size, (slot + blocks) * size)
         self._recorded += blocks
         # The sound first, what explains it after: so it is never told too late.
-        return Captured(exchange.inputs[:, places], exchange.heard[:, places], self.entries(), lost * size)
+        return Captured(exchange.inputs[:, places], exchange.played[:, places], self.entries(), lost * size)
 
     def events(self) -> list[Event]:
         """The last events, newest last."""

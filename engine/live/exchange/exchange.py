@@ -58,7 +58,7 @@ class Exchange:
     # What `swap.ARRAYS` tells of.
     inputs: Block
     outputs: Block
-    heard: Block
+    played: Block
     ready: NDArray[np.int64]
     missed: NDArray[np.int64]
     arrivals: NDArray[np.float64]
@@ -176,10 +176,10 @@ class Exchange:
         start = block % self.slots * self.block_size
         return self.inputs[:, start : start + self.block_size]
 
-    def heard_block(self, block: int) -> Block:
+    def played_block(self, block: int) -> Block:
         """What callback number `block` played, a view of shape (channels, block_size)."""
         start = block % self.slots * self.block_size
-        return self.heard[:, start : start + self.block_size]
+        return self.played[:, start : start + self.block_size]
 
     def publish(self, block: int, wet: Block) -> None:
         """The worker's result for input block number `block`."""

@@ -40,7 +40,7 @@ and its result, samples between the same sound in and out, samples of a block.""
 ARRAYS: dict[str, tuple[type[np.generic], tuple[str | int, ...]]] = {
     "inputs": (np.float32, ("channels", "ring")),  # what was captured
     "outputs": (np.float32, ("channels", "ring")),  # wet blocks, before the output guard
-    "heard": (np.float32, ("channels", "ring")),  # what the device was given, behind the output guard
+    "played": (np.float32, ("channels", "ring")),  # what the device was given, behind the output guard
     "ready": (np.int64, ("slots",)),  # the number of the block whose result lies in each slot
     "missed": (np.int64, ("slots",)),  # numbers of blocks that were late, each in its slot
     "arrivals": (np.float64, ("slots",)),  # when each block came, as the caller of `swap` tells, in seconds
@@ -107,11 +107,11 @@ def swap(indata, outdata, now, address):  # type: ignore[no-untyped-def]
     frames, at = indata.shape[0], 0
     gather(frames, now, state, arrays.turns)
     state.unit = divisor(state.unit, frames)
-    spoken = state.captured * size + state.filled - (size - state.unit)
+    first = state.captured * size + state.filled - (size - state.unit)
     while at < frames:
         block, filled = state.captured, state.filled
         samples = min(size - filled, frames - at)
-        listen(indata[at : at + samples], block * size % ring + filled, state, arrays)
+        read_in(indata[at : at + samples], block * size % ring + filled, state, arrays)
         filled, at = filled + samples, at + samples
         if filled == size:
             filled = 0
@@ -120,7 +120,7 @@ def swap(indata, outdata, now, address):  # type: ignore[no-untyped-def]
             play(block, state, arrays)
             state.captured = block + 1
         state.filled = filled
-    speak(outdata, arrays.heard, spoken % ring)
+    write_out(outdata, arrays.played, first % ring)
 
 
 @njit(cache=True, forceinline=True)
@@ -130,7 +130,7 @@ def arrays_of(state):  # type: ignore[no-untyped-def]
     return Arrays(
         inputs=carray(pointer(state.inputs), ring, np.float32),
         outputs=carray(pointer(state.outputs), ring, np.float32),
-        heard=carray(pointer(state.heard), ring, np.float32),
+        played=carray(pointer(state.played), ring, np.float32),
         ready=carray(pointer(state.ready), slots, np.int64),
         missed=carray(pointer(state.missed), slots, np.int64),
         arrivals=carray(pointer(state.arrivals), slots, np.float64),
@@ -165,7 +165,7 @@ def gather(frames, now, state, turns):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, forceinline=True)
-def listen(indata, start, state, arrays):  # type: ignore[no-untyped-def]
+def read_in(indata, start, state, arrays):  # type: ignore[no-untyped-def]
     """Samples of the device into the ring of inputs; what is no number becomes 0."""
     inputs, peaks = arrays.inputs, arrays.peaks
     for channel in range(inputs.shape[0]):
@@ -182,18 +182,18 @@ def listen(indata, start, state, arrays):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, forceinline=True)
-def speak(outdata, heard, start):  # type: ignore[no-untyped-def]
-    """What is heard into the samples of the device."""
+def write_out(outdata, played, start):  # type: ignore[no-untyped-def]
+    """What is played, into the samples of the device."""
     for n in range(outdata.shape[0]):
-        at = start + n if start + n < heard.shape[1] else start + n - heard.shape[1]
+        at = start + n if start + n < played.shape[1] else start + n - played.shape[1]
         for column in range(outdata.shape[1]):
-            outdata[n, column] = heard[min(column, heard.shape[0] - 1), at]
+            outdata[n, column] = played[min(column, played.shape[0] - 1), at]
 
 
 @njit(cache=True, forceinline=True)
 def play(block, state, arrays):  # type: ignore[no-untyped-def]
-    """What is heard in place of an input block: the wet block of `buffer_blocks` before, or else the dry sound."""
-    inputs, outputs, heard, ready = arrays.inputs, arrays.outputs, arrays.heard, arrays.ready
+    """What is played in place of an input block: the wet block of `buffer_blocks` before, or else the dry sound."""
+    inputs, outputs, played, ready = arrays.inputs, arrays.outputs, arrays.played, arrays.ready
     memory, join, peaks = arrays.memory, arrays.join, arrays.peaks
     size, latency, ring, channels = state.size, state.latency, inputs.shape[1], inputs.shape[0]
     panicked = arrays.panic[0]
@@ -237,16 +237,16 @@ def play(block, state, arrays):  # type: ignore[no-untyped-def]
                 y = np.float32(0)
             memory[0, channel] = y
             y *= np.float32(panic_gain)
-            heard[channel, start + n] = y
+            played[channel, start + n] = y
             loudest = max(loudest, abs(y))
         guard_gain = 1.0 - (1.0 - guard_gain) * release
         if loudest * guard_gain > ceiling:
             guard_gain = ceiling / loudest
             touched = True
         for channel in range(channels):
-            y = np.float32(heard[channel, start + n] * guard_gain)
+            y = np.float32(played[channel, start + n] * guard_gain)
             y = min(max(y, np.float32(-ceiling)), np.float32(ceiling))
-            heard[channel, start + n] = y
+            played[channel, start + n] = y
             peaks[1, channel] = max(peaks[1, channel], abs(y))
     state.faded, state.guard_gain, state.panic_gain = faded, guard_gain, panic_gain
     if touched:

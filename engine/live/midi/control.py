@@ -52,7 +52,7 @@ class Midi:
         """Packets that were lost, the oldest first, since they were not taken in time."""
         self._input = Input()
         self._queue: deque[Packet] = deque(maxlen=QUEUE)
-        self._heard = self._checked = 0
+        self._packets = self._checked = 0
         self._parser, self._data_entry, self._learner = Parser(), DataEntry(), Learner()
         self._knobs: tuple[Knob, ...] = ()
         self._writing = Lock()
@@ -92,7 +92,7 @@ class Midi:
 
     def check(self) -> str:
         """Open an input again that went and came back. Cheap: call it once a second. Returns its name, or nothing."""
-        idle, self._checked = self._heard == self._checked, self._heard
+        idle, self._checked = self._packets == self._checked, self._packets
         return self._input.check(idle)
 
     def reopen(self) -> str:
@@ -186,19 +186,19 @@ class Midi:
 
     # Playing.
 
-    def hear(self, at: float, data: list[int]) -> None:
+    def receive(self, at: float, data: list[int]) -> None:
         """Queue bytes that came at a time of `time.perf_counter`, in order of time: from the input, or a program's own.
 
         Only the thread that takes may call it.
         """
-        self._heard += 1
+        self._packets += 1
         self.dropped += len(self._queue) == QUEUE
         self._queue.append((at, data))
 
     def take(self, until: float) -> list[tuple[float, Message]]:
         """The messages that came up to `until`, with their times, both of `time.perf_counter`. Never blocks."""
         for at, data in self._input.read():
-            self.hear(at, data)
+            self.receive(at, data)
         found: list[tuple[float, Message]] = []
         while self._queue and self._queue[0][0] <= until:
             at, data = self._queue.popleft()
@@ -214,14 +214,14 @@ class Midi:
         """
         if isinstance(message, ProgramChange):
             return [*self._unlearned(message, board), Program(message.number)]
-        heard = self._data_entry.read(message)
+        message = self._data_entry.read(message)
         to_learn = self._to_learn
-        if source := self._learner.hear(heard, to_learn is not None, bool(to_learn and to_learn.action)):
+        if source := self._learner.observe(message, to_learn is not None, bool(to_learn and to_learn.action)):
             assert to_learn is not None
             self._bind(replace(to_learn, source=source))
-        if revised := self._learner.revised(heard):
+        if revised := self._learner.revised(message):
             self._rebind(*revised, board)
-        return [change for knob in self._knobs for change in knob.turn(heard, board)]
+        return [change for knob in self._knobs for change in knob.turn(message, board)]
 
     def _bind(self, mapping: Mapping) -> None:
         """What was to be learned is learned."""

@@ -72,7 +72,7 @@ class Instrument:
         """Whether a channel is one note's, so that the next one has another."""
         return channel in self._seen_alone or any(channel in zone for zone in self._zones.values())
 
-    def hear(self, message: Message) -> bool:
+    def observe(self, message: Message) -> bool:
         """Take note of a message; whether it can be someone's movement."""
         channel = message.channel
         match message:
@@ -131,9 +131,9 @@ class Learner:
         """Something new is to be learned."""
         self._first, self._watch = {}, None
 
-    def hear(self, message: Message, learns: bool, keys: bool) -> str:
+    def observe(self, message: Message, learns: bool, keys: bool) -> str:
         """The source that a message is learned from, or nothing; of keys only if `keys`, for actions."""
-        moves = self._instrument.hear(message)
+        moves = self._instrument.observe(message)
         if not learns or not moves or (ACTIONS if keys else PARAMETERS) not in message.learned_for:
             return ""
         source = message.learned_as
@@ -149,7 +149,7 @@ class Learner:
         if watch is None or not isinstance(message, ControlChange) or not (source := watch.told_by(message)):
             return None
         self._watch = None
-        return source, watch.heard[:-1]
+        return source, watch.messages[:-1]
 
     def was_bank_select(self, message: ProgramChange) -> bool:
         """Whether a program change tells that what was learned last is no knob."""
@@ -171,7 +171,7 @@ class Watch:
     """A controller that was just learned, and its other half if it has one."""
 
     def __init__(self, first: ControlChange) -> None:
-        self.heard: list[ControlChange] = []
+        self.messages: list[ControlChange] = []
         """Its messages so far."""
         self._channel, self._number = first.channel, first.number
         self._encoding = Encoding()
@@ -179,12 +179,12 @@ class Watch:
 
     def told_by(self, message: ControlChange) -> str:
         """The source that it is, with its channel, once that is plain."""
-        if message.channel != self._channel or len(self.heard) > _MOST_MESSAGES:
+        if message.channel != self._channel or len(self.messages) > _MOST_MESSAGES:
             return ""
         number, other = self._number, (self._number + 32) % 64 if self._number < 64 else -1
         if message.number not in (number, other):
             return ""
-        self.heard.append(message)
+        self.messages.append(message)
         if message.number == number and not self._encoding.is_none:
             encoding = self._encoding.told_by(message.value)
             if encoding:
@@ -193,11 +193,11 @@ class Watch:
 
     def is_bank_select(self, channel: int) -> bool:
         """Whether these are controllers 0 and 32, each once, before a program change on a channel."""
-        numbers = [message.number for message in self.heard]
+        numbers = [message.number for message in self.messages]
         return channel == self._channel and set(numbers) <= BANK_SELECT and len(set(numbers)) == len(numbers)
 
     def _is_pair(self) -> bool:
-        halves = [(message.number < 32, message.value) for message in self.heard]
+        halves = [(message.number < 32, message.value) for message in self.messages]
         lowers = [value for is_upper, value in halves if not is_upper]
         if all(value in (0, 127) for value in lowers):  # a button's, or a sender's that has 7 bits
             return False

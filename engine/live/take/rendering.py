@@ -167,7 +167,7 @@ class Rendering:
             exchange.swap(indata, outdata)
             if number - ahead in overdue:
                 exchange.publish(number - ahead, overdue.pop(number - ahead))
-            yield exchange.heard_block(number)[:, : block.shape[1]].copy()
+            yield exchange.played_block(number)[:, : block.shape[1]].copy()
             if any(each.first <= number <= each.last for each in self._skipped):
                 continue
             wet = self._worked(number, waiting)

@@ -236,7 +236,7 @@ def position(board):
 def hear(midi, board, data):
     """Take what came at once; the changes."""
     done = []
-    midi.hear(0.0, list(data))
+    midi.receive(0.0, list(data))
     for _, message in midi.take(0.0):
         for change in midi.handle(message, board):
             if isinstance(change, Set):

@@ -81,8 +81,8 @@ def test_a_message_is_applied_at_the_sample_that_was_captured_when_it_came(audio
     desk.play(audio[:, : SIZE * 4])
     arrival = time.perf_counter() + 1
     # The block that is being captured meanwhile arrives 100 and 28 samples after the messages.
-    desk.midi.hear(arrival - 100 / 48_000, [0xB0, 74, 127])
-    desk.midi.hear(arrival - 28 / 48_000, [0x90, 60, 100])
+    desk.midi.receive(arrival - 100 / 48_000, [0xB0, 74, 127])
+    desk.midi.receive(arrival - 28 / 48_000, [0x90, 60, 100])
     desk.give(audio[:, :SIZE], now=arrival)
     desk.worker.catch_up()
     assert entries(desk) == [
@@ -97,7 +97,7 @@ def test_a_message_that_comes_after_a_block_waits_for_the_next(audio):
     desk.midi.map("cc:74", "0", "level_db", pickup=False)
     arrival = time.perf_counter()
     desk.give(audio[:, :SIZE], now=arrival)
-    desk.midi.hear(arrival + 0.001, [0xB0, 74, 0])
+    desk.midi.receive(arrival + 0.001, [0xB0, 74, 0])
     desk.worker.catch_up()
     assert desk.player.current.mirror.board[0].level_db == 0
     desk.give(audio[:, :SIZE], now=arrival + SIZE / 48_000)
@@ -108,8 +108,8 @@ def test_a_message_that_comes_after_a_block_waits_for_the_next(audio):
 def test_what_takes_longer_than_a_block_is_handed_over(audio):
     desk = Desk(Board([Gong()]))
     desk.midi.map("cc:1", "0", "strokes", pickup=False)
-    desk.midi.hear(0.0, [0xB0, 1, 127])
-    desk.midi.hear(0.0, [0xC0, 5])
+    desk.midi.receive(0.0, [0xB0, 1, 127])
+    desk.midi.receive(0.0, [0xC0, 5])
     desk.play(audio[:, :SIZE])
     assert desk.asked == [Set("0", "strokes", 100), Program(5)]
     assert desk.player.current.mirror.board[0].strokes == 1

@@ -34,7 +34,7 @@ def midi(board):
 def hear(midi, *packets):
     """What the input has read."""
     for packet in packets:
-        midi.hear(time.perf_counter(), list(packet))
+        midi.receive(time.perf_counter(), list(packet))
 
 
 def moved(midi, board, *messages):

@@ -130,7 +130,7 @@ def test_two_devices_at_once_are_each_right(midi):
     for place, session in enumerate(sessions):
         midi.map(f"{session.source}@{place + 1}", place, "level_db", pickup=False)
     for packet, number in together(*sessions):
-        midi.hear(0.0, list(packet.data))
+        midi.receive(0.0, list(packet.data))
         for _, message in midi.take(0.0):
             for change in midi.handle(message, board):
                 setattr(board[int(change.path)], change.name, change.value)
@@ -147,7 +147,7 @@ def test_a_take_of_any_controller_renders_the_same(tmp_path):
         midi.mappings = []
         midi.map(SESSIONS[name].source, "1", "room_size", low=0, high=1, pickup=False)
         for packet in SESSIONS[name].packets[:400]:
-            midi.hear(0.0, list(packet.data))
+            midi.receive(0.0, list(packet.data))
             for _, message in midi.take(0.0):
                 for change in midi.handle(message, board):
                     board[1].room_size = change.value
@@ -183,12 +183,12 @@ def test_an_endless_knob_of_a_native_goes_on_from_its_present_value():
     midi = Midi(lambda: board)
     midi.map("rel:20:offset@2", "0", "room_size", low=0, high=1)
     for value, wanted in ((65, 0.5 + 1 / 128), (66, 0.5 + 3 / 128), (63, 0.5 + 2 / 128)):
-        midi.hear(0.0, [*controller(20, 1, 65), *controller(20, 2, value)])
+        midi.receive(0.0, [*controller(20, 1, 65), *controller(20, 2, value)])
         for _, message in midi.take(0.0):
             for change in midi.handle(message, board):
                 board[0].room_size = change.value
         assert board[0].room_size == pytest.approx(wanted, abs=1e-6)
     board[0].room_size = 0.25
-    midi.hear(0.0, list(controller(20, 2, 65)))
+    midi.receive(0.0, list(controller(20, 2, 65)))
     [(_, message)] = midi.take(0.0)
     assert midi.handle(message, board) == [Set("0", "room_size", pytest.approx(0.25 + 1 / 128))]
