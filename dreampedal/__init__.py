@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dreampedal.effects.dream import Dream
     from dreampedal.engine.host.board import Board
     from dreampedal.engine.host.mix import Mix
-    from dreampedal.engine.host.natives.external import load_plugin
+    from dreampedal.engine.host.natives.external.plugin import load_plugin
     from dreampedal.presets.loader import load_preset, save_preset
     from dreampedal.presets.playing import LiveStream
 
@@ -60,7 +60,7 @@ _HOME = _EFFECTS | {
     "Board": "dreampedal.engine.host.board",
     "LiveStream": "dreampedal.presets.playing",
     "Mix": "dreampedal.engine.host.mix",
-    "load_plugin": "dreampedal.engine.host.natives.external",
+    "load_plugin": "dreampedal.engine.host.natives.external.plugin",
     "load_preset": "dreampedal.presets.loader",
     "save_preset": "dreampedal.presets.loader",
 }

@@ -24,12 +24,11 @@ from dreampedal.engine.host.contract.effect import Effect
 from dreampedal.engine.host.contract.parameters import parameters_of
 from dreampedal.engine.host.mix import Mix
 from dreampedal.engine.live.midi.map import Mapping
-from dreampedal.engine.runtime.names import listed, suggestion
 from dreampedal.presets.effect_types import effect_class
 from dreampedal.presets.midi import mappings_of, tables_of
 from dreampedal.presets.natives import PREFIX, plugin_class, plugin_from, table_of
 from dreampedal.presets.settings import apply
-from dreampedal.presets.toml_text import toml_of
+from dreampedal.presets.toml_text import require_known, require_tables, toml_of
 
 KEYS = ("title", "description", "effects", "midi")
 """What a preset holds."""
@@ -75,11 +74,11 @@ def parse(text: str, where: str, settings: Sequence[str] = ()) -> Preset:
 def _read(text: str, where: str, settings: Sequence[str] = ()) -> tuple[dict[str, Any], Board]:
     """The table of a text, each setting written into it, and its board."""
     table = toml_of(text, where)
-    _require_known(table, KEYS, where)
+    require_known(table, KEYS, where)
     for key in ("title", "description"):
         if not isinstance(table.get(key, ""), str):
             raise ValueError(f"{where}: {key} = {table[key]!r}: expected a text")
-    _require_tables(table, where)
+    require_tables(table.get("effects"), "effects", where)
     for setting in settings:
         apply(setting, table["effects"])
     return table, Board(_effects(table, where, f"{where}: "))
@@ -105,16 +104,8 @@ def render(board: Board, title: str = "", description: str = "", midi: Iterable[
 
 def _effects(table: dict[str, Any], where: str, prefix: str) -> list[Any]:
     """The effects under the key `effects` of a table; `prefix` is how their own errors begin."""
-    _require_tables(table, where)
+    require_tables(table.get("effects"), "effects", where)
     return [_effect(entry, f"{prefix}effects[{index}]") for index, entry in enumerate(table["effects"])]
-
-
-def _require_tables(table: dict[str, Any], where: str) -> None:
-    """A ValueError unless a table has a list of tables under `effects`."""
-    tables = table.get("effects")
-    if not isinstance(tables, list) or not all(isinstance(entry, dict) for entry in tables):
-        found = "nothing" if tables is None else repr(tables)
-        raise ValueError(f"{where}: effects = {found}: expected a list of tables, each begun by [[effects]]")
 
 
 def _effect(table: dict[str, Any], where: str) -> Any:
@@ -137,7 +128,7 @@ def _container(kind: str, values: dict[str, Any], where: str) -> Any:
     inside = _effects(values, where, f"{where}.")
     own = {key: value for key, value in values.items() if key != "effects"}
     if not issubclass(cls, Effect):
-        _require_known(own, (), where)
+        require_known(own, (), where)
         if foreign := [effect for effect in inside if isinstance(effect, Effect)]:
             raise ValueError(f"{where} ({kind}) holds {type(foreign[0]).__name__}: expected native plugins only")
         return cls(inside)
@@ -147,7 +138,7 @@ def _container(kind: str, values: dict[str, Any], where: str) -> Any:
 def _checked(cls: type[Effect], values: dict[str, Any], where: str) -> dict[str, Any]:
     """The values of a table, each by its parameter's own rule."""
     parameters = parameters_of(cls)
-    _require_known(values, parameters, where)
+    require_known(values, parameters, where)
     return {key: parameters[key].checked(value, f"{where}.{key}") for key, value in values.items()}
 
 
@@ -157,13 +148,6 @@ def _made(cls: type[Effect], values: dict[str, Any], where: str, *inside: Any) -
         return cls(*inside, **values)
     except ValueError as error:
         raise ValueError(f"{where} ({cls.__name__}): {error}") from error
-
-
-def _require_known(table: dict[str, Any], known: Iterable[str], where: str) -> None:
-    """A ValueError for the first key that nothing knows."""
-    for key in table:
-        if key not in known:
-            raise ValueError(f"{where}: unknown key {key!r}{suggestion(key, known)}; expected: {listed(known)}")
 
 
 def _tables(rack: Iterable[Any]) -> list[dict[str, Any]]:

@@ -27,7 +27,7 @@ from typing import Any
 from dreampedal.engine.host.board import Board
 from dreampedal.engine.live.midi.map import Mapping
 from dreampedal.engine.live.midi.travel import require_mapping
-from dreampedal.engine.runtime.names import listed, suggestion
+from dreampedal.presets.toml_text import require_known, require_tables
 
 _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
     "source": (str, "a text"),
@@ -43,8 +43,7 @@ _KINDS: dict[str, tuple[type | tuple[type, ...], str]] = {
 
 def mappings_of(tables: Any, board: Board, where: str) -> list[Mapping]:
     """The mappings under the key `midi`, each checked against the board; `where` begins every error."""
-    if not isinstance(tables, list) or not all(isinstance(table, dict) for table in tables):
-        raise ValueError(f"{where}: midi = {tables!r}: expected a list of tables, each begun by [[midi]]")
+    require_tables(tables, "midi", where)
     return [_mapping(table, board, f"{where}: midi[{index}]") for index, table in enumerate(tables)]
 
 
@@ -81,9 +80,8 @@ def _written_place(place: str, board: Board) -> str:
 
 def _mapping(table: dict[str, Any], board: Board, where: str) -> Mapping:
     """One mapping, or a ValueError that says what is wrong with it."""
+    require_known(table, _KINDS, where)
     for key, value in table.items():
-        if key not in _KINDS:
-            raise ValueError(f"{where}: unknown key {key!r}{suggestion(key, _KINDS)}; expected: {listed(_KINDS)}")
         kind, expected = _KINDS[key]
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
             raise ValueError(f"{where}.{key} = {value!r}: expected {expected}")

@@ -6,52 +6,35 @@ where the keys and their types are read from.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import numpy as np
 import pedalboard
 
+from dreampedal.engine.host.natives.native import argument_types, native_classes
 from dreampedal.engine.runtime.names import listed, suggestion
 from dreampedal.presets.natives_external import KEYS, external_from, external_table
+from dreampedal.presets.toml_text import require_known
 
 PREFIX = "pedalboard."
 
 MOST = 3e38
 """pedalboard keeps float32."""
 
-_ARGUMENT = re.compile(r"[(,]\s*(\w+): ([\w.]+)")
-
 
 def plugin_class(type_name: str, where: str) -> type[pedalboard.Plugin]:
     """The class that `"pedalboard.NAME"` stands for; a ValueError that names `where` if there is none."""
     name = type_name.removeprefix(PREFIX)
-    found = vars(pedalboard).get(name)
-    if not (isinstance(found, type) and issubclass(found, pedalboard.Plugin)):
-        raise ValueError(f"{where} = {type_name!r}: no such plugin in pedalboard{suggestion(name, plugin_names())}")
+    known = native_classes()
+    if name not in known:
+        raise ValueError(f"{where} = {type_name!r}: no such plugin in pedalboard{suggestion(name, known)}")
+    found: type[pedalboard.Plugin] = known[name]
     return found
 
 
-def plugin_names() -> list[str]:
-    """Every effect that pedalboard has."""
-    bases = (pedalboard.Plugin, pedalboard.ExternalPlugin, pedalboard.PluginContainer)
-    return sorted(
-        name
-        for name, found in vars(pedalboard).items()
-        if isinstance(found, type) and issubclass(found, pedalboard.Plugin) and found not in bases and name[0] != "_"
-    )
-
-
 def arguments_of(cls: type[pedalboard.Plugin]) -> dict[str, str]:
-    """Names and types of the constructor's arguments; of a VST3 plugin or an Audio Unit, of what its table holds.
-
-    >>> arguments_of(pedalboard.Gain)
-    {'gain_db': 'float'}
-    """
-    if issubclass(cls, pedalboard.ExternalPlugin):
-        return KEYS
-    found = dict(_ARGUMENT.findall(cls.__init__.__doc__ or ""))
-    return {name: kind for name, kind in found.items() if name != "self"}
+    """Names and types of the constructor's arguments; of a VST3 plugin or an Audio Unit, of what its table holds."""
+    return KEYS if issubclass(cls, pedalboard.ExternalPlugin) else argument_types(cls)
 
 
 def plugin_from(type_name: str, values: dict[str, Any], where: str) -> pedalboard.Plugin:
@@ -60,9 +43,7 @@ def plugin_from(type_name: str, values: dict[str, Any], where: str) -> pedalboar
     if issubclass(cls, pedalboard.ExternalPlugin):
         return external_from(type_name, values, where)
     arguments = arguments_of(cls)
-    for key in values:
-        if key not in arguments:
-            raise ValueError(f"{where}: unknown key {key!r}{suggestion(key, arguments)}; expected: {listed(arguments)}")
+    require_known(values, arguments, where)
     given = {key: checked(cls, arguments[key], value, f"{where}.{key}") for key, value in values.items()}
     try:
         return cls(**given)

@@ -11,9 +11,9 @@
     threshold_db = -20.0
     ratio = 4.0
 
-`raw_state` is what the plugin knows of itself, as base64; a parameter that was set and not heard yet is in `raw_values`
-alone, from 0 to 1 each, in the plugin's order. `parameter_values` are what it shows of them: a number that is edited
-there counts, one that is left as it is changes nothing. A table that is written by hand needs the path alone.
+`raw_state` is what the plugin knows of itself, as base64; a parameter that was set and not played yet is in
+`raw_values` alone, from 0 to 1 each, in the plugin's order. `parameter_values` are what it shows of them: a number that
+is edited there counts, one that is left as it is changes nothing. A table that is written by hand needs the path alone.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ import numpy as np
 import pedalboard
 from pedalboard import ExternalPlugin
 
-from dreampedal.engine.host.natives.external import External, load_plugin, restore
-from dreampedal.engine.host.natives.external_parameters import set_parameter, shown_values, turn
-from dreampedal.engine.host.natives.habits import require_loads
-from dreampedal.engine.runtime.names import listed, suggestion
+from dreampedal.engine.host.natives.external.parameters import set_parameter, set_raw_values, shown_values
+from dreampedal.engine.host.natives.external.plugin import ExternalRecipe, load_plugin, restore
+from dreampedal.engine.host.natives.external.trial import require_loads
+from dreampedal.presets.toml_text import require_known
 
 KEYS = {
     "path_to_plugin_file": "text",
@@ -45,9 +45,8 @@ KEYS = {
 
 def external_from(type_name: str, values: dict[str, Any], where: str) -> ExternalPlugin:
     """The plugin of a table, or a ValueError that names `where`, the key and what it takes."""
+    require_known(values, KEYS, where)
     for key, value in values.items():
-        if key not in KEYS:
-            raise ValueError(f"{where}: unknown key {key!r}{suggestion(key, KEYS)}; expected: {listed(KEYS)}")
         if not _fits(KEYS[key], value):
             raise ValueError(f"{where}.{key} = {value!r}: expected a {KEYS[key]}")
     if "path_to_plugin_file" not in values:
@@ -60,7 +59,7 @@ def external_from(type_name: str, values: dict[str, Any], where: str) -> Externa
         plugin = load_plugin(path, plugin_name=name)
         if state:
             restore(plugin, state)
-        turn(plugin, tuple(values.get("raw_values", ())))
+        set_raw_values(plugin, tuple(values.get("raw_values", ())))
         shown = shown_values(plugin)
         for key, value in values.get("parameter_values", {}).items():
             if key not in shown or shown[key] != value:
@@ -72,7 +71,7 @@ def external_from(type_name: str, values: dict[str, Any], where: str) -> Externa
 
 def external_table(plugin: ExternalPlugin) -> dict[str, Any]:
     """What `external_from` makes an equal plugin of; a ValueError if its file is not found."""
-    recipe = External.of(plugin)
+    recipe = ExternalRecipe.of(plugin)
     if recipe is None:
         raise ValueError(f"{plugin!r} does not tell its file: load it with dreampedal.load_plugin, which remembers it")
     return {

@@ -1,4 +1,5 @@
-"""A preset's file as TOML: the one place that reads one, so that all of DreamPedal reads the same.
+"""A preset's file as TOML: the one place that reads one, so that all of DreamPedal reads the same, and what every
+table of it must be.
 
 >>> toml_of('title = "Hall"', "hall.toml")
 {'title': 'Hall'}
@@ -9,8 +10,11 @@ from __future__ import annotations
 import codecs
 import re
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+
+from dreampedal.engine.runtime.names import listed, suggestion
 
 _WIDE = codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE
 """How a file begins that Windows' Notepad saved as "Unicode"."""
@@ -42,3 +46,17 @@ def toml_of(text: str, where: str) -> dict[str, Any]:
         raise ValueError(f"{where} is no TOML: {error}") from error
     except RecursionError as error:
         raise ValueError(f"{where} is no preset: lists in lists, hundreds deep; expected tables of effects") from error
+
+
+def require_known(table: dict[str, Any], known: Iterable[str], where: str) -> None:
+    """A ValueError for the first key that nothing knows."""
+    for key in table:
+        if key not in known:
+            raise ValueError(f"{where}: unknown key {key!r}{suggestion(key, known)}; expected: {listed(known)}")
+
+
+def require_tables(found: Any, key: str, where: str) -> None:
+    """A ValueError unless what was found under a key is a list of tables."""
+    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        shown = "nothing" if found is None else repr(found)
+        raise ValueError(f"{where}: {key} = {shown}: expected a list of tables, each begun by [[{key}]]")

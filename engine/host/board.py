@@ -25,10 +25,10 @@ import pedalboard
 from pedalboard import ExternalPlugin, Plugin
 
 from dreampedal.engine.host.contract.effect import Effect, Stream, require_rate, require_stream
-from dreampedal.engine.host.natives.external_stream import play_external_once
 from dreampedal.engine.host.natives.habits import habits_of
 from dreampedal.engine.host.natives.native import Blocks, NotStreamable, can_be_rebuilt, clone, turn_of
-from dreampedal.engine.host.natives.recipes import pack, unpack
+from dreampedal.engine.host.natives.recipes import packed
+from dreampedal.engine.host.natives.streams.external import play_external_once
 from dreampedal.engine.host.routing import Item, latency_of, series
 from dreampedal.engine.runtime.blocks import Block
 
@@ -62,10 +62,7 @@ class Rack(Effect, MutableSequence[Any], family=True):
     def __getstate__(self) -> dict[str, Any]:
         """What a deep copy or a pickle takes over: natives as what they are made of. TypeError for one that does not
         tell it."""
-        return super().__getstate__() | {"_plugins": pack(self._plugins)}
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state | {"_plugins": unpack(state["_plugins"])})
+        return super().__getstate__() | {"_plugins": packed(self._plugins)}
 
     @property
     def plugins(self) -> list[Item]:

@@ -18,10 +18,10 @@ from pedalboard import ExternalPlugin, Plugin
 
 from dreampedal.engine.dsp.delay import DelayLine
 from dreampedal.engine.host.contract.effect import Effect, Stream
-from dreampedal.engine.host.natives.external_stream import ExternalStream
 from dreampedal.engine.host.natives.habits import habits_of
 from dreampedal.engine.host.natives.native import CONSTANT_BLOCK, Blocks, glides, native_parameters
-from dreampedal.engine.host.natives.stream import NativeStream
+from dreampedal.engine.host.natives.streams.external import ExternalStream
+from dreampedal.engine.host.natives.streams.native import NativeStream
 from dreampedal.engine.runtime.blocks import Block
 from dreampedal.engine.runtime.turns import Turn
 

@@ -17,7 +17,7 @@ from dreampedal.engine.host.board import Board
 from dreampedal.engine.host.contract.effect import Effect
 from dreampedal.engine.host.contract.parameters import Number
 from dreampedal.engine.host.mix import Mix
-from dreampedal.engine.host.natives.external import load_plugin
+from dreampedal.engine.host.natives.external.plugin import load_plugin
 from dreampedal.engine.runtime.turns import OverlapError, Turn
 
 from ..stress import count

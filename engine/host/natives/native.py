@@ -2,10 +2,10 @@
 
 A native keeps its memory inside itself, so a stream never plays the user's own plugin: it plays a clone, a new plugin
 of the same class and parameters. Any number of streams can then share one board, one-call use disturbs none of them,
-and a parameter that the user turns can be moved in small steps on the clone. What cannot be rebuilt (a VST3 plugin or
+and a parameter that the user sets can be moved in small steps on the clone. What cannot be rebuilt (a VST3 plugin or
 Audio Unit whose file is not found) plays itself: one stream at a time.
 
-How a native takes blocks is measured (`native_habits`). With pedalboard 0.9.26, against one call over the signal:
+How a native takes blocks is measured (`habits`). With pedalboard 0.9.26, against one call over the signal:
 
 - Most give the same bits for any blocks, once a block of the largest size has gone before (a larger one clears memory).
 - `Convolution` differs by rounding with the blocks: its FFT follows them. So do filters and shelves where sound fades
@@ -13,7 +13,7 @@ How a native takes blocks is measured (`native_habits`). With pedalboard 0.9.26,
 - `BrickwallLimiter` withholds its lookahead: its first calls return fewer samples, and so its latency can be counted.
   Plugins with a reported latency (VST3, Audio Units) are played by pedalboard in the same way.
 - A VST3 plugin is cleared whenever a block is larger than any since it was reset, and `reset` forgets the largest.
-  Many smooth their parameters once a block: of these the size of the block is heard.
+  Many smooth their parameters once a block: these sound different at another block size.
 - `Resample` and `MP3Compressor` tear the signal unless all blocks have one size.
 - `PitchShift` and `GSMFullRateCompressor` do not stream at any size: `NotStreamable`.
 """
@@ -30,14 +30,14 @@ import numpy as np
 import pedalboard
 from pedalboard import Chain, ExternalPlugin, Plugin
 
-from dreampedal.engine.host.natives.external import clone_of_external, file_of
-from dreampedal.engine.host.natives.external_parameters import set_parameter, values_of
+from dreampedal.engine.host.natives.external.parameters import set_parameter, values_of
+from dreampedal.engine.host.natives.external.plugin import clone_of_external, file_of
 from dreampedal.engine.runtime.turns import Turn
 
 CONSTANT_BLOCK = 128
 """Samples in every block of a native that needs all of them to have one size."""
 
-_ARGUMENT = re.compile(r"[(,] ?(\w+): ")
+_ARGUMENT = re.compile(r"[(,]\s*(\w+): ([\w.]+)")
 _RATE = re.compile(r"at ([\d.e+]+) Hz>")
 
 
@@ -58,6 +58,22 @@ class Blocks(Enum):
     ROUNDED = "any blocks give the same samples up to rounding; the same bits in blocks of one size"
     CONSTANT = "only blocks of one size give the same samples"
     SIZED = "only blocks of one size give the same samples, and which size is heard"
+
+
+def strictest(*kinds: Blocks | None) -> Blocks | None:
+    """What suits all of several; None is for one that takes no blocks."""
+    order = [*Blocks, None]
+    return max(kinds, key=order.index)
+
+
+def native_classes() -> dict[str, Any]:
+    """Every effect that this pedalboard has, by its name; VST3 plugins and Audio Units are two of them."""
+    bases = (Plugin, ExternalPlugin, pedalboard.PluginContainer)
+    return {
+        name: found
+        for name, found in sorted(vars(pedalboard).items())
+        if isinstance(found, type) and issubclass(found, Plugin) and found not in bases and name[0] != "_"
+    }
 
 
 def native_parameters(plugin: Plugin) -> dict[str, Any]:
@@ -95,14 +111,24 @@ def glides(name: str, value: Any) -> bool:
     return isinstance(value, float) and not name.endswith("_seconds")
 
 
+def argument_types(cls: type[Plugin]) -> dict[str, str]:
+    """Names and types of what a native's constructor takes: its documentation begins with the signature.
+
+    >>> argument_types(pedalboard.Gain)
+    {'gain_db': 'float'}
+    """
+    found = dict(_ARGUMENT.findall(cls.__init__.__doc__ or ""))
+    return {name: kind for name, kind in found.items() if name != "self"}
+
+
 def can_be_rebuilt(plugin: Plugin) -> bool:
     """Whether a plugin tells all that its constructor takes, by the signature that begins its documentation."""
     if isinstance(plugin, ExternalPlugin):
         return file_of(plugin) is not None
     if isinstance(plugin, pedalboard.Convolution):
         return True
-    signature = type(plugin).__init__.__doc__
-    return signature is not None and all(hasattr(plugin, name) for name in _arguments(signature))
+    cls = type(plugin)
+    return cls.__init__.__doc__ is not None and all(hasattr(plugin, name) for name in argument_types(cls))
 
 
 def clone(plugin: Plugin) -> Plugin:
@@ -116,7 +142,7 @@ def arguments_of(plugin: Plugin) -> dict[str, Any]:
     """What the constructor takes to make another plugin like this one of pedalboard's own."""
     if isinstance(plugin, pedalboard.Convolution):
         return _arguments_of_convolution(plugin)
-    return {name: getattr(plugin, name) for name in _arguments(type(plugin).__init__.__doc__ or "")}
+    return {name: getattr(plugin, name) for name in argument_types(type(plugin))}
 
 
 def turn_of(plugin: Plugin) -> Turn:
@@ -125,11 +151,6 @@ def turn_of(plugin: Plugin) -> Turn:
 
 
 _TURNS: WeakKeyDictionary[Plugin, Turn] = WeakKeyDictionary()
-
-
-def _arguments(signature: str) -> list[str]:
-    """Names of the constructor's arguments."""
-    return [name for name in _ARGUMENT.findall(signature) if name != "self"]
 
 
 def _arguments_of_convolution(plugin: pedalboard.Convolution) -> dict[str, Any]:

@@ -20,9 +20,9 @@ import numpy as np
 import pedalboard
 from pedalboard import Chain, Plugin
 
-from dreampedal.engine.host.natives.external import External, load_unasked, restore
-from dreampedal.engine.host.natives.external_channels import primed_external
-from dreampedal.engine.host.natives.native import CONSTANT_BLOCK, Blocks, primed
+from dreampedal.engine.host.natives.external.channels import primed_external
+from dreampedal.engine.host.natives.external.plugin import ExternalRecipe, load_untried, restore
+from dreampedal.engine.host.natives.native import CONSTANT_BLOCK, Blocks, native_classes, primed, strictest
 from dreampedal.engine.runtime.blocks import Block
 
 UNEVEN = (700, 1, 2, 3, 50, 64, 1, 128, 7, 32, 100, 500)
@@ -111,10 +111,10 @@ def _cut(audio: Block, sizes: tuple[int, ...]) -> Iterator[Block]:
 
 
 def natives_measured() -> dict[str, Blocks | None]:
-    """How every native of this pedalboard takes blocks: the table of `native_habits`, made anew."""
+    """How every native of this pedalboard takes blocks: the table of `habits`, made anew."""
     found: dict[str, Blocks | None] = {}
-    for name, cls in sorted(vars(pedalboard).items()):
-        if name[0] != "_" and isinstance(cls, type) and issubclass(cls, Plugin) and not _is_no_native(cls):
+    for name, cls in native_classes().items():
+        if name != "IIRFilter" and not issubclass(cls, pedalboard.ExternalPlugin | pedalboard.PluginContainer):
             kinds = [native_measured(cls, arguments, 44_100.0, 2)[0] for arguments in VARIANTS.get(name, [{}])]
             found[name] = strictest(*kinds)
     return found
@@ -128,17 +128,6 @@ def native_measured(cls: Any, arguments: dict[str, Any], rate: float, channels: 
     return measured(lambda: cls(**arguments), lambda plugin, *at: primed([plugin], *at), rate, channels, _ROUNDING)
 
 
-def strictest(*kinds: Blocks | None) -> Blocks | None:
-    """What suits all of several."""
-    order = [*Blocks, None]
-    return max(kinds, key=order.index)
-
-
-def _is_no_native(cls: Any) -> bool:
-    bases = (pedalboard.ExternalPlugin, pedalboard.PluginContainer)
-    return cls is Plugin or cls.__name__ == "IIRFilter" or issubclass(cls, bases)
-
-
 def answer(request: dict[str, Any]) -> dict[str, Any]:
     """What was asked for; of a plugin that cannot be loaded, why."""
     if request["do"] == "natives":
@@ -146,11 +135,11 @@ def answer(request: dict[str, Any]) -> dict[str, Any]:
     state = base64.b64decode(request["state"])
     try:
         if request["do"] == "load":
-            plugin = load_unasked(request["path"], request["name"])
+            plugin = load_untried(request["path"], request["name"])
             if state:
                 restore(plugin, state)
             return {}
-        recipe = External(request["kind"], request["path"], request["name"], state, tuple(request["values"]))
+        recipe = ExternalRecipe(request["kind"], request["path"], request["name"], state, tuple(request["values"]))
         kind, latency = measured(recipe.made, primed_external, request["rate"], request["channels"])
     except (ValueError, RuntimeError) as error:
         return {"error": str(error)}

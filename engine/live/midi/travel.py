@@ -19,7 +19,7 @@ from pedalboard import ExternalPlugin, Plugin
 from dreampedal.engine.host.board import Rack
 from dreampedal.engine.host.contract.effect import Effect
 from dreampedal.engine.host.contract.parameters import Choice, Count, Number, Parameter, Switch, parameters_of
-from dreampedal.engine.host.natives.external_parameters import read_parameters
+from dreampedal.engine.host.natives.external.parameters import read_parameters
 from dreampedal.engine.host.natives.native import can_be_rebuilt, clone, native_parameters, set_native
 from dreampedal.engine.live.midi.map import ACTIONS, CURVES, Mapping, Source, parse_source
 from dreampedal.engine.live.player.changes import Value, item_at

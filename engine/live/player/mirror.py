@@ -17,7 +17,7 @@ from pedalboard import ExternalPlugin, Plugin
 from dreampedal.engine.host.board import Rack
 from dreampedal.engine.host.contract.effect import Effect
 from dreampedal.engine.host.contract.parameters import parameters_of
-from dreampedal.engine.host.natives.external_parameters import plain, raw_values, read_parameters
+from dreampedal.engine.host.natives.external.parameters import plain, raw_values, read_parameters
 from dreampedal.engine.host.natives.native import clone, native_parameters, native_value, set_native
 from dreampedal.engine.live.player.changes import Set, item_at, paths
 

@@ -5,7 +5,7 @@ import pytest
 from pedalboard import Gain
 
 from dreampedal import Board, LiveStream, load_plugin, save_preset
-from dreampedal.engine.host.natives.external_parameters import raw_values, values_of
+from dreampedal.engine.host.natives.external.parameters import raw_values, values_of
 from dreampedal.engine.host.natives.native import set_native
 from dreampedal.engine.live.midi.map import Mapping
 from dreampedal.engine.live.midi.travel import require_mapping, travel_of

@@ -15,11 +15,12 @@ import pytest
 from pedalboard import Gain
 
 from dreampedal import Board, load_plugin
-from dreampedal.engine.host.natives import cache as native_cache
 from dreampedal.engine.host.natives import habits as native_habits
-from dreampedal.engine.host.natives.habits import KINDS, WITHHOLDING, Habits, Unplayable, habits_of
-from dreampedal.engine.host.natives.native import Blocks, NotStreamable
-from dreampedal.engine.host.natives.probe import native_measured, natives_measured, strictest
+from dreampedal.engine.host.natives.external import trial
+from dreampedal.engine.host.natives.external.trial import Unplayable
+from dreampedal.engine.host.natives.habits import KINDS, WITHHOLDING, Habits, habits_of
+from dreampedal.engine.host.natives.native import Blocks, NotStreamable, strictest
+from dreampedal.engine.host.natives.probe import native_measured, natives_measured
 
 from ....stress import STRESSED
 from .vst3 import CRASHES, HANGS, doctored, vst3
@@ -107,13 +108,13 @@ def cache(tmp_path, monkeypatch):
 @pytest.fixture
 def asked(monkeypatch):
     """What other processes were asked, in order."""
-    requests, ask = [], native_habits._asked
+    requests, ask = [], trial._asked
 
     def noted(request):
         requests.append(request["do"])
         return ask(request)
 
-    monkeypatch.setattr(native_habits, "_asked", noted)
+    monkeypatch.setattr(trial, "_asked", noted)
     return requests
 
 
@@ -188,7 +189,7 @@ def test_what_crashes_is_refused_by_its_name(tmp_path, cache, asked):
 
 
 def test_what_hangs_is_refused_by_its_name(tmp_path, cache, monkeypatch):
-    monkeypatch.setattr(native_habits, "PROBE_SECONDS", 3.0)
+    monkeypatch.setattr(trial, "PROBE_SECONDS", 3.0)
     with pytest.raises(Unplayable, match=r"ZamComp\.vst3 gave no answer in 3 seconds"):
         load_plugin(doctored("ZamComp", tmp_path, HANGS))
 
@@ -198,7 +199,7 @@ def test_what_crashes_as_it_plays_is_refused(cache, monkeypatch):
     plugin = load_plugin(vst3("ZamComp"))
     child = [sys.executable, "-c", "import os; os.kill(os.getpid(), 11)"]
     run = subprocess.run
-    monkeypatch.setattr(native_habits.subprocess, "run", lambda command, **how: run(child, **how))
+    monkeypatch.setattr(trial.subprocess, "run", lambda command, **how: run(child, **how))
     for use in (lambda: Board([plugin]).stream(48_000, 1), lambda: Board([plugin])(np.zeros(100, np.float32), 48_000)):
         with pytest.raises(Unplayable, match=r"ZamComp of .*ZamComp\.vst3 crashed \(SIGSEGV\)"):
             use()
@@ -284,4 +285,4 @@ def test_nobody_asks_standard_input(cache, monkeypatch):
 
 
 def test_the_place_of_a_key_is_in_the_users_cache(cache):
-    assert native_cache.place_of({"what": "natives"}).parent == cache
+    assert trial.place_of({"what": "natives"}).parent == cache

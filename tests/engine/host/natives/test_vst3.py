@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 from pedalboard import Pedalboard, Reverb
 
 from dreampedal import Board, Mix, load_plugin, load_preset, save_preset
-from dreampedal.engine.host.natives.external import file_of, where_it_can_be
-from dreampedal.engine.host.natives.external_parameters import raw_values, values_of
+from dreampedal.engine.host.natives.external.loading import where_it_can_be
+from dreampedal.engine.host.natives.external.parameters import raw_values, values_of
+from dreampedal.engine.host.natives.external.plugin import file_of
 from dreampedal.engine.host.natives.habits import habits_of
 from dreampedal.engine.host.natives.native import Blocks, clone, native_parameters, set_native
 
@@ -216,7 +217,8 @@ def test_the_file_of_a_plugin_that_pedalboard_loaded(tmp_path):
     elsewhere.parent.mkdir()
     os.symlink(vst3("ZamGate"), elsewhere)
     script = (
-        "import sys, pedalboard; from dreampedal.engine.host.natives.external import file_of, clone_of_external\n"
+        "import sys, pedalboard\n"
+        "from dreampedal.engine.host.natives.external.plugin import file_of, clone_of_external\n"
         "for path in sys.argv[1:]:\n"
         "    plugin = pedalboard.load_plugin(path)\n"
         "    assert file_of(plugin) == path, (file_of(plugin), path)\n"

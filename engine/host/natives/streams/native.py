@@ -1,4 +1,4 @@
-"""Streams of native plugins: no latency where the native allows it, and no click when a parameter is turned.
+"""Streams of native plugins: no latency where the native allows it, and no click when a parameter is set.
 
 A native plays blocks of any size as they come, through a chain that has seen the largest block before (`primed`): no
 buffer, no latency of our own. Only a native that needs blocks of one size is fed through `Reblocked`, and what that
@@ -13,10 +13,10 @@ new values fades in while the old one fades out, and what rings in the old one e
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from functools import partial
 from operator import attrgetter
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from pedalboard import Chain, Plugin
@@ -32,14 +32,12 @@ from dreampedal.engine.host.natives.native import (
     primed,
     settable,
 )
+from dreampedal.engine.host.natives.streams.blocks import CHANGE_SECONDS, ParameterRamp, Reblocked, in_full
 from dreampedal.engine.runtime.blocks import Block
 from dreampedal.engine.runtime.turns import Turn
 
-CHANGE_SECONDS = 0.02
-STEP_SAMPLES = 16
 
-
-class Voice:
+class NativeVoice:
     """Clones of natives that play one after another, `(channels, n)` in and out, delayed by what they withhold."""
 
     def __init__(self, plugins: Sequence[Plugin], rate: float, channels: int, max_block: int) -> None:
@@ -56,68 +54,12 @@ class Voice:
         return in_full(self.play, block)
 
 
-def in_full(play: Callable[[Block], Block], block: Block) -> Block:
-    """As many samples as a block has: silence stands for those that a plugin withholds at the start of a signal."""
-    if block.shape[1] == 0:
-        return block
-    played = play(block)
-    missing = block.shape[1] - played.shape[1]
-    return np.pad(played, ((0, 0), (missing, 0))) if missing else played
-
-
-class Player(Protocol):
-    """What plays natives: `play` returns what is not withheld, `process` as many samples as it is given."""
-
-    latency: int
-    clones: list[Any]
-
-    def play(self, block: Block) -> Block: ...
-    def process(self, block: Block) -> Block: ...
-
-
-class Reblocked:
-    """A voice that is only ever handed blocks of `size` samples, whatever the host hands over."""
-
-    def __init__(self, voice: Player, channels: int, size: int) -> None:
-        self.latency = voice.latency + size - 1
-        self.clones = voice.clones
-        self._play, self._size = voice.play, size
-        self._waiting = np.zeros((channels, 0), np.float32)
-        self._ready = np.zeros((channels, self.latency), np.float32)
-
-    def process(self, block: Block) -> Block:
-        waiting = np.concatenate([self._waiting, block], axis=1)
-        whole = waiting.shape[1] // self._size * self._size
-        parts = [self._play(waiting[:, start : start + self._size]) for start in range(0, whole, self._size)]
-        ready = np.concatenate([self._ready, *parts], axis=1)
-        if ready.shape[1] < block.shape[1]:
-            raise NotStreamable(self.clones[0])
-        self._waiting, self._ready = waiting[:, whole:], ready[:, block.shape[1] :]
-        return ready[:, : block.shape[1]]
-
-
-@dataclass
-class Glide:
-    """Parameters on their way: a clone, a name, the value at the start and at the end."""
-
-    moves: list[tuple[Plugin, str, float, float]]
-    samples: int
-    played: int = 0
-
-    def step(self, samples: int) -> None:
-        """Move on by `samples`, and end on the very value that was asked for."""
-        self.played += samples
-        part = min(self.played / self.samples, 1.0)
-        for plugin, name, start, end in self.moves:
-            setattr(plugin, name, end if part == 1.0 else start + (end - start) * part)
-
-
 class NativeStream:
-    """Natives one after another, heard with the parameters that the user's own plugins have at each block.
+    """Natives one after another, played with the parameters that the user's own plugins have at each block.
 
     With `exact`, natives whose rounding follows the blocks run at a constant block of `max_block`, too: the same bits
     for any blocks, at `max_block - 1` samples more latency. A change that would alter the latency of a running stream
-    (`BrickwallLimiter.lookahead_ms`) is heard in the next one.
+    (`BrickwallLimiter.lookahead_ms`) takes effect in the next one.
     """
 
     def __init__(
@@ -132,8 +74,8 @@ class NativeStream:
         self._heard = [read(plugin) for plugin, read in self._dials]
         self._player = self._new_player()
         self.latency = self._player.latency
-        self._glide: Glide | None = None
-        self._next: Voice | Reblocked | None = None
+        self._ramp: ParameterRamp | None = None
+        self._next: NativeVoice | Reblocked | None = None
         self._faded = 0
         self._turn = Turn("a stream of natives")
         self._change_samples = round(CHANGE_SECONDS * sample_rate)
@@ -143,31 +85,34 @@ class NativeStream:
             if self._next is None and (values := [read(plugin) for plugin, read in self._dials]) != self._heard:
                 self._heard = values
                 self._move()
-            played = self._gliding(block) if self._glide else self._player.process(block)
+            played = self._ramp.play(self._player.process, block) if self._ramp else self._player.process(block)
+            if self._ramp and self._ramp.is_over:
+                self._ramp = None
             return self._fading(block, played) if self._next else played
 
-    def _new_player(self) -> Voice | Reblocked:
+    def _new_player(self) -> NativeVoice | Reblocked:
         """A player with the parameters as they are now, and no memory."""
         size = 0
         if self._is_constant():
             size = CONSTANT_BLOCK
         elif self._exact and any(habits.blocks is Blocks.ROUNDED for habits in self._habits):
             size = self._max_block
-        voice = Voice(self._plugins, *self._layout, size or self._max_block)
+        voice = NativeVoice(self._plugins, *self._layout, size or self._max_block)
         return Reblocked(voice, self._layout[1], size) if size else voice
 
     def _move(self) -> None:
         """Begin to move to the values that the user's plugins have now."""
         moves = [
-            (other, name, getattr(other, name), getattr(plugin, name))
+            (other, name, start, end)
             for plugin, other in zip(self._plugins, self._player.clones, strict=True)
             for name in (settable(type(plugin)) if other is not plugin else ())
+            if (start := getattr(other, name)) != (end := getattr(plugin, name))
         ]
-        moves = [move for move in moves if move[2] != move[3]]
         if self._player.latency and not self._keeps_latency():
             return
         if not self._is_constant() and all(glides(name, end) for _, name, _, end in moves):
-            self._glide = Glide(moves, self._change_samples)
+            setters = [(partial(setattr, other, name), start, end) for other, name, start, end in moves]
+            self._ramp = ParameterRamp(setters, self._layout[0])
         else:
             self._next, self._faded = self._new_player(), -self.latency
 
@@ -187,26 +132,12 @@ class NativeStream:
         given = Chain([clone(plugin) for plugin in self._plugins]).process(silence, sample_rate, samples, reset=False)
         return bool(given.shape[1] == channels + 1)
 
-    def _gliding(self, block: Block) -> Block:
-        """Play in small steps while parameters move, and the rest of the block at once."""
-        assert self._glide is not None
-        parts: list[Block] = []
-        start = 0
-        while start < block.shape[1] and self._glide:
-            part = block[:, start : start + STEP_SAMPLES]
-            self._glide.step(part.shape[1])
-            parts.append(self._player.process(part))
-            start += part.shape[1]
-            if self._glide.played >= self._glide.samples:
-                self._glide = None
-        return np.concatenate([*parts, self._player.process(block[:, start:])], axis=1)
-
     def _fading(self, block: Block, played: Block) -> Block:
-        """Blend from the old player to the new one, which is heard only after its latency."""
+        """Blend from the old player to the new one, which is audible only after its latency."""
         assert self._next is not None
         gain = np.arange(self._faded, self._faded + block.shape[1], dtype=np.float32) / np.float32(self._change_samples)
         blended: Block = played + np.clip(gain, 0, 1) * (self._next.process(block) - played)
         self._faded += block.shape[1]
         if self._faded >= self._change_samples:
-            self._player, self._next, self._glide = self._next, None, None
+            self._player, self._next, self._ramp = self._next, None, None
         return blended

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,8 @@ import numpy as np
 from pedalboard import Chain, ExternalPlugin, Plugin
 from pedalboard_native._internal import AddLatency
 
-from dreampedal.engine.host.natives.external import clears_on_reset, clone_of_external, file_of
+from dreampedal.engine.host.natives.external.plugin import clears_on_reset, clone_of_external, file_of
+from dreampedal.engine.runtime.blocks import Block
 from dreampedal.engine.runtime.stderr import discard_stderr
 
 _TAKES: dict[tuple[str, int], str] = {}
@@ -18,28 +20,34 @@ _TAKES: dict[tuple[str, int], str] = {}
 
 @dataclass(frozen=True)
 class Spread:
-    """How a plugin plays so many channels: on `count` of its kind, each of `width` channels."""
+    """How a plugin plays so many channels: on `count` of its kind, each of `width` channels.
+
+    One that `folds` is given one channel twice, and the mean of its two is the output.
+    """
 
     count: int
     width: int
+    folds: bool = False
 
-    @property
-    def folds(self) -> bool:
-        """Whether it is given one channel twice, and the mean of its two is heard."""
-        return self.width == 2 and self.count == 0
+    def play(self, plays: Sequence[Callable[[Block], Block]], block: Block) -> Block:
+        """A block through as many plugins, each played by one of `plays`."""
+        fed = np.repeat(block, 2, axis=0) if self.folds else block
+        parts = [play(fed[self.width * at : self.width * (at + 1)]) for at, play in enumerate(plays)]
+        played = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=0)
+        return np.asarray(played.mean(axis=0, keepdims=True)) if self.folds else played
 
 
 def spread(plugin: ExternalPlugin, channels: int) -> Spread:
     """How a plugin plays `channels` channels: as it is if it can, else as hosts do: mono plugins one a channel.
 
-    A stereo plugin on one channel hears it on both sides; the mean of what it makes is heard. A ValueError if it can
-    play so many in no way.
+    A stereo plugin on one channel gets it on both sides; the mean of its two outputs is the output. A ValueError if it
+    can play so many in no way.
     """
     reason = refusal(plugin, channels)
     if not reason:
         return Spread(1, channels)
     if channels == 1 and not refusal(plugin, 2):
-        return Spread(0, 2)
+        return Spread(1, 2, folds=True)
     if channels > 1 and not refusal(plugin, 1):
         if file_of(plugin) is None:
             raise ValueError(f"{reason} One a channel would do, but its file is not found: take load_plugin of ours")

@@ -3,7 +3,7 @@
 A plugin that takes any blocks is prepared for the largest and plays them as they come: no latency of our own. One that
 does not, or whose sound follows the size of its blocks, gets blocks of `CONSTANT_BLOCK` samples, always.
 
-A parameter that the user turns moves to its new value in steps of 16 samples over 20 ms, or of one block where blocks
+A parameter that the user sets moves to its new value in steps of 16 samples over 20 ms, or of one block where blocks
 have one size; a choice is set at once. What the plugin makes of it is its own.
 """
 
@@ -12,15 +12,15 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-import numpy as np
 from pedalboard import Chain, ExternalPlugin
 
-from dreampedal.engine.host.natives.external import clone_of_external, where_it_can_be
-from dreampedal.engine.host.natives.external_channels import primed_external, spread
-from dreampedal.engine.host.natives.external_parameters import raw_values, settable_parameters
+from dreampedal.engine.host.natives.external.channels import primed_external, spread
+from dreampedal.engine.host.natives.external.loading import where_it_can_be
+from dreampedal.engine.host.natives.external.parameters import raw_values, settable_parameters
+from dreampedal.engine.host.natives.external.plugin import clone_of_external
 from dreampedal.engine.host.natives.habits import habits_of
 from dreampedal.engine.host.natives.native import CONSTANT_BLOCK, Blocks
-from dreampedal.engine.host.natives.stream import CHANGE_SECONDS, STEP_SAMPLES, Reblocked, in_full
+from dreampedal.engine.host.natives.streams.blocks import ParameterRamp, Reblocked, in_full
 from dreampedal.engine.runtime.blocks import Block
 from dreampedal.engine.runtime.turns import Turn
 
@@ -36,7 +36,7 @@ class ExternalVoice:
         self._measures = (rate, max(max_block, self._spread.width + 1), False)
         self.clones: list[Any] = []
         self._chains: list[Chain] = []
-        for _ in range(max(1, self._spread.count)):
+        for _ in range(self._spread.count):
             clone = clone_of_external(plugin)
             if clone is plugin:
                 _require_alone(plugin, self._spread.count)
@@ -52,16 +52,10 @@ class ExternalVoice:
 
     def play(self, block: Block) -> Block:
         """What pedalboard returns: the newest samples, as many as are not withheld."""
-        if self._spread.folds:
-            both: Block = self._chains[0].process(np.repeat(block, 2, axis=0), *self._measures)
-            folded: Block = both.mean(axis=0, keepdims=True)
-            return folded
-        if len(self._chains) == 1:
-            return self._chains[0].process(block, *self._measures)
-        parts = [
-            chain.process(block[index : index + 1], *self._measures) for index, chain in enumerate(self._chains)
-        ]
-        return np.concatenate(parts, axis=0)
+        return self._spread.play([partial(self._played, chain) for chain in self._chains], block)
+
+    def _played(self, chain: Chain, block: Block) -> Block:
+        return chain.process(block, *self._measures)
 
     def process(self, block: Block) -> Block:
         return in_full(self.play, block)
@@ -80,7 +74,7 @@ def _require_alone(plugin: Any, count: int) -> None:
 
 
 class ExternalStream:
-    """One plugin, heard with the parameters that the user's own has at each block."""
+    """One plugin, played with the parameters that the user's own has at each block."""
 
     def __init__(self, plugin: ExternalPlugin, sample_rate: float, channels: int, max_block: int) -> None:
         self._plugin = plugin
@@ -90,32 +84,25 @@ class ExternalStream:
         self._player = Reblocked(self._voice, channels, CONSTANT_BLOCK) if steady else self._voice
         self.latency = self._player.latency
         self._heard = raw_values(plugin)
-        self._moves: list[tuple[Any, int, float, float]] = []
-        self._change_samples, self._moved = round(CHANGE_SECONDS * sample_rate), 0
+        self._ramp: ParameterRamp | None = None
+        self._sample_rate = sample_rate
         found: Any = plugin
         self._turn = Turn(f"a stream of {found.name}")
 
     def process(self, block: Block) -> Block:
         with self._turn:
-            return self._played(block)
-
-    def _played(self, block: Block) -> Block:
-        if (values := raw_values(self._plugin)) != self._heard:
-            self._move(values)
-        if not self._moves:
-            return self._player.process(block)
-        parts: list[Block] = []
-        start = 0
-        while start < block.shape[1] and self._moves:
-            part = block[:, start : start + STEP_SAMPLES]
-            self._step(part.shape[1])
-            parts.append(self._player.process(part).copy())
-            start += part.shape[1]
-        return np.concatenate([*parts, self._player.process(block[:, start:])], axis=1)
+            if (values := raw_values(self._plugin)) != self._heard:
+                self._move(values)
+            if self._ramp is None:
+                return self._player.process(block)
+            played = self._ramp.play(self._player.process, block)
+            if self._ramp.is_over:
+                self._ramp = None
+            return played
 
     def _move(self, values: tuple[float, ...]) -> None:
         """Begin to move to the values that the user's plugin has now."""
-        self._heard, self._moves, self._moved = values, [], 0
+        self._heard, moves = values, []
         for clone in self._voice.clones:
             for index, (parameter, value) in enumerate(zip(settable_parameters(clone), values, strict=True)):
                 if clone is self._plugin or parameter.raw_value == value:
@@ -123,25 +110,21 @@ class ExternalStream:
                 if parameter.num_steps < CHOICES:
                     parameter.raw_value = value
                 else:
-                    self._moves.append((clone, index, parameter.raw_value, value))
+                    moves.append((partial(_set_raw_value, clone, index), parameter.raw_value, value))
+        self._ramp = ParameterRamp(moves, self._sample_rate) if moves else None
 
-    def _step(self, samples: int) -> None:
-        """Move on by `samples`, and end on the very value that was asked for."""
-        self._moved += samples
-        part = min(self._moved / self._change_samples, 1.0)
-        for clone, index, start, end in self._moves:
-            settable_parameters(clone)[index].raw_value = end if part == 1.0 else start + (end - start) * part
-        if part == 1.0:
-            self._moves = []
+
+def _set_raw_value(plugin: ExternalPlugin, index: int, value: float) -> None:
+    settable_parameters(plugin)[index].raw_value = value
 
 
 def play_external_once(plugin: ExternalPlugin, block: Block, sample_rate: float, buffer_size: int) -> Block:
     """A whole signal in one call, latency compensated, for a plugin that can play in no other way."""
+
+    def play(part: Block) -> Block:
+        process = clone_of_external(plugin).process
+        played: Block = where_it_can_be(partial(process, part, sample_rate, buffer_size))
+        return played
+
     way = spread(plugin, block.shape[0])
-    fed = np.repeat(block, 2, axis=0) if way.folds else block
-    parts = [
-        where_it_can_be(partial(clone_of_external(plugin).process, fed[at : at + way.width], sample_rate, buffer_size))
-        for at in range(0, fed.shape[0], way.width)
-    ]
-    played = np.concatenate(parts, axis=0)
-    return played.mean(axis=0, keepdims=True) if way.folds else played
+    return way.play([play] * way.count, block)

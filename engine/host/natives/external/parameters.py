@@ -101,7 +101,7 @@ def raw_values(plugin: ExternalPlugin) -> tuple[float, ...]:
     return tuple(each.raw_value for each in settable_parameters(plugin))
 
 
-def turn(plugin: ExternalPlugin, values: tuple[float, ...]) -> None:
+def set_raw_values(plugin: ExternalPlugin, values: tuple[float, ...]) -> None:
     """Set the parameters to raw values: twice, since one may decide what another takes."""
     for _ in range(2):
         for each, value in zip(settable_parameters(plugin), values, strict=False):

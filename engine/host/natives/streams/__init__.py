@@ -1,0 +1,1 @@
+"""Native plugins as streams: the same samples for any blocks, and no click when a parameter is set."""
