@@ -1,4 +1,4 @@
-"""Parameters: what a user turns, with a range, a unit, a default and a smoothing time.
+"""Parameters: what a user sets, with a range, a unit, a default and a smoothing time.
 
 A parameter is declared once, on the class of its effect, and is a property there:
 
@@ -16,7 +16,8 @@ ValueError: Tone.gain_db = 60: expected a number from -24 to 24 dB
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass
 from itertools import count
 from numbers import Real
 from typing import Any, ClassVar, Generic, TypeVar, overload
@@ -35,16 +36,17 @@ class Parameter(ABC, Generic[T]):
     """
 
     default: T
+    _: KW_ONLY
     doc: str = ""
     fixed: bool = False
+    name: str = ""
+    """Of the attribute that it is."""
 
     slow: ClassVar[bool] = False
     """Whether setting it may take longer than a block."""
 
     def __set_name__(self, owner: type, name: str) -> None:
         object.__setattr__(self, "name", name)
-
-    name: str = ""
 
     @overload
     def __get__(self, instance: None, owner: type) -> Parameter[T]: ...
@@ -62,9 +64,18 @@ class Parameter(ABC, Generic[T]):
         instance.__dict__[self.name] = self.checked(value, where)
         instance.__dict__["_changes"] = next(_settings)
 
-    @abstractmethod
     def checked(self, value: Any, where: str) -> T:
         """The value in its own type, or a ValueError that says what `where` takes."""
+        if not self._takes(value):
+            raise ValueError(f"{where} = {_short(value)}: expected {self.range}")
+        typed: T = type(self)._type(value)
+        return typed
+
+    _type: ClassVar[Callable[[Any], Any]]
+
+    @abstractmethod
+    def _takes(self, value: Any) -> bool:
+        """Whether a value may be set."""
 
     @property
     @abstractmethod
@@ -76,32 +87,16 @@ class Parameter(ABC, Generic[T]):
 class Number(Parameter[float]):
     """A real number from `low` to `high` in `unit`; a change is spread over `smoothing_seconds`."""
 
-    low: float = 0.0
-    high: float = 1.0
+    low: float
+    high: float
+    _: KW_ONLY
     unit: str = ""
     smoothing_seconds: float = 0.0
 
-    def __init__(
-        self,
-        default: float,
-        low: float,
-        high: float,
-        *,
-        unit: str = "",
-        smoothing_seconds: float = 0.0,
-        doc: str = "",
-        fixed: bool = False,
-    ) -> None:
-        for key, value in locals().copy().items():
-            if key not in ("self", "__class__"):
-                object.__setattr__(self, key, value)
+    _type = float
 
-    def checked(self, value: Any, where: str) -> float:
-        if not isinstance(value, Real) or isinstance(value, bool):
-            raise ValueError(f"{where} = {value!r}: expected {self.range}")
-        if not _lies_between(self.low, value, self.high):
-            raise ValueError(f"{where} = {_short(value)}: expected {self.range}")
-        return float(value)
+    def _takes(self, value: Any) -> bool:
+        return _is_number(value) and bool(self.low <= value <= self.high)
 
     @property
     def range(self) -> str:
@@ -116,12 +111,10 @@ class Count(Parameter[int]):
     high: int = 1
     unit: str = ""
 
-    def checked(self, value: Any, where: str) -> int:
-        if not isinstance(value, Real) or isinstance(value, bool):
-            raise ValueError(f"{where} = {value!r}: expected {self.range}")
-        if not _lies_between(self.low, value, self.high) or not float(value).is_integer():
-            raise ValueError(f"{where} = {_short(value)}: expected {self.range}")
-        return int(float(value))
+    _type = int
+
+    def _takes(self, value: Any) -> bool:
+        return _is_number(value) and bool(self.low <= value <= self.high) and float(value).is_integer()
 
     @property
     def range(self) -> str:
@@ -132,10 +125,10 @@ class Count(Parameter[int]):
 class Switch(Parameter[bool]):
     """On or off."""
 
-    def checked(self, value: Any, where: str) -> bool:
-        if not isinstance(value, bool):
-            raise ValueError(f"{where} = {value!r}: expected {self.range}")
-        return value
+    _type = bool
+
+    def _takes(self, value: Any) -> bool:
+        return isinstance(value, bool)
 
     @property
     def range(self) -> str:
@@ -148,10 +141,10 @@ class Choice(Parameter[str]):
 
     choices: tuple[str, ...] = ()
 
-    def checked(self, value: Any, where: str) -> str:
-        if value not in self.choices:
-            raise ValueError(f"{where} = {value!r}: expected {self.range}")
-        return str(value)
+    _type = str
+
+    def _takes(self, value: Any) -> bool:
+        return value in self.choices
 
     @property
     def range(self) -> str:
@@ -162,10 +155,10 @@ class Choice(Parameter[str]):
 class Text(Parameter[str]):
     """Free text whose meaning its effect checks."""
 
-    def checked(self, value: Any, where: str) -> str:
-        if not isinstance(value, str) or not value.strip():
-            raise ValueError(f"{where} = {value!r}: expected {self.range}")
-        return value
+    _type = str
+
+    def _takes(self, value: Any) -> bool:
+        return isinstance(value, str) and bool(value.strip())
 
     @property
     def range(self) -> str:
@@ -180,17 +173,17 @@ def parameters_of(owner: type) -> dict[str, Parameter[Any]]:
     return found
 
 
-def _lies_between(low: float, value: Any, high: float) -> bool:
-    """Whether a number is in a range, before it becomes a float: not every integer can. NaN lies in no range."""
-    return bool(low <= value <= high)
+def _is_number(value: Any) -> bool:
+    """Whether a value is a real number. It is compared before it becomes a float: not every integer can."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def _short(value: Any) -> str:
-    """A number as a message shows it; TOML has integers of any length, and Python prints none beyond 4300 digits.
+    """A value as a message shows it; TOML has integers of any length, and Python prints none beyond 4300 digits.
 
-    >>> _short(-3), _short(10**400)
-    ('-3', 'an integer of 1329 bits')
+    >>> _short(-3), _short("loud"), _short(10**400)
+    ('-3', "'loud'", 'an integer of 1329 bits')
     """
     if isinstance(value, int) and value.bit_length() > 128:
         return f"an integer of {value.bit_length()} bits"
-    return str(value)
+    return str(value) if isinstance(value, Real) else repr(value)
