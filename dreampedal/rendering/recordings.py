@@ -93,6 +93,8 @@ def writing(path: Path, sample_rate: float, channels: int, bits: int) -> Iterato
     `bits` is what is wished; `kept_bits` says what the format makes of it. Raises ValueError for what the format cannot
     hold, OSError when the disk is full.
     """
+    if path.suffix.lower() == ".mp3" and channels > 2:
+        raise ValueError(f"{path}: MP3 has 1 or 2 channels, and this sound has {channels}: write WAV, FLAC or OGG")
     # pedalboard hides the reason when the disk is full; through a file of Python's own the OSError comes out.
     with written_whole(path) as part, part.open("w+b") as raw:
         try:

@@ -8,13 +8,14 @@ from typing import IO
 from dreampedal.engine.sound.layout import (
     OPEN_SIZE,
     SLOPPY,
+    ByteRange,
     Coded,
     Part,
     Pcm,
-    Span,
     UnreadableError,
     bytes_at,
     require_no_more,
+    second_file,
 )
 
 _PLAIN = {b"NONE": ">i", b"twos": ">i", b"in24": ">i", b"in32": ">i", b"sowt": "<i"}
@@ -38,20 +39,23 @@ def sound_of(file: IO[bytes], start: int, size: int) -> tuple[Part, ...]:
             if place is not None:
                 raise UnreadableError(f"holds more samples from byte {at} on: expected one chunk 'SSND'")
             offset = struct.unpack(">I", bytes_at(file, at + 8, 4).rjust(4, b"\0"))[0]
-            place = Span(min(size, at + 16 + offset), size if open_ended else at + 8 + length)
+            place = ByteRange(min(size, at + 16 + offset), size if open_ended else at + 8 + length)
             if open_ended:
                 break
         at += 8 + length + length % 2
     if size + SLOPPY < outer < start + OPEN_SIZE:
         raise UnreadableError(f"is truncated: {size - start} of {outer - start} bytes are there")
     if outer < size:
-        require_no_more(file, outer + outer % 2, size)
+        behind = outer + outer % 2
+        if bytes_at(file, behind, 4) == b"FORM":
+            raise second_file("AIFF", behind, size)
+        require_no_more(file, behind, size)
     if len(common) < 18:
         raise UnreadableError("is damaged: it has no chunk 'COMM' that tells how its samples are written")
-    return (_part(common, place or Span(size, size), Span(start, size)),)
+    return (_part(common, place or ByteRange(size, size), ByteRange(start, size)),)
 
 
-def _part(common: bytes, place: Span, whole: Span) -> Part:
+def _part(common: bytes, place: ByteRange, whole: ByteRange) -> Part:
     channels, frames, bits = struct.unpack(">hIh", common[:8])
     rate, kind = _extended(common[8:18]), common[18:22] or b"NONE"
     if channels < 1 or not 0 < rate < 1e9:

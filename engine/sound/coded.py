@@ -14,8 +14,8 @@ from av.audio.frame import AudioFrame
 from av.audio.stream import AudioStream
 from numpy.typing import NDArray
 
-from dreampedal.engine.sound.flac import stream_info
-from dreampedal.engine.sound.layout import Coded, Spliced, UnreadableError
+from dreampedal.engine.sound.flac import require_single, stream_info
+from dreampedal.engine.sound.layout import ByteRange, Coded, Spliced, UnreadableError
 from dreampedal.engine.sound.pcm import scaled
 
 av.logging.set_level(None)  # what its decoders write to stderr is told by exceptions
@@ -180,7 +180,12 @@ def _container(file: IO[bytes], part: Coded) -> Iterator[Any]:
         reason = getattr(error, "strerror", None) or error
         raise UnreadableError(f"is truncated or damaged: it cannot be opened ({reason})") from error
     with container:
-        yield container
+        try:
+            yield container
+        except UnreadableError:
+            if part.demuxer == "flac" and isinstance(place := part.pieces[0], ByteRange):
+                require_single(file, *place)
+            raise
 
 
 def _options(part: Coded, codec: str) -> dict[str, str]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from typing import IO
 
-from dreampedal.engine.sound.layout import Coded, Part, Span, UnreadableError, bytes_at
+from dreampedal.engine.sound.layout import ByteRange, Coded, Part, UnreadableError, bytes_at, second_file
 
+_SECOND = re.compile(rb"fLaC[\x00\x80]\x00\x00\x22")
+"""How a file begins: its magic, and the head of a first block of 34 bytes."""
+
+_AT_ONCE = 1 << 20
 _TAG = 128
 """Bytes of an ID3v1 tag at the end of a file."""
 
@@ -25,7 +30,14 @@ def sound_of(file: IO[bytes], start: int, size: int) -> tuple[Part, ...]:
     end = size - _TAG if size - at >= _TAG and bytes_at(file, size - _TAG, 3) == b"TAG" else size
     # FFmpeg passes over frames whose checksums are wrong, and over what is none.
     packed = None if samples and md5 else end - at
-    return (Coded("flac", (Span(start, end),), samples=samples, packed=packed, bits=bits, md5=md5),)
+    return (Coded("flac", (ByteRange(start, end),), samples=samples, packed=packed, bits=bits, md5=md5),)
+
+
+def require_single(file: IO[bytes], start: int, size: int) -> None:
+    """`UnreadableError` where another file begins in a FLAC file that could not be decoded."""
+    for at in range(start + 1, size, _AT_ONCE):
+        if found := _SECOND.search(bytes_at(file, at, _AT_ONCE + 7)):
+            raise second_file("FLAC", at + found.start(), size)
 
 
 def stream_info(info: bytes) -> tuple[int | None, int, bytes | None]:

@@ -21,6 +21,15 @@ ENDINGS = frozenset({
 })  # fmt: skip
 """Endings of their names, for whoever looks for sounds in a folder."""
 
+_FAMILIES: tuple[tuple[bytes, Finder], ...] = (
+    (rb"(RIFF|RF64|BW64|RIFX)....WAVE", riff.sound_of),
+    (rb"FORM....AIF[FC]", aiff.sound_of),
+    (rb"fLaC", flac.sound_of),
+    (rb"OggS", ogg.sound_of),
+    (rb"....ftyp", mp4.sound_of),
+)
+"""How files begin that are read."""
+
 _OTHERS = (
     (rb"riff\x2e\x91\xcf\x11", "Wave64 sound"),
     (rb"caff", "Core Audio (CAF) sound"),
@@ -59,16 +68,9 @@ def require_known(file: IO[bytes]) -> None:
 def _family(file: IO[bytes], at: int) -> Finder:
     """What reads a file whose first bytes, behind tags, are at a place."""
     head = bytes_at(file, at, 16)
-    if head[:4] in (b"RIFF", b"RF64", b"BW64", b"RIFX") and head[8:12] == b"WAVE":
-        return riff.sound_of
-    if head[:4] == b"FORM" and head[8:12] in (b"AIFF", b"AIFC"):
-        return aiff.sound_of
-    if head[:4] == b"fLaC":
-        return flac.sound_of
-    if head[:4] == b"OggS":
-        return ogg.sound_of
-    if head[4:8] == b"ftyp":
-        return mp4.sound_of
+    for magic, finder in _FAMILIES:
+        if re.match(magic, head, re.DOTALL):
+            return finder
     for magic, kind in _OTHERS:
         if re.match(magic, head, re.DOTALL):
             raise UnreadableError(f"is {kind}, which is not read: expected one of {', '.join(READ)}")

@@ -24,7 +24,7 @@ class UnreadableError(ValueError):
     """What is wrong with a file, worded to follow its name."""
 
 
-class Span(NamedTuple):
+class ByteRange(NamedTuple):
     """Bytes of a file, from `start` to before `end`."""
 
     start: int
@@ -47,7 +47,7 @@ class Pcm:
         bits: that are used; fewer than a number has where it is padded.
     """
 
-    spans: tuple[Span, ...]
+    spans: tuple[ByteRange, ...]
     code: str
     channels: int
     rate: float
@@ -83,7 +83,7 @@ class Coded:
     """
 
     demuxer: str
-    pieces: tuple[Span | bytes, ...]
+    pieces: tuple[ByteRange | bytes, ...]
     skip: int = 0
     samples: int | None = None
     spare: int = 0
@@ -96,10 +96,17 @@ class Coded:
 Part = Pcm | Coded
 
 
+def lengthen(spans: list[ByteRange], start: int, end: int) -> None:
+    """Add bytes to ranges of a file: to the last one, where they follow on it."""
+    if spans and spans[-1].end == start:
+        start = spans.pop().start
+    spans.append(ByteRange(start, end))
+
+
 class Spliced:
     """Pieces of a file, read as if they were one file."""
 
-    def __init__(self, file: IO[bytes], pieces: Sequence[Span | bytes]) -> None:
+    def __init__(self, file: IO[bytes], pieces: Sequence[ByteRange | bytes]) -> None:
         self._file = file
         self._pieces = [piece for piece in pieces if _size(piece)]
         self._starts = [0]
@@ -138,7 +145,7 @@ class Spliced:
         return self._file.read(count)
 
 
-def _size(piece: Span | bytes) -> int:
+def _size(piece: ByteRange | bytes) -> int:
     return len(piece) if isinstance(piece, bytes) else piece.size
 
 
@@ -156,6 +163,11 @@ def behind_id3(file: IO[bytes], start: int, size: int) -> int:
         if start > size:
             raise UnreadableError(f"is truncated: its ID3 tag ends at byte {start} of {size}")
     return start
+
+
+def second_file(what: str, at: int, size: int) -> UnreadableError:
+    """What is wrong where another file begins behind the first."""
+    return UnreadableError(f"holds a second {what} file from byte {at} of {size} on: cut it in two, a sound a file")
 
 
 def require_no_more(file: IO[bytes], at: int, size: int) -> None:

@@ -6,7 +6,7 @@ import re
 import struct
 from typing import IO
 
-from dreampedal.engine.sound.layout import Coded, Part, Span, UnreadableError, bytes_at
+from dreampedal.engine.sound.layout import ByteRange, Coded, Part, UnreadableError, bytes_at, second_file
 
 _MOST_INDEX = 1 << 28
 """Bytes of an index that are looked through for what iTunes says of encoder's silence."""
@@ -36,11 +36,11 @@ def sound_of(file: IO[bytes], start: int, size: int) -> tuple[Part, ...]:
             found = _ITUNES.search(bytes_at(file, at, min(length, _MOST_INDEX)))
             samples = int(found[1], 16) or None if found else None
         if name == b"ftyp" and name in names:
-            raise UnreadableError(f"holds a second file from byte {at} on: cut it in two, a sound a file")
+            raise second_file("MP4", at, size)
         names.add(name)
         at += length
     if b"moov" not in names:
         raise UnreadableError(
             "is truncated: its index (the box 'moov') is missing, as where a recording was not finished"
         )
-    return (Coded("mov", (Span(start, size),), samples=samples, spare=_LAST_FRAMES),)
+    return (Coded("mov", (ByteRange(start, size),), samples=samples, spare=_LAST_FRAMES),)

@@ -12,7 +12,7 @@ import struct
 from dataclasses import dataclass, field, replace
 from typing import IO, NamedTuple
 
-from dreampedal.engine.sound.layout import Coded, Part, Span, UnreadableError, behind_id3, bytes_at
+from dreampedal.engine.sound.layout import ByteRange, Coded, Part, UnreadableError, behind_id3, bytes_at, lengthen
 
 _DECODER_DELAY = 529
 """Samples that a decoder of Layer III is late."""
@@ -58,7 +58,7 @@ class _Link:
     """One of the files that were laid end to end."""
 
     told: _Told
-    spans: list[Span] = field(default_factory=list)
+    spans: list[ByteRange] = field(default_factory=list)
     frames: int = 0
 
 
@@ -95,9 +95,8 @@ def sound_of(file: IO[bytes], start: int, size: int) -> tuple[Part, ...]:
     while at < size:
         found = frame(bytes_at(file, at, 4))
         if found is None:
-            behind = _behind_tag(file, at, size)
             fresh = fresh or bytes_at(file, at, 3) == b"ID3"
-            at = behind
+            at = _behind_tag(file, at, size)
             continue
         first = first or found
         if (found.layer, found.rate, found.channels) != (first.layer, first.rate, first.channels):
@@ -118,8 +117,7 @@ def sound_of(file: IO[bytes], start: int, size: int) -> tuple[Part, ...]:
         at += found.bytes
     if first is None:
         raise UnreadableError("holds no frame of MPEG sound")
-    parts = [_part(link, first) for link in links if link.frames or link.told.frames]
-    return tuple(parts)
+    return tuple(_part(link, first) for link in links if link.frames or link.told.frames)
 
 
 def beginning(file: IO[bytes], start: int) -> int | None:
@@ -159,10 +157,7 @@ def _take_in(links: list[_Link], at: int, found: Frame) -> None:
         link = _Link(_Told())
         links.append(link)
     link.frames += 1
-    if link.spans and link.spans[-1].end == at:
-        link.spans[-1] = Span(link.spans[-1].start, at + found.bytes)
-    else:
-        link.spans.append(Span(at, at + found.bytes))
+    lengthen(link.spans, at, at + found.bytes)
 
 
 def _behind_tag(file: IO[bytes], at: int, size: int) -> int:
@@ -240,7 +235,7 @@ def _part(link: _Link, kind: Frame) -> Coded:
 
 def from_sample(file: IO[bytes], part: Coded, first: int) -> tuple[Coded, int]:
     """A part from a frame on that is not long before a sample, and the place of that sample in it."""
-    spans = [piece for piece in part.pieces if isinstance(piece, Span)]
+    spans = [piece for piece in part.pieces if isinstance(piece, ByteRange)]
     kind = frame(bytes_at(file, spans[0].start, 4)) if spans else None
     if kind is None or kind.layer != 3:  # the decoder of Layer II rounds by what was before
         return part, first
@@ -252,7 +247,7 @@ def from_sample(file: IO[bytes], part: Coded, first: int) -> tuple[Coded, int]:
         at = spans[0].start
         while left and at < spans[0].end and (found := frame(bytes_at(file, at, 4))) is not None:
             at, left = at + found.bytes, left - 1
-        spans = [Span(at, spans[0].end), *spans[1:]] if at < spans[0].end else spans[1:]
+        spans = [ByteRange(at, spans[0].end), *spans[1:]] if at < spans[0].end else spans[1:]
     gone = leave * kind.samples
     samples = None if part.samples is None else part.samples - max(0, gone - part.skip)
     later = replace(part, pieces=tuple(spans), skip=max(0, part.skip - gone), samples=samples)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import IO
 
 from dreampedal.engine.sound.flac import stream_info
-from dreampedal.engine.sound.layout import Coded, Part, Span, UnreadableError, bytes_at
+from dreampedal.engine.sound.layout import ByteRange, Coded, Part, UnreadableError, bytes_at, lengthen
 
 _FIRST, _LAST = 2, 4
 _NOTHING = (1 << 64) - 1
@@ -30,7 +30,7 @@ class _Stream:
 
     kind: str
     head: bytes
-    spans: list[Span] = field(default_factory=list)
+    spans: list[ByteRange] = field(default_factory=list)
     sequence: int = -1
     position: int = 0
     """Samples up to the end of the last page, as it tells."""
@@ -59,10 +59,7 @@ def sound_of(file: IO[bytes], start: int, size: int) -> tuple[Part, ...]:
         if stream.position == 0 and 0 < position < _NOTHING and not flags & _LAST:
             stream.page = stream.packets - _HEADERS.get(stream.kind, 0), position
         stream.position = stream.position if position == _NOTHING else position
-        if stream.spans and stream.spans[-1].end == at:
-            stream.spans[-1] = Span(stream.spans[-1].start, at + len(page))
-        else:
-            stream.spans.append(Span(at, at + len(page)))
+        lengthen(stream.spans, at, at + len(page))
         at += len(page)
     if not links:
         kinds = ", ".join(sorted({stream.kind for stream in running.values()}))

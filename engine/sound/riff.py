@@ -16,14 +16,15 @@ from dreampedal.engine.sound.layout import (
     OPEN_SIZE,
     SLOPPY,
     TAGS,
+    ByteRange,
     Coded,
     Part,
     Pcm,
-    Span,
     UnreadableError,
     bytes_at,
     is_zero,
     require_no_more,
+    second_file,
 )
 
 _NAME = re.compile(rb"[A-Za-z0-9_][A-Za-z0-9_ .-]{3}")
@@ -42,7 +43,7 @@ class _Chunks:
     format: bytes = b""
     fact: bytes = b""
     long_size: int | None = None
-    data: list[Span] = field(default_factory=list)
+    data: list[ByteRange] = field(default_factory=list)
 
 
 def sound_of(file: IO[bytes], start: int, size: int) -> tuple[Part, ...]:
@@ -52,14 +53,14 @@ def sound_of(file: IO[bytes], start: int, size: int) -> tuple[Part, ...]:
     outer = start + 8 + struct.unpack(f"{found.order}I", head[4:8])[0]
     at, declared = start + 12, False
     while at + 8 <= size:
-        name, length = _chunk(file, at, found.order)
+        name, length = struct.unpack(f"{found.order}4sI", bytes_at(file, at, 8))
         if not declared and not _NAME.fullmatch(name):
             raise UnreadableError(f"is damaged: at byte {at}, where a chunk should begin, there is none")
         if declared and not _NAME.fullmatch(name):
             require_no_more(file, at, size)
             break
         if name in (b"RIFF", b"RIFX", b"RF64", b"BW64"):
-            raise UnreadableError(f"holds a second WAV file from byte {at} of {size} on: cut it in two, a sound a file")
+            raise second_file("WAV", at, size)
         at += 8
         if name == b"data":
             at = _samples(file, at, length, size, found)
@@ -74,11 +75,6 @@ def sound_of(file: IO[bytes], start: int, size: int) -> tuple[Part, ...]:
     if size + SLOPPY < outer < start + OPEN_SIZE:
         raise UnreadableError(f"is truncated: {size - start} of {outer - start} bytes are there")
     return (_part(found),)
-
-
-def _chunk(file: IO[bytes], at: int, order: str) -> tuple[bytes, int]:
-    head = bytes_at(file, at, 8)
-    return head[:4], struct.unpack(f"{order}I", head[4:])[0]
 
 
 def _keep(file: IO[bytes], name: bytes, at: int, length: int, found: _Chunks) -> None:
@@ -110,7 +106,7 @@ def _samples(file: IO[bytes], at: int, length: int, size: int, found: _Chunks) -
         length = rest
     elif not _ends_at(file, at + length, length, size, found.order):
         length = _wrapped(file, at, length, size, found.order)
-    found.data.append(Span(at, at + length))
+    found.data.append(ByteRange(at, at + length))
     return _behind(file, at + length, length, size)
 
 

@@ -23,6 +23,12 @@ def test_writes_the_samples_of_the_python_call(dreampedal, recording, hall, tmp_
     np.testing.assert_array_equal(written, load_preset(hall)(audio, rate))
 
 
+def test_an_mp3_of_six_channels_is_refused_in_plain_words(dreampedal, recording, hall, tmp_path):
+    run = dreampedal("process", recording(channels=6), "-o", "out.mp3", "--preset", hall)
+    assert run.status == 2 and "MP3 has 1 or 2 channels, and this sound has 6" in run.err
+    assert not (tmp_path / "out.mp3").exists()
+
+
 @pytest.mark.parametrize("name, bits, kind", [
     ("a.wav", 16, "int16"), ("a.wav", 24, "int24"), ("a.flac", 16, "int16"), ("a.flac", 24, "int24"),
     ("a.aiff", 24, "int24"), ("a.ogg", 16, "float32"), ("a.mp3", 16, "float32"),
