@@ -106,5 +106,4 @@ class Listening:
     def injections_of(self, target: str) -> targets.Injections:
         """Any target as the model takes it; a ValueError that names what the model does not have."""
         manifest = self.loaded_model().manifest
-        layers = [targets.Layer(layer.name, layer.filters, layer.labels) for layer in manifest.layers]
-        return targets.parse(target).injections(layers, manifest.classes, self.energy)
+        return targets.parse(target).injections(manifest.layers, manifest.classes, self.energy)

@@ -13,20 +13,15 @@ Everything is bound to ONNX Runtime once: a run reads and writes the arrays belo
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from dreampedal.engine.model.device import told
+from dreampedal.engine.model.chains import Array, Chains
 from dreampedal.engine.model.format.interface import inputs, sizes
-from dreampedal.engine.model.format.manifest import OWN_CHAINS, ModelError
+from dreampedal.engine.model.format.manifest import OWN_CHAINS
+from dreampedal.engine.model.sessions import graph_errors
 from dreampedal.engine.runtime.turns import Turn
-
-if TYPE_CHECKING:
-    from dreampedal.engine.model.model import Model
-
-Array = NDArray[np.float32]
 
 DEFAULT_RATE = 0.1
 """Nepers that the offset moves in a step, RMS over bands and columns."""
@@ -36,7 +31,7 @@ DEFAULT_REACH = 1.4
 
 
 @dataclass
-class Run:
+class BoundSession:
     """A session bound both ways round: states are read from one set of arrays and written to the other."""
 
     session: Any
@@ -53,15 +48,15 @@ class Ascent:
     loud they are, so that what only changes loudness is taken out along `mask` (bands,), and zeros leave it in;
     `rate` and `reach` (1,) are in nepers; `u[layer]`, `v[layer]` (filters,) and `classes` (classes,) say what to climb:
     the mean over columns of Σ(u·y + ½v·y²), plus classes·logits. With 0 steps, `activations[layer]` (channels,
-    filters, columns) and `logits` (channels, classes) hold what the model hears at `features` + `offset`. `inputs` has
+    filters, columns) and `logits` (channels, classes) hold what the model makes of `features` + `offset`. `inputs` has
     all that goes in, by its name in the graph.
 
     Columns are moving ones, the oldest first. `commit` fixes the oldest as it was played; call it once a hop.
     """
 
-    def __init__(self, model: Model, channels: int, steps: int, columns: int, device: str) -> None:
-        manifest = model.manifest
-        self.model, self.steps, self.device = model, steps, device
+    def __init__(self, chains: Chains, channels: int, steps: int, columns: int, device: str) -> None:
+        manifest = chains.manifest
+        self.chains, self.steps, self.device = chains, steps, device
         self.inputs: dict[str, Array] = {
             name: np.zeros(sizes(shape, channels, columns), np.float32) for name, shape in inputs(manifest).items()
         }
@@ -78,7 +73,7 @@ class Ascent:
         self.rate[:], self.reach[:] = DEFAULT_RATE, DEFAULT_REACH
         own_chain = f"t{columns}" if columns <= OWN_CHAINS else "tn"
         self._chain = own_chain if manifest.runs_on == "columns" else "window"
-        self._runs: dict[int, Run] = {}
+        self._runs: dict[int, BoundSession] = {}
         self._turn = Turn("an ascent")
         self._front = 0
         self._values = _values(self.inputs, device)
@@ -120,24 +115,22 @@ class Ascent:
     def reset(self) -> None:
         """Go back to endless silence."""
         self._front = 0
-        for name, silence in self.model.silence.items():
+        for name, silence in self.chains.silence.items():
             self._states[0][name].update_inplace(np.repeat(silence, self.channels, axis=0))
 
     def state(self, name: str) -> Array:
         """A copy of a layer's current state, (channels, columns, filters), the newest column last."""
         return np.array(self._states[self._front][name].numpy())
 
-    def _bind(self, steps: int) -> Run:
-        if not 0 <= steps <= self.model.manifest.steps:
-            raise ValueError(f"steps = {steps}: expected 0 to {self.model.manifest.steps}")
-        session = self.model.session(self._chain, steps, self.device)
+    def _bind(self, steps: int) -> BoundSession:
+        if not 0 <= steps <= self.chains.manifest.steps:
+            raise ValueError(f"steps = {steps}: expected 0 to {self.chains.manifest.steps}")
+        session = self.chains.session(self._chain, steps, self.device)
         bindings = self._bound(session, steps, 0), self._bound(session, steps, 1)
         fed = tuple(value.name for value in session.get_inputs() if not value.name.startswith("state_"))
-        run = Run(session, bindings, fed if self.device == "cuda" else ())
-        try:
+        run = BoundSession(session, bindings, fed if self.device == "cuda" else ())
+        with graph_errors(self.chains.path, "failing"):
             session.run_with_iobinding(bindings[self._front])
-        except Exception as error:  # ONNX Runtime's errors have no base class of their own
-            raise ModelError(self.model.path, "graph", f"failing {told(error)}", "one that runs") from error
         self._runs[steps] = run
         return run
 
@@ -162,7 +155,7 @@ class Ascent:
         if kind == "logits":
             return self.logits
         if name not in self.activations:
-            positions = shape[2] if isinstance(shape[2], int) else self.model.positions(name, self.columns)
+            positions = shape[2] if isinstance(shape[2], int) else self.chains.positions(name, self.columns)
             self.activations[name] = np.zeros((self.channels, int(shape[1]), positions), np.float32)
         return self.activations[name]
 

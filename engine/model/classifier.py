@@ -3,7 +3,7 @@
     classifier = Classifier.load("genres.onnx")
     pooled = classifier.probabilities(audio, sample_rate).mean(0)
 
-Any model with classes will do: one that names clips, and one that dreams on bands, which hears clips of three seconds
+Any model with classes will do: one that names clips, and one that dreams on bands, which gets clips of three seconds
 and counts their audible frames. No torch is needed.
 """
 
@@ -46,11 +46,11 @@ BANDS_SECONDS = 3.0
 """Clips of a model that runs on columns, which has no length of its own."""
 
 SIDE_BY_SIDE = 16
-"""Clips that a model on bands hears at a time, as channels: memory is the same however many are drawn."""
+"""Clips that a model on bands analyses at a time, as channels: memory is the same however many are drawn."""
 
 
 class Classifier:
-    """A model as a judge of recordings."""
+    """A model that classifies recordings."""
 
     def __init__(self, model: Model | ClipModel) -> None:
         self._model = model
@@ -63,7 +63,7 @@ class Classifier:
 
     @classmethod
     def load(cls, path: str | Path, device: str = "auto") -> Classifier:
-        """The model that `open_model` finds at `path`, as a judge; a ModelError for one that names no classes too."""
+        """The model that `open_model` finds at `path`; a ModelError too for one that names no classes."""
         return cls(open_model(path, device))
 
     @property
@@ -94,7 +94,7 @@ class Classifier:
             audio: float32, (samples,) or (channels, samples); channels are mixed by their mean.
             sample_rate: of `audio` in Hz.
             clips: to draw. A sound no longer than a clip gives one, repeated until it fills the clip; clips in which
-                next to nothing is heard are left out where others are.
+                next to nothing is audible are left out where others are.
             seed: of the draw; the same gives the same clips.
 
         Returns:
@@ -105,7 +105,7 @@ class Classifier:
         """
         if clips < 1:
             raise ValueError(f"clips = {clips}: expected at least 1")
-        mono, sample_rate = self._at_its_rate(_heard(audio, sample_rate), sample_rate)
+        mono, sample_rate = self._at_its_rate(_mono(audio, sample_rate), sample_rate)
         drawn = _drawn(mono, max(1, round(self.seconds(sample_rate) * sample_rate)), clips, seed)
         if isinstance(self._model, Model):
             parts = (drawn[at : at + SIDE_BY_SIDE] for at in range(0, len(drawn), SIDE_BY_SIDE))
@@ -134,21 +134,21 @@ def softmax(logits: Array) -> Array:
     return np.asarray(shares / shares.sum(-1, keepdims=True), np.float32)
 
 
-def frame_logits(model: Model, heard: Array) -> Array:
+def frame_logits(model: Model, features: Array) -> Array:
     """Class logits of a model on columns at every frame, (streams, bands, frames) to (streams, frames, classes)."""
-    ascent = model.ascent(channels=heard.shape[0], steps=0)
-    logits = np.empty((heard.shape[0], heard.shape[2], len(model.manifest.classes)), np.float32)
-    for frame in range(heard.shape[2]):
-        ascent.features[..., 0] = heard[..., frame]
+    ascent = model.ascent(channels=features.shape[0], steps=0)
+    logits = np.empty((features.shape[0], features.shape[2], len(model.manifest.classes)), np.float32)
+    for frame in range(features.shape[2]):
+        ascent.features[..., 0] = features[..., frame]
         ascent.run()
         ascent.commit()
         logits[:, frame] = ascent.logits
     return logits
 
 
-def audible(heard: Array, floor: float) -> NDArray[np.bool_]:
+def audible(features: Array, floor: float) -> NDArray[np.bool_]:
     """Frames whose loudest band is within 40 dB of the recording's loudest, (bands, frames) to (frames,)."""
-    level = heard.max(0)
+    level = features.max(0)
     return np.asarray(level > max(level.max(initial=-np.inf) - AUDIBLE_DB * np.log(10) / 20, floor))
 
 
@@ -156,19 +156,19 @@ def _on_frames(model: Model, clips: Array, sample_rate: float) -> Array:
     """Probabilities of a model on bands: of the whole window, or the mean over the audible frames of each clip."""
     manifest = model.manifest
     layout = BandLayout(**manifest.bands.model_dump())
-    heard = log_band_features(clips, sample_rate, layout, manifest.window, manifest.hop)
+    bands = log_band_features(clips, sample_rate, layout, manifest.window, manifest.hop)
     if manifest.runs_on == "window":
         ascent = model.ascent(channels=len(clips), steps=0)
-        ascent.features[:] = heard[:, :, -manifest.context_frames :]
+        ascent.features[:] = bands[:, :, -manifest.context_frames :]
         ascent.run()
         return softmax(ascent.logits)
-    shares = softmax(frame_logits(model, heard))
-    here = [frames if frames.any() else ~frames for frames in (audible(one, layout.floor) for one in heard)]
+    shares = softmax(frame_logits(model, bands))
+    here = [frames if frames.any() else ~frames for frames in (audible(one, layout.floor) for one in bands)]
     return np.stack([share[frames].mean(0) for share, frames in zip(shares, here, strict=True)])
 
 
-def _heard(audio: Array, sample_rate: float) -> Array:
-    """The sound as one channel; a ValueError for what cannot be judged."""
+def _mono(audio: Array, sample_rate: float) -> Array:
+    """The sound as one channel; a ValueError for what cannot be classified."""
     mono = np.asarray(audio, np.float32)
     mono = mono.mean(0) if mono.ndim == 2 else mono
     if mono.ndim != 1:
@@ -209,8 +209,8 @@ def _drawn(mono: Array, length: int, clips: int, seed: int) -> list[Array]:
 
 
 def _encoded(manifest: AnyManifest, clip: Array, sample_rate: float) -> Array:
-    """A clip as the network hears it, cut to its columns; a column that rounding took away is the last once more."""
+    """A clip as the network gets it, cut to its columns; a column that rounding took away is the last once more."""
     assert not isinstance(manifest, Manifest)
-    heard = features(manifest.input, clip, sample_rate)[:, : manifest.shape[1]]
-    missing = manifest.shape[1] - heard.shape[1]
-    return np.pad(heard, ((0, 0), (0, missing)), mode="edge") if missing else heard
+    encoded = features(manifest.input, clip, sample_rate)[:, : manifest.shape[1]]
+    missing = manifest.shape[1] - encoded.shape[1]
+    return np.pad(encoded, ((0, 0), (0, missing)), mode="edge") if missing else encoded

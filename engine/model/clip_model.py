@@ -1,29 +1,27 @@
-"""A model that hears whole clips: one ONNX file, read safely, and the sessions that play it."""
+"""A clip-level model, a network on whole clips: one ONNX file, read safely, and the sessions that play it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dreampedal.engine.model import targets
-from dreampedal.engine.model.device import chosen_device, make_session, opening, told
+from dreampedal.engine.model.device import chosen_device
 from dreampedal.engine.model.format.clip_manifest import ClassifierManifest, WaveformManifest
 from dreampedal.engine.model.format.manifest import Manifest, ModelError
-from dreampedal.engine.model.model import Model, pruned
+from dreampedal.engine.model.model import Model
+from dreampedal.engine.model.sessions import Array, Sessions
 from dreampedal.engine.model.structure import read_model
 
 if TYPE_CHECKING:
     from onnx import ModelProto
 
-Array = NDArray[np.float32]
-
 BATCH_VALUES = 1 << 17
 """Numbers in the clips that one run takes, unless a single clip has more: what a network makes of them on its way is
-hundreds of times as much (of each clip of 5 s that `genres` hears, 60 MB), and more at a time is no faster.
+hundreds of times as much (of each clip of 5 s in `genres`, 60 MB), and more at a time is no faster.
 """
 
 
@@ -35,8 +33,7 @@ class ClipModel:
     ) -> None:
         self.path, self.manifest = path, manifest
         self.device = chosen_device(device, much_at_once=True)
-        self._graph = graph
-        self._sessions: dict[tuple[str, ...], Any] = {}
+        self.sessions = Sessions(path, graph)
 
     def __repr__(self) -> str:
         return f"ClipModel({self.manifest.name!r}, kind={self.manifest.kind!r}, seconds={self.manifest.seconds:g})"
@@ -68,9 +65,8 @@ class ClipModel:
         manifest = self.manifest
         if not isinstance(manifest, WaveformManifest):
             raise ModelError(self.path, "manifest.kind", manifest.kind, "waveform, the kind that dreams on samples")
-        layers = [targets.Layer(layer.name, layer.filters, layer.labels) for layer in manifest.layers]
         wanted = targets.parse(target) if isinstance(target, str) else target
-        u, v, classes = wanted.injections(layers, manifest.classes, energy)
+        u, v, classes = wanted.injections(manifest.layers, manifest.classes, energy)
         given = {f"u_{name}": value for name, value in u.items()} | {f"v_{name}": value for name, value in v.items()}
         return self.run(["gradient"], {"x": x, "classes": classes, **given})["gradient"]
 
@@ -84,7 +80,7 @@ class ClipModel:
         x = np.asarray(given["x"], np.float32)
         if x.ndim != 3 or x.shape[1:] != self.manifest.shape or not len(x):
             raise ValueError(f"clips of shape {x.shape}: expected (n, {', '.join(map(str, self.manifest.shape))})")
-        session, batch = self._session(tuple(outputs)), max(1, BATCH_VALUES // x[0].size)
+        session, batch = self.sessions.session(outputs, self.device), max(1, BATCH_VALUES // x[0].size)
         needed = [value.name for value in session.get_inputs()]
         if missing := set(needed) - set(given):
             wanted, there = (", ".join(sorted(names)) for names in (missing, given))
@@ -92,20 +88,8 @@ class ClipModel:
         found: list[list[Array]] = []
         for at in range(0, len(x), batch):
             fed = {name: x[at : at + batch] if name == "x" else given[name] for name in needed}
-            try:
-                found.append(session.run(list(outputs), fed))
-            except Exception as error:  # ONNX Runtime's errors have no base class of their own
-                raise ModelError(self.path, "graph", f"failing {told(error)}", "one that runs") from error
+            found.append(self.sessions.run(session, outputs, fed))
         return {name: np.concatenate(parts) for name, parts in zip(outputs, zip(*found, strict=True), strict=True)}
-
-    def _session(self, outputs: tuple[str, ...]) -> Any:
-        with opening:
-            if outputs not in self._sessions:
-                try:
-                    self._sessions[outputs] = make_session(pruned(self._graph, list(outputs)), self.device)
-                except Exception as error:  # ONNX Runtime's errors have no base class of their own
-                    raise ModelError(self.path, "graph", f"refused {told(error)}", "one that runs") from error
-            return self._sessions[outputs]
 
 
 def open_model(path: str | Path, device: str = "auto") -> Model | ClipModel:

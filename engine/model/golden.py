@@ -1,8 +1,8 @@
-"""Golden vectors of models that hear whole clips, replayed.
+"""Golden vectors: what a model's original made of given inputs, recorded in its file by the exporter.
 
-The clips themselves are noise that every machine draws alike, so that a file stays as small as its weights; what the
-torch original made of them is written out: logits, and of a network that dreams its gradient by autograd at a few
-hundred samples of each clip.
+Those of a model that dreams on bands are ascents over the columns of a sound. Those of one on whole clips are of noise
+that every machine draws alike, so that a file stays as small as its weights; what the torch original made of them is
+written out: logits, and of a network that dreams its gradient by autograd at a few hundred samples of each clip.
 """
 
 from __future__ import annotations
@@ -17,20 +17,20 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.engine.model.clip_model import ClipModel
 from dreampedal.engine.model.format.clip_manifest import ClassifierManifest, WaveformManifest
-from dreampedal.engine.model.format.interface import inputs
-from dreampedal.engine.model.format.manifest import ModelError
+from dreampedal.engine.model.format.interface import Shape, inputs, sizes
+from dreampedal.engine.model.format.manifest import Manifest, ModelError
+from dreampedal.engine.runtime.blocks import MAX_CHANNELS
 
 Array = NDArray[np.float32]
 
 Read = TypeVar("Read")
 
-MAX_TAKES = 16
-"""Golden takes in a file; each is replayed, and whoever made the file may have been anybody."""
+MAX_VECTORS = 16
+"""Golden vectors in a file; each is replayed, and whoever made the file may have been anybody."""
 
 CLIPS = 2
-"""Clips of a golden take."""
+"""Clips of a golden vector."""
 
 LOUDEST = 1e4
 """Largest number in a golden clip."""
@@ -40,7 +40,23 @@ PLACES = 512
 
 
 @dataclass(frozen=True)
-class ClipTake:
+class GoldenAscent:
+    """A recorded ascent: `columns` moving columns and `steps` steps a hop, over the columns of a sound from silence.
+
+    `given` holds every other input; `offsets` (hops, channels, bands, columns) the results of the last hops; `analysed`
+    activations and logits after the last hop was committed, at its own features and the offset that it started from.
+    """
+
+    columns: int
+    steps: int
+    sound: Array
+    given: dict[str, Array]
+    offsets: Array
+    analysed: dict[str, Array]
+
+
+@dataclass(frozen=True)
+class GoldenClips:
     """Noise from `low` to `high` by `seed`, what else goes in, and what comes out."""
 
     seed: int
@@ -67,39 +83,31 @@ def places(samples: int) -> NDArray[np.int64]:
     return np.unique(np.linspace(0, samples - 1, PLACES).round().astype(np.int64))
 
 
-def clip_takes(path: str | Path, text: str, manifest: ClassifierManifest | WaveformManifest) -> list[ClipTake]:
-    """The takes in a file's metadata; a ModelError for one that is not whole."""
-    return takes_in(path, text, lambda number, case: _take(path, number, case, manifest))
+def golden_ascents(path: str | Path, text: str, manifest: Manifest) -> list[GoldenAscent]:
+    """Those in the metadata of a model that dreams on bands; a ModelError for one that is not whole."""
+    return _vectors(path, text, lambda where, case: _ascent(path, where, case, manifest))
 
 
-def takes_in(path: str | Path, text: str, read: Callable[[int, Any], Read]) -> list[Read]:
-    """The golden takes in a file's metadata, as `read` makes them of their number and what stands there.
+def golden_clips(path: str | Path, text: str, manifest: ClassifierManifest | WaveformManifest) -> list[GoldenClips]:
+    """Those in the metadata of a model on clips; a ModelError for one that is not whole."""
+    return _vectors(path, text, lambda where, case: _clips(path, where, case, manifest))
 
-    Raises:
-        ModelError: if there are none or too many, or `read` fails on one.
-    """
+
+def _vectors(path: str | Path, text: str, read: Callable[[str, Any], Read]) -> list[Read]:
+    """What `read` makes of each golden vector in a text; a ModelError if there are none or too many, or it fails."""
     try:
         cases = json.loads(text)
         if not isinstance(cases, list):
             raise TypeError(f"a {type(cases).__name__}")
-        if not 1 <= len(cases) <= MAX_TAKES:
+        if not 1 <= len(cases) <= MAX_VECTORS:
             found = f"{len(cases)} takes" if cases else "none"
-            raise ModelError(path, "golden vectors", found, f"at least one take and at most {MAX_TAKES}")
-        return [read(number, case) for number, case in enumerate(cases)]
+            raise ModelError(path, "golden vectors", found, f"at least one take and at most {MAX_VECTORS}")
+        return [read(f"golden take {number}", case) for number, case in enumerate(cases)]
     except ModelError:
         raise
     except (TypeError, KeyError, AttributeError, ValueError, OverflowError, RecursionError) as error:
         found = f"unreadable: {error!r:.120}"
         raise ModelError(path, "golden vectors", found, "takes as the exporter writes") from None
-
-
-def replayed(model: ClipModel, take: ClipTake) -> dict[str, Array]:
-    """What the model makes of a take, by the names of what is expected."""
-    x = noise(model.manifest.shape, take.seed, take.low, take.high)
-    found = model.run(sorted(take.expected), take.given | {"x": x})
-    if "gradient" in found:
-        found["gradient"] = found["gradient"][:, 0, places(model.manifest.shape[1])]
-    return found
 
 
 def packed(array: Array) -> dict[str, Any]:
@@ -113,25 +121,44 @@ def unpacked(value: Mapping[str, Any]) -> Array:
     return flat.reshape([int(size) for size in value["shape"]])
 
 
-def _take(
-    path: str | Path, number: int, case: Mapping[str, Any], manifest: ClassifierManifest | WaveformManifest
-) -> ClipTake:
+def _ascent(path: str | Path, where: str, case: Mapping[str, Any], manifest: Manifest) -> GoldenAscent:
+    arrays = {name: unpacked(value) for name, value in case.items() if isinstance(value, dict)}
+    columns, steps = int(case["columns"]), int(case["steps"])
+    sound, offsets = arrays.pop("sound"), arrays.pop("offsets")
+    if not (1 <= columns <= manifest.context_frames and 0 <= steps <= manifest.steps and sound.ndim == 3):
+        raise ModelError(path, where, f"{columns} columns, {steps} steps", "what the manifest allows")
+    if not 1 <= sound.shape[0] <= MAX_CHANNELS:
+        raise ModelError(path, where, f"{sound.shape[0]} channels", f"1 to {MAX_CHANNELS}")
+    given = {}
+    for name, declared in inputs(manifest).items():
+        if name == "features" or name.startswith("state_"):
+            continue
+        expected = sizes(declared, sound.shape[0], columns)
+        given[name] = arrays.pop(name)
+        if given[name].shape != expected:
+            raise ModelError(path, f"{where}, shape of {name}", given[name].shape, expected)
+    hops = sound.shape[2] - columns + 1
+    if sound.shape[1] != manifest.bands.count or hops < 1 or offsets.shape[1:] != given["offset"].shape:
+        raise ModelError(path, f"{where}, shape of sound", sound.shape, "channels, bands, columns")
+    return GoldenAscent(columns, steps, sound, given, offsets, arrays)
+
+
+def _clips(
+    path: str | Path, where: str, case: Mapping[str, Any], manifest: ClassifierManifest | WaveformManifest
+) -> GoldenClips:
     given = {name: unpacked(value) for name, value in case["given"].items()}
     expected = {name: unpacked(value) for name, value in case["expected"].items()}
-    sizes = {name: shape for name, shape in inputs(manifest).items() if name != "x"}
-    for name, shape in sizes.items():
-        if name not in given or given[name].shape != shape:
-            raise ModelError(path, f"golden take {number}, {name}", "missing or misshapen", f"shape {shape}")
-    dreams = isinstance(manifest, WaveformManifest)
-    wanted = {"logits": (CLIPS, len(manifest.classes))}
-    if dreams:
+    declared: dict[str, Shape] = {name: shape for name, shape in inputs(manifest).items() if name != "x"}
+    wanted: dict[str, Shape] = {"logits": (CLIPS, len(manifest.classes))}
+    if isinstance(manifest, WaveformManifest):
         wanted["gradient"] = (CLIPS, len(places(manifest.shape[1])))
-    for name, shape in wanted.items():
-        if name not in expected or expected[name].shape != shape:
-            raise ModelError(path, f"golden take {number}, {name}", "missing or misshapen", f"shape {shape}")
-    if expected.keys() != wanted.keys() or given.keys() != sizes.keys():
-        raise ModelError(path, f"golden take {number}", "more than it should hold", ", ".join((*sizes, *wanted)))
+    for name, shape in (declared | wanted).items():
+        array = (given if name in declared else expected).get(name)
+        if array is None or array.shape != shape:
+            raise ModelError(path, f"{where}, {name}", "missing or misshapen", f"shape {shape}")
+    if expected.keys() != wanted.keys() or given.keys() != declared.keys():
+        raise ModelError(path, where, "more than it should hold", ", ".join((*declared, *wanted)))
     seed, low, high = int(case["seed"]), float(case["low"]), float(case["high"])
     if not (0 <= seed < 1 << 32 and -LOUDEST <= low < high <= LOUDEST):
-        raise ModelError(path, f"golden take {number}", f"noise {seed} from {low} to {high}", "noise that can be drawn")
-    return ClipTake(seed, low, high, given, expected)
+        raise ModelError(path, where, f"noise {seed} from {low} to {high}", "noise that can be drawn")
+    return GoldenClips(seed, low, high, given, expected)

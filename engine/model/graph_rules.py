@@ -49,19 +49,19 @@ def require_readable(path: str | Path, model: ModelProto) -> None:
 
 
 def require_runnable(path: str | Path, model: ModelProto) -> None:
-    """Refuse operators that hear what nothing makes, are not in their version, or do not fit each other."""
+    """Refuse operators whose inputs nothing makes, are not in their version, or do not fit each other."""
     from onnx import defs
 
     version = next(entry.version for entry in model.opset_import if entry.domain in ("", "ai.onnx"))
     known = {value.name for value in (*model.graph.input, *model.graph.initializer)} | {""}
     allowed = set[tuple[str, int]]()
     for node in model.graph.node:
-        heard = list(node.input)
-        if not known.issuperset(heard):
-            missing = next(name for name in heard if name not in known)
+        needed = list(node.input)
+        if not known.issuperset(needed):
+            missing = next(name for name in needed if name not in known)
             raise ModelError(path, _place(node), f"hearing '{missing}'", "what an operator before it makes")
         known.update(node.output)
-        if (kind := (node.op_type, len(heard))) not in allowed and defs.has(node.op_type):
+        if (kind := (node.op_type, len(needed))) not in allowed and defs.has(node.op_type):
             _require_in_version(path, node, min(version, defs.onnx_opset_version()))
             allowed.add(kind)
     if unmade := [value.name for value in model.graph.output if value.name not in known]:

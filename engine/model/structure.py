@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any
 
 from dreampedal.engine.model.format.clip_manifest import AnyManifest, read_manifest
 from dreampedal.engine.model.format.interface import Shape, inputs, outputs
-from dreampedal.engine.model.format.manifest import GOLDEN_KEY, METADATA_KEY, Manifest, ModelError
+from dreampedal.engine.model.format.manifest import GOLDEN_KEY, METADATA_KEY, ModelError
 from dreampedal.engine.model.graph_rules import require_readable, require_runnable
 
 if TYPE_CHECKING:
-    from onnx import AttributeProto, GraphProto, ModelProto, TensorProto, ValueInfoProto
+    from google.protobuf.message import Message
+    from onnx import ModelProto, TensorProto, ValueInfoProto
 
 MAX_FILE_BYTES = 1 << 30
 """Largest file that is read at all: VGG-19 with its dense layers, 575 MB, is the largest network that is exported."""
@@ -63,14 +64,6 @@ def read_model(path: str | Path) -> tuple[ModelProto, AnyManifest]:
         raise
     except (AttributeError, TypeError, ValueError) as error:  # names that are no text, values that fill no shape
         raise ModelError(path, "content", f"malformed ({error})", "a whole ONNX file") from error
-
-
-def read_ascent_model(path: str | Path) -> tuple[ModelProto, Manifest]:
-    """The same for a model that dreams on bands; a ModelError for one of another kind."""
-    model, manifest = read_model(path)
-    if not isinstance(manifest, Manifest):
-        raise ModelError(path, "manifest.kind", manifest.kind, "ascent, the only kind that dreams on bands")
-    return model, manifest
 
 
 def proved(path: str | Path, model: ModelProto) -> AnyManifest:
@@ -160,9 +153,7 @@ def require_self_contained(path: str | Path, model: ModelProto) -> None:
     """Refuse tensors that lie in other files, wherever they hide: initialisers, attributes, subgraphs, functions."""
     from onnx import TensorProto
 
-    attributes = [attribute for function in model.functions for node in function.node for attribute in node.attribute]
-    tensors = [*_tensors(model.graph), *(tensor for attribute in attributes for tensor in _held(attribute))]
-    for tensor in tensors:
+    for tensor in _tensors(model):
         if tensor.data_location != TensorProto.DEFAULT or tensor.external_data:
             where = next((entry.value for entry in tensor.external_data if entry.key == "location"), "elsewhere")
             raise ModelError(path, f"tensor '{tensor.name}'", f"stored in '{where}'", "every tensor inside the file")
@@ -224,21 +215,17 @@ def _shape(path: str | Path, value: ValueInfoProto) -> Shape:
     return tuple(size.dim_param or size.dim_value for size in tensor.shape.dim)
 
 
-def _tensors(graph: GraphProto) -> Iterator[TensorProto]:
-    yield from graph.initializer
-    for sparse in graph.sparse_initializer:
-        yield from (sparse.values, sparse.indices)
-    for node in graph.node:
-        for attribute in node.attribute:
-            yield from _held(attribute)
+def _tensors(message: Message) -> Iterator[TensorProto]:
+    """Every tensor in a message, and in the messages that it holds."""
+    from onnx import TensorProto
 
-
-def _held(attribute: AttributeProto) -> Iterator[TensorProto]:
-    yield from (attribute.t, *attribute.tensors)
-    for sparse in (attribute.sparse_tensor, *attribute.sparse_tensors):
-        yield from (sparse.values, sparse.indices)
-    for graph in (attribute.g, *attribute.graphs):
-        yield from _tensors(graph)
+    if isinstance(message, TensorProto):
+        yield message
+        return
+    for field, value in message.ListFields():
+        if field.message_type:
+            for held in value if hasattr(value, "__len__") else (value,):
+                yield from _tensors(held)
 
 
 def _words(shape: Shape) -> str:

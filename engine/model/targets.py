@@ -16,10 +16,13 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from dreampedal.engine.model.format.manifest import Layer
 
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>\d+(?:\.\d*)?(?:e[+-]?\d+)?|\.\d+)\s*\*\s*)?"
@@ -43,14 +46,6 @@ class Term(NamedTuple):
     def __str__(self) -> str:
         size = repr(abs(float(self.weight))).removesuffix(".0")  # the shortest text that reads back as the same number
         return ("" if size == "1" else f"{size}*") + self.layer + (f":{self.part}" if self.part is not None else "")
-
-
-class Layer(NamedTuple):
-    """What a target needs to know of a model's layer."""
-
-    name: str
-    filters: int
-    labels: Sequence[str] = ()
 
 
 class Injections(NamedTuple):

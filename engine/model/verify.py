@@ -1,16 +1,15 @@
 """The proof of a model: its structure, its golden vectors, and that it plays the same however a signal is cut.
 
-Structure comes first (`engine.structure`), so that nothing of a bad file ever runs. Then the takes that the exporter
-recorded are played again: inputs, and what the torch original made of them with autograd over its whole window. Those
-of models that hear clips are in `engine.verify_clips`.
+Structure comes first (`engine.model.structure`), so that nothing of a bad file ever runs. Then the golden vectors that
+the exporter recorded are replayed (`engine.model.golden`): inputs, and what the torch original made of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -19,10 +18,9 @@ from dreampedal.engine.model.clip_model import ClipModel
 from dreampedal.engine.model.format.clip_manifest import AnyManifest
 from dreampedal.engine.model.format.interface import inputs, sizes
 from dreampedal.engine.model.format.manifest import GOLDEN_KEY, OWN_CHAINS, Manifest, ModelError
+from dreampedal.engine.model.golden import GoldenAscent, GoldenClips, golden_ascents, golden_clips, noise, places
 from dreampedal.engine.model.model import Model
 from dreampedal.engine.model.structure import metadata, read_model
-from dreampedal.engine.model.verify_clips import clip_takes, replayed, takes_in, unpacked
-from dreampedal.engine.runtime.blocks import MAX_CHANNELS
 
 TOLERANCE = 1e-3
 """Largest deviation from a golden vector, as a share of its largest value."""
@@ -69,9 +67,11 @@ def verify(path: str | Path, effect: Callable[[], Playable] | None = None, devic
     graph, manifest = read_model(path)
     golden = metadata(path, graph, GOLDEN_KEY)
     if isinstance(manifest, Manifest):
-        count, deviation = _proved_ascent(Model(Path(path), graph, manifest, device), golden)
+        ascents = golden_ascents(path, golden, manifest)
+        count, deviation = len(ascents), _proved_ascents(Model(Path(path), graph, manifest, device), ascents)
     else:
-        count, deviation = _proved_clips(ClipModel(Path(path), graph, manifest, device), golden)
+        clips = golden_clips(path, golden, manifest)
+        count, deviation = len(clips), _proved_clips(ClipModel(Path(path), graph, manifest, device), clips)
     return Proof(
         manifest=manifest,
         file_bytes=Path(path).stat().st_size,
@@ -82,51 +82,28 @@ def verify(path: str | Path, effect: Callable[[], Playable] | None = None, devic
     )
 
 
-def _proved_ascent(model: Model, golden: str) -> tuple[int, float]:
-    """Golden takes of a model that dreams on bands, and their largest deviation."""
-    takes = golden_takes(model.path, golden, model.manifest)
-    deviation = max(replay(model, take) for take in takes)
+def _proved_ascents(model: Model, vectors: Sequence[GoldenAscent]) -> float:
+    """The largest deviation from the golden vectors of a model that dreams on bands, all else proved."""
+    deviation = max(replay(model, vector) for vector in vectors)
     require_repeatable(model)
     if model.manifest.runs_on == "columns":
         require_agreement(model)
-    return len(takes), deviation
+    return deviation
 
 
-def _proved_clips(model: ClipModel, golden: str) -> tuple[int, float]:
-    """Golden takes of a model that hears clips, and their largest deviation."""
-    takes = clip_takes(model.path, golden, model.manifest)
+def _proved_clips(model: ClipModel, vectors: Sequence[GoldenClips]) -> float:
+    """The largest deviation from the golden vectors of a model on clips, which must play them alike each time."""
     worst = 0.0
-    for take in takes:
-        again = replayed(model, take)
-        for name, found in replayed(model, take).items():
-            worst = max(worst, _deviation(model.path, f"golden {name}", found, take.expected[name]))
+    for vector in vectors:
+        again = replay_clips(model, vector)
+        for name, found in replay_clips(model, vector).items():
+            worst = max(worst, _deviation(model.path, f"golden {name}", found, vector.expected[name]))
             if not np.array_equal(found, again[name]) and model.device == "cpu":
                 raise ModelError(model.path, name, "different from one run to the next", "the same every time")
-    return len(takes), worst
+    return worst
 
 
-@dataclass(frozen=True)
-class Take:
-    """A recorded ascent: `columns` moving columns and `steps` steps a hop, over the columns of a sound from silence.
-
-    `given` holds every other input; `offsets` (hops, channels, bands, columns) the results of the last hops; `heard`
-    activations and logits after the last hop was committed, at its own features and the offset that it started from.
-    """
-
-    columns: int
-    steps: int
-    sound: Array
-    given: dict[str, Array]
-    offsets: Array
-    heard: dict[str, Array]
-
-
-def golden_takes(path: str | Path, text: str, manifest: Manifest) -> list[Take]:
-    """The takes in a file's metadata; a ModelError for one that is not whole."""
-    return takes_in(path, text, lambda number, case: _take(path, number, case, manifest))
-
-
-def replay(model: Model, take: Take) -> float:
+def replay(model: Model, take: GoldenAscent) -> float:
     """Play a take; its largest deviation. A ModelError if that is more than `TOLERANCE`."""
     ascent = model.ascent(take.sound.shape[0], take.steps, take.columns)
     for name, value in take.given.items():
@@ -141,10 +118,19 @@ def replay(model: Model, take: Take) -> float:
             expected = take.offsets[behind]
             worst = max(worst, _deviation(model.path, f"golden offset of hop {hop}", ascent.result, expected))
     ascent.run(0)
-    for name, value in take.heard.items():
+    for name, value in take.analysed.items():
         found = ascent.logits if name == "logits" else ascent.activations[name.removeprefix("y_")]
         worst = max(worst, _deviation(model.path, f"golden {name}", found, value))
     return worst
+
+
+def replay_clips(model: ClipModel, vector: GoldenClips) -> dict[str, Array]:
+    """What the model makes of a golden vector, by the names of what is expected."""
+    x = noise(model.manifest.shape, vector.seed, vector.low, vector.high)
+    found = model.run(sorted(vector.expected), vector.given | {"x": x})
+    if "gradient" in found:
+        found["gradient"] = found["gradient"][:, 0, places(model.manifest.shape[1])]
+    return found
 
 
 def require_repeatable(model: Model) -> None:
@@ -184,15 +170,15 @@ def require_agreement(model: Model) -> None:
         given |= {"rate": np.full(1, 0.1, np.float32), "reach": np.full(1, 0.5, np.float32)}
         for steps in (0, model.manifest.steps):
             own, general = (_played(model, chain, steps, given) for chain in (f"t{columns}", "tn"))
-            for name, found, expected in zip(model.taps("tn", steps), own, general, strict=True):
+            for name, found, expected in zip(model.chains.taps("tn", steps), own, general, strict=True):
                 _deviation(model.path, f"{name} of {columns} columns", found, expected)
 
 
 def _played(model: Model, chain: str, steps: int, given: Mapping[str, Array]) -> list[Array]:
     """Outputs of one chain, in the order of its taps."""
-    session = model.session(chain, steps, model.device)
+    session = model.chains.session(chain, steps, model.device)
     fed = {value.name: given[value.name] for value in session.get_inputs()}
-    played: list[Array] = session.run(model.taps(chain, steps), fed)
+    played: list[Array] = session.run(model.chains.taps(chain, steps), fed)
     return played
 
 
@@ -212,28 +198,6 @@ def require_partition_law(path: str | Path, effect: Playable) -> int:
             found = f"other samples in blocks of 1 to {longest}"
             raise ModelError(path, "partition law", found, "the samples of one call, however a signal is cut")
     return len(LONGEST_BLOCKS)
-
-
-def _take(path: str | Path, number: int, case: Mapping[str, Any], manifest: Manifest) -> Take:
-    arrays = {name: unpacked(value) for name, value in case.items() if isinstance(value, dict)}
-    columns, steps = int(case["columns"]), int(case["steps"])
-    sound, offsets = arrays.pop("sound"), arrays.pop("offsets")
-    if not (1 <= columns <= manifest.context_frames and 0 <= steps <= manifest.steps and sound.ndim == 3):
-        raise ModelError(path, f"golden take {number}", f"{columns} columns, {steps} steps", "what the manifest allows")
-    if not 1 <= sound.shape[0] <= MAX_CHANNELS:
-        raise ModelError(path, f"golden take {number}", f"{sound.shape[0]} channels", f"1 to {MAX_CHANNELS}")
-    given = {}
-    for name, declared in inputs(manifest).items():
-        if name == "features" or name.startswith("state_"):
-            continue
-        expected = sizes(declared, sound.shape[0], columns)
-        given[name] = arrays.pop(name)
-        if given[name].shape != expected:
-            raise ModelError(path, f"golden take {number}, shape of {name}", given[name].shape, expected)
-    hops = sound.shape[2] - columns + 1
-    if sound.shape[1] != manifest.bands.count or hops < 1 or offsets.shape[1:] != given["offset"].shape:
-        raise ModelError(path, f"golden take {number}, shape of sound", sound.shape, "channels, bands, columns")
-    return Take(columns, steps, sound, given, offsets, arrays)
 
 
 def _deviation(path: Path, what: str, found: Array, expected: Array) -> float:

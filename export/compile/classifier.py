@@ -19,7 +19,7 @@ import torch
 
 from dreampedal.engine.model.format.clip_manifest import ClassifierManifest
 from dreampedal.engine.model.format.manifest import Training
-from dreampedal.engine.model.verify_clips import packed
+from dreampedal.engine.model.golden import packed
 from dreampedal.export.compile.ascent import write_model
 from dreampedal.export.compile.clips import SEEDS, Net, Told, followed, golden_clips, manifest_of, take
 from dreampedal.export.compile.graph import Graph

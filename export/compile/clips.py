@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from dreampedal.engine.model.format.inputs import BandImage, Envelope, Input, LogBands, Mel, shape_of
 from dreampedal.engine.model.format.manifest import Layer, Training
-from dreampedal.engine.model.verify_clips import noise
+from dreampedal.engine.model.golden import noise
 from dreampedal.export.compile.ascent import Declared
 from dreampedal.export.compile.golden import Hearing, listening
 from dreampedal.export.compile.traced import Traced, traced
@@ -122,6 +122,6 @@ def hearing(net: Net, x: Tensor) -> Hearing:
 
 
 def take(heard: Input, seed: int, given: Mapping[str, Any], expected: Mapping[str, Any]) -> dict[str, Any]:
-    """A golden take as JSON has it (`dreampedal.engine.model.verify_clips` reads it)."""
+    """A golden take as JSON has it (`dreampedal.engine.model.golden` reads it)."""
     low, high = range_of(heard)
     return {"seed": seed, "low": low, "high": high, "given": dict(given), "expected": dict(expected)}

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from dreampedal.engine.model.format.clip_manifest import WaveformManifest
 from dreampedal.engine.model.format.manifest import Manifest
-from dreampedal.engine.model.verify_clips import packed
+from dreampedal.engine.model.golden import packed
 from dreampedal.export.compile.steps import TINY
 from dreampedal.export.nets.causal import Network
 

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from dreampedal.engine.model.format.inputs import LogBands
 from dreampedal.engine.model.format.manifest import MAX_STEPS, Manifest, Normalisation, Training
-from dreampedal.engine.model.verify_clips import packed
+from dreampedal.engine.model.golden import packed
 from dreampedal.export.compile.ascent import write_model
 from dreampedal.export.compile.backward import gradient
 from dreampedal.export.compile.classifier import tapped

@@ -24,7 +24,7 @@ from torch import nn
 from dreampedal.engine.model.format.clip_manifest import WaveformManifest
 from dreampedal.engine.model.format.inputs import Waveform
 from dreampedal.engine.model.format.manifest import Training
-from dreampedal.engine.model.verify_clips import packed, places
+from dreampedal.engine.model.golden import packed, places
 from dreampedal.export.compile.ascent import write_model
 from dreampedal.export.compile.backward import gradient
 from dreampedal.export.compile.classifier import tapped

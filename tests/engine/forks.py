@@ -99,15 +99,15 @@ def with_threads_that_open_sessions():
 
     def open_sessions():
         while not over.is_set():
-            model._sessions.clear()
-            model.session("t1", 1, "cpu")
+            model.chains.sessions._made.clear()
+            model.chains.session("t1", 1, "cpu")
 
     thread = threading.Thread(target=open_sessions)
     thread.start()
     children = []
     for _ in range(FORKS):
         if (child := os.fork()) == 0:
-            model.session("t1", 2, "cpu")
+            model.chains.session("t1", 2, "cpu")
             os._exit(0 if np.array_equal(play(effect()), wanted) else 1)
         children.append(child)
     over.set()

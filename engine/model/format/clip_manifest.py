@@ -1,4 +1,4 @@
-"""Manifests of networks that hear whole clips: those that only name what they hear, and those that dream on samples.
+"""Manifests of networks on whole clips: those that only name their classes, and those that dream on samples.
 
 A clip has one length, in seconds and in columns of its input (`engine.inputs`). What is shorter is repeated and what is
 longer is cut before the network sees it.
@@ -31,18 +31,17 @@ HIGHEST_HZ = 384_000
 USUAL_HZ = 44_100
 
 MAX_WINDOWED = 1 << 28
-"""Samples in all windows of a clip together, which is what it costs to hear it: 10 minutes of a usual input have 10^8.
-"""
+"""Samples in all windows of a clip together, what it costs to analyse: 10 minutes of a usual input have 10^8."""
 
 
 class ClipManifest(Strict):
-    """What the file of a network that hears clips declares."""
+    """What the file of a network on whole clips declares."""
 
     format: Literal[1] = 1
     name: Label
     version: str
     input: Input
-    """What the network hears of a sound; no normalisation lies outside of the graph."""
+    """What the network gets of a sound; no normalisation lies outside of the graph."""
     seconds: Annotated[float, Field(gt=0, le=600)]
     """Length of a clip in training."""
     shape: tuple[Positive, Positive]
@@ -63,13 +62,13 @@ class ClipManifest(Strict):
         if rows * columns > MAX_VALUES:
             raise ValueError(f"shape {rows} x {columns}: expected at most {MAX_VALUES} numbers")
         if not isinstance(self.input, Waveform):
-            heard = rows * frames_of(self.input, self.seconds, USUAL_HZ)
-            if heard > MAX_VALUES:
-                raise ValueError(f"input gives {heard} numbers a clip: expected at most {MAX_VALUES}")
+            values = rows * frames_of(self.input, self.seconds, USUAL_HZ)
+            if values > MAX_VALUES:
+                raise ValueError(f"input gives {values} numbers a clip: expected at most {MAX_VALUES}")
             window = window_of(self.input)
             if rows * window > MAX_VALUES:
                 raise ValueError(f"input has {rows} rows of windows of {window}: expected at most {MAX_VALUES} in all")
-            if (work := heard // rows * window) > MAX_WINDOWED:
+            if (work := values // rows * window) > MAX_WINDOWED:
                 raise ValueError(f"input hears {work} samples in windows: expected at most {MAX_WINDOWED}")
         if columns > (most := frames_of(self.input, self.seconds, HIGHEST_HZ) + 1):
             raise ValueError(f"shape has {columns} columns: expected at most {most}, those of {self.seconds:g} s")
@@ -97,7 +96,7 @@ class ClassifierManifest(ClipManifest):
 class WaveformManifest(ClipManifest):
     """A network on samples, with the gradient of any target with respect to them.
 
-    It hears at `input.sample_rate`, or at the host's rate where that is None. At a rate of its own only what the dream
+    It runs at `input.sample_rate`, or at the host's rate where that is None. At a rate of its own only what the dream
     adds is resampled to the host's (`resampled`), never the dry sound.
     """
 
@@ -109,6 +108,10 @@ class WaveformManifest(ClipManifest):
 
 AnyManifest = Manifest | ClassifierManifest | WaveformManifest
 
+_KINDS: dict[str, type[AnyManifest]] = {
+    "ascent": Manifest, "student": Manifest, "waveform": WaveformManifest, "classifier": ClassifierManifest,
+}  # fmt: skip
+
 
 def read_manifest(file: object, text: str) -> AnyManifest:
     """The manifest in `text`, found in `file`, of the kind that it says; a ModelError names the first wrong field."""
@@ -117,10 +120,6 @@ def read_manifest(file: object, text: str) -> AnyManifest:
     except (ValueError, RecursionError):
         said = None  # what is wrong with it is said below
     kind = said.get("kind", "ascent") if isinstance(said, dict) else "ascent"
-    if kind not in ("ascent", "student", "waveform", "classifier"):
+    if not isinstance(kind, str) or kind not in _KINDS:
         raise ModelError(file, "manifest.kind", repr(kind)[:120], "ascent, student, waveform or classifier")
-    if kind == "classifier":
-        return read_as(ClassifierManifest, file, text)
-    if kind == "waveform":
-        return read_as(WaveformManifest, file, text)
-    return read_as(Manifest, file, text)
+    return read_as(_KINDS[kind], file, text)

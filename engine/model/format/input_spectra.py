@@ -65,11 +65,11 @@ def envelope(mono: NDArray[np.float64], window: float, hop: float, frames: int, 
     """ln of the root mean square of each window, at least `floor_db`, shape (1, frames); `window`, `hop` in samples."""
     samples = max(1, round(window))
     starts = _starts(frames, hop)
-    heard = np.empty(frames)
+    power = np.empty(frames)
     for part, frame in _frames(mono, starts, samples):
-        heard[part] = np.mean(frame**2, axis=1)
+        power[part] = np.mean(frame**2, axis=1)
     least = 10 ** (floor_db / 10)
-    return (0.5 * np.log(np.maximum(heard, least)))[None].astype(np.float32)
+    return (0.5 * np.log(np.maximum(power, least)))[None].astype(np.float32)
 
 
 @lru_cache(maxsize=16)

@@ -1,4 +1,4 @@
-"""Inputs: what a network hears of a sound, by one function that training and the engine share.
+"""Inputs: what a network gets of a sound, by one function that training and the engine share.
 
 An input is declared data that a manifest carries; `features` turns audio into float32 of shape (rows, frames):
 
@@ -8,7 +8,7 @@ An input is declared data that a manifest carries; `features` turns audio into f
 - `LogBands`: the log bands in Hz that the engine streams (`engine.bands`);
 - `BandImage`: the small image of Van Mieghem (2020), 12 bands by 29 steps.
 
-An input with a rate of its own hears every sound at that rate. The others hear it at the rate that it has.
+An input with a rate of its own resamples every sound to it. The others take a sound at the rate that it has.
 
 >>> shape_of(Mel(), seconds=1.0), shape_of(Mel.musicnn(), seconds=3.0), shape_of(BandImage(), seconds=3.0)
 ((96, 86), (96, 187), (12, 29))
@@ -45,7 +45,7 @@ class Waveform(Strict):
 
     @property
     def rows(self) -> int:
-        """Rows of what the network hears."""
+        """Rows of the input."""
         return 1
 
 
@@ -59,7 +59,7 @@ class Envelope(Strict):
 
     @property
     def rows(self) -> int:
-        """Rows of what the network hears."""
+        """Rows of the input."""
         return 1
 
 
@@ -67,7 +67,7 @@ class Mel(Strict):
     """Power in mel bands, from centred Hann windows beyond whose edges there is silence.
 
     Fields:
-        sample_rate: that the network hears, in Hz.
+        sample_rate: that a sound is resampled to, in Hz.
         window, hop: in samples at that rate. The frames are the first samples // hop.
         bands: triangles of equal area, evenly spaced in mel from `low_hz` to `high_hz` (half of the rate if None).
         scale: "slaney" (linear to 1 kHz, then logarithmic) or "htk" (2595 log10(1 + f / 700)).
@@ -100,19 +100,19 @@ class Mel(Strict):
 
     @property
     def rows(self) -> int:
-        """Rows of what the network hears."""
+        """Rows of the input."""
         return self.bands
 
     @classmethod
     def musicnn(cls) -> Mel:
-        """What musicnn hears (Pons & Serra 2019)."""
+        """The input of musicnn (Pons & Serra 2019)."""
         return cls(sample_rate=16_000, window=512, hop=256, bands=96, compression="log10_1p_1e4")
 
 
 class LogBands(Strict):
     """Natural logarithm of the amplitude in bands given in Hz, at the host's rate: what the engine streams.
 
-    Frames are causal: frame t has heard the samples up to (t + 1) hops, and silence before the first. `window` and
+    Frames are causal: frame t sees the samples up to (t + 1) hops, and silence before the first. `window` and
     `hop` are in samples at 44.1 and 48 kHz, and scaled an octave away.
     """
 
@@ -129,7 +129,7 @@ class LogBands(Strict):
 
     @property
     def rows(self) -> int:
-        """Rows of what the network hears."""
+        """Rows of the input."""
         return self.bands.count
 
 
@@ -159,7 +159,7 @@ class BandImage(Strict):
 
     @property
     def rows(self) -> int:
-        """Rows of what the network hears."""
+        """Rows of the input."""
         return self.bands
 
 
@@ -168,7 +168,7 @@ Input = Annotated[Waveform | Envelope | Mel | LogBands | BandImage, Field(discri
 
 
 def features(input: Input, audio: Audio, sample_rate: float) -> NDArray[np.float32]:
-    """What a network with this input hears of a sound.
+    """A sound as a network with this input gets it.
 
     Args:
         audio: float32, shape (samples,) or (channels, samples); channels are mixed by their mean.
@@ -190,8 +190,8 @@ def features(input: Input, audio: Audio, sample_rate: float) -> NDArray[np.float
     if isinstance(input, Mel):
         bank = (input.sample_rate, input.window, input.bands, input.low_hz, input.top_hz, input.scale)
         power = mel_spectrogram(mono, input.hop, frames, bank)
-        heard = np.log(np.maximum(power, 1e-6)) if input.compression == "log" else np.log10(1 + 1e4 * power)
-        return np.asarray(heard, np.float32)
+        levels = np.log(np.maximum(power, 1e-6)) if input.compression == "log" else np.log10(1 + 1e4 * power)
+        return np.asarray(levels, np.float32)
     if isinstance(input, LogBands):
         layout = BandLayout(**input.bands.model_dump())
         line = mono[None].astype(np.float32)
@@ -218,7 +218,7 @@ def shape_of(input: Input, seconds: float, sample_rate: float = 44_100) -> tuple
 
 
 def own_rate(input: Input) -> int | None:
-    """The rate in Hz at which this input hears every sound; None where it hears it at the rate that it has."""
+    """The rate in Hz to which this input resamples every sound; None where it takes the rate that a sound has."""
     return input.sample_rate if isinstance(input, Waveform | Mel) else None
 
 
@@ -259,8 +259,8 @@ def _frames(input: Input, samples: int, sample_rate: float) -> int:
         return samples // at_rate(input.hop, sample_rate)
     if isinstance(input, Waveform | Mel):
         own = own_rate(input)
-        heard = samples if own is None else int(samples * _ratio(sample_rate, own))
-        return heard if isinstance(input, Waveform) else heard // input.hop
+        count = samples if own is None else int(samples * _ratio(sample_rate, own))
+        return count if isinstance(input, Waveform) else count // input.hop
     window, hop = input.window_seconds * sample_rate, input.hop_seconds * sample_rate
     return max(0, int((samples - round(window)) / hop + 1e-3) + 1) if samples >= round(window) else 0
 

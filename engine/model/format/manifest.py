@@ -159,7 +159,7 @@ class Manifest(Strict):
     kind: Literal["ascent", "student"] = "ascent"
     runs_on: Literal["columns", "window"] = "columns"
     sample_rates: Annotated[tuple[Positive, ...], Field(min_length=1)]
-    """Rates heard in training, in Hz."""
+    """Sample rates in training, in Hz."""
     bands: Bands = Bands()
     window: Size = 2048
     """Samples of an analysis window at 44.1 and 48 kHz; likewise `hop`."""

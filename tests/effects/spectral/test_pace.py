@@ -48,7 +48,7 @@ def test_a_held_hop_runs_nothing_and_keeps_the_last_offset(guitar, monkeypatch):
     audio, rate = guitar
     effect = Dream(memory_seconds=0.1)
     _, stream = paced(effect, audio[:, :20_480], rate, None)
-    states = [stream.ascent.state(name) for name in stream.ascent.model.manifest.states]
+    states = [stream.ascent.state(name) for name in stream.ascent.chains.manifest.states]
     before = stream.ascent.result.copy()
 
     def never(*_):
@@ -60,7 +60,7 @@ def test_a_held_hop_runs_nothing_and_keeps_the_last_offset(guitar, monkeypatch):
     warm = np.concatenate([before[:, :, 1:], before[:, :, -1:]], axis=2) * np.exp(-HOP / rate / 0.1)
     assert before.any() and np.allclose(stream.ascent.result, warm, atol=1e-6)
     assert np.isfinite(stream.state.played.offset).all() and stream.state.held_hops == 1
-    for name, state in zip(stream.ascent.model.manifest.states, states, strict=True):
+    for name, state in zip(stream.ascent.chains.manifest.states, states, strict=True):
         assert np.array_equal(stream.ascent.state(name), state)
 
 

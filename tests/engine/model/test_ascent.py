@@ -91,7 +91,7 @@ def test_silence_is_a_fixed_point(model):
         for _ in range(3 * model.manifest.context_frames):
             ascent.run()
             ascent.commit()
-        for name, silence in model.silence.items():
+        for name, silence in model.chains.silence.items():
             assert np.abs(ascent.state(name) - silence).max() < 1e-5
 
 

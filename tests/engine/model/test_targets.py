@@ -5,9 +5,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dreampedal.engine.model.targets import Layer, Target, Term, parse, value
+from dreampedal.engine.model.format.manifest import Layer
+from dreampedal.engine.model.targets import Target, Term, parse, value
 
-LAYERS = [Layer("conv1", 4), Layer("conv2", 3, ("dark", "bright", "air"))]
+LAYERS = [Layer(name="conv1", filters=4), Layer(name="conv2", filters=3, labels=("dark", "bright", "air"))]
 CLASSES = ["flute", "choir", "synth_lead"]
 
 weights = st.floats(-100, 100).filter(lambda w: abs(w) > 1e-3).map(lambda w: float(f"{w:.5g}"))

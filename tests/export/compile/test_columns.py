@@ -141,7 +141,7 @@ def test_each_chain_is_the_general_one(columns, model):
     for steps in range(9):
         found = []
         for chain in (f"t{columns}", "tn"):
-            session = model.session(chain, steps, "cpu")
+            session = model.chains.session(chain, steps, "cpu")
             found.append(session.run(None, {value.name: given[value.name] for value in session.get_inputs()}))
         assert len(found[0]) > 1
         for one, other in zip(*found, strict=True):

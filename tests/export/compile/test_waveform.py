@@ -15,7 +15,7 @@ from dreampedal.engine.model.clip_model import ClipModel
 from dreampedal.engine.model.format.inputs import Waveform, features
 from dreampedal.engine.model.format.manifest import ModelError
 from dreampedal.engine.model.model import Model
-from dreampedal.engine.model.targets import Layer, parse
+from dreampedal.engine.model.targets import parse
 from dreampedal.engine.model.verify import verify
 from dreampedal.export.compile import golden
 from dreampedal.export.compile.clips import golden_clips, hearing
@@ -195,8 +195,7 @@ def test_an_image_network_climbs_any_of_its_layers_on_a_recording(image_network,
     assert proof.golden_deviation < 1e-4
     audio, rate = clip("solo_flute")
     heard = features(net.input, audio[:, rate : 2 * rate], rate)[None, :, : manifest.context_frames]
-    layers = [Layer(layer.name, layer.filters) for layer in manifest.layers]
-    wishes = parse("conv3_1").injections(layers, manifest.classes, energy=True)
+    wishes = parse("conv3_1").injections(manifest.layers, manifest.classes, energy=True)
     given_ = plain(manifest, manifest.context_frames, 1) | {"features": heard, "classes": wishes.classes}
     given_ |= {f"{kind}_{name}": value for kind in "uv" for name, value in getattr(wishes, kind).items()}
     ascent = model.ascent(1, 2)

@@ -223,10 +223,11 @@ def test_a_session_for_new_steps_is_ready_before_the_stream_needs_it(tmp_path):
     own = shutil.copy(SHIPPED, tmp_path / "own.onnx")
     effect = Dream(model=str(own), steps=2)
     stream = effect.stream(48_000, 1, 512)
-    sessions = effect.loaded_model()._sessions
-    assert (stream.ascent._chain, 3, stream.ascent.device) not in sessions
+    chains, ascent = effect.loaded_model().chains, stream.ascent
+    key = tuple(chains.taps(ascent._chain, 3)), ascent.device
+    assert key not in chains.sessions._made
     effect.steps = 3
-    assert (stream.ascent._chain, 3, stream.ascent.device) in sessions
+    assert key in chains.sessions._made
 
 
 def test_a_stream_outlives_the_file_of_its_model(tmp_path, clip):
