@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -58,7 +58,7 @@ class Reblocked:
 class ParameterRamp:
     """Parameters on their way: for each, what sets it, the value at the start and at the end."""
 
-    def __init__(self, moves: list[tuple[Callable[[float], object], float, float]], sample_rate: float) -> None:
+    def __init__(self, moves: Sequence[tuple[Callable[[float], object], float, float]], sample_rate: float) -> None:
         self._moves = moves
         self._samples, self._played = round(CHANGE_SECONDS * sample_rate), 0
 
