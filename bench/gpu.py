@@ -20,45 +20,54 @@ from typing import Any
 import numpy as np
 import torch
 from harness.report import report
-from torch import nn
+from torch import Tensor, nn
 
 from dreampedal.engine.model.ascent import Ascent
 from dreampedal.engine.model.device import make_session, why_no_cuda
+from dreampedal.engine.model.format.inputs import LogBands
 from dreampedal.engine.model.model import Model
-from dreampedal.export.compile.ascent import Training, export_window
+from dreampedal.export.compile.window import Training, export_window
 
 SHIPPED = Path(__file__).parents[1] / "presets" / "models" / "notes.onnx"
 STREAMS = 1, 2, 4, 8, 16
 STEPS = 1, 8
-BANDS, FRAMES = 96, 32
+FRAMES = 32
 SECONDS, MOST_RUNS, FEWEST_RUNS = 2.0, 5000, 20
 
 
-def deep_network() -> nn.Sequential:
+class Deep(nn.Module):
     """Twelve convolutions of 3×3 in four blocks, each with batch norm and ELU, halved between the blocks."""
-    torch.manual_seed(0)
-    layers = nn.Sequential()
-    channels = 1
-    for block, filters in enumerate((16, 32, 64, 64)):
-        for turn in range(3):
-            conv = nn.Conv2d(channels, filters, 3, padding=1)
-            name = f"conv{3 * block + turn + 1}"
-            layers.add_module(name, nn.Sequential(conv, nn.BatchNorm2d(filters), nn.ELU()))
-            channels = filters
-        if block < 3:
-            layers.add_module(f"pool{block + 1}", nn.AvgPool2d(2))
-    layers.add_module("head", nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 11)))
-    return layers
+
+    classes, input = tuple(f"class_{number}" for number in range(11)), LogBands()
+    seconds = (FRAMES + 0.5) * input.hop / 44_100
+
+    def __init__(self) -> None:
+        super().__init__()
+        torch.manual_seed(0)
+        self.body = nn.Sequential()
+        channels = 1
+        for block, filters in enumerate((16, 32, 64, 64)):
+            for turn in range(3):
+                conv = nn.Conv2d(channels, filters, 3, padding=1)
+                name = f"conv{3 * block + turn + 1}"
+                self.body.add_module(name, nn.Sequential(conv, nn.BatchNorm2d(filters), nn.ELU()))
+                channels = filters
+            if block < 3:
+                self.body.add_module(f"pool{block + 1}", nn.AvgPool2d(2))
+        self.body.add_module("head", nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 11)))
+
+    def layers(self) -> dict[str, nn.Module]:
+        """The convolutions."""
+        return {name: child for name, child in self.body.named_children() if name.startswith("conv")}
+
+    def forward(self, features: Tensor) -> Tensor:
+        """Logits of log bands, (n, bands, frames)."""
+        return self.body((features[:, None] + 6) / 3)
 
 
 def write_deep_model(path: Path) -> Path:
     """The deep network with random weights, as a model."""
-    mean, std = torch.full((BANDS,), -6.0), torch.full((BANDS,), 3.0)
-    export_window(
-        deep_network(), path, name="deep", frames=FRAMES, mean=mean, std=std,
-        classes=[f"class_{number}" for number in range(11)],
-        training=Training(data="random weights", licence="CC0-1.0", seed=0),
-    )  # fmt: skip
+    export_window(Deep(), path, name="deep", training=Training(data="random weights", licence="CC0-1.0", seed=0))
     return path
 
 
@@ -79,10 +88,9 @@ class Captured:
     def __init__(self, ascent: Ascent, steps: int) -> None:
         from onnxruntime import OrtValue
 
-        chains = ascent.chains
-        chain = "window" if chains.manifest.runs_on == "window" else "t1"
-        part = chains.sessions.part(chains.taps(chain, steps))
-        self.session = make_session(part, "cuda", enable_cuda_graph="1")
+        model = ascent.model
+        chain = "window" if model.manifest.runs_on == "window" else "t1"
+        self.session = make_session(model.part(chain, steps), "cuda", enable_cuda_graph="1")
         self.binding, self.ascent = self.session.io_binding(), ascent
         self.values: dict[str, Any] = {}
         for value in self.session.get_inputs():

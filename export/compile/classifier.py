@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Unpack
 
@@ -20,22 +19,21 @@ import torch
 from dreampedal.engine.model.format.clip_manifest import ClassifierManifest
 from dreampedal.engine.model.format.manifest import Training
 from dreampedal.engine.model.golden import packed
-from dreampedal.export.compile.ascent import write_model
-from dreampedal.export.compile.clips import SEEDS, Net, Told, followed, golden_clips, manifest_of, take
+from dreampedal.export.compile.clips import SEEDS, Net, golden_clips, graph_outputs, take, traced
 from dreampedal.export.compile.graph import Graph
-from dreampedal.export.compile.traced import Traced
+from dreampedal.export.compile.model_file import Details, declare, write_model
 
 __all__ = ["Training", "export_classifier"]
 
 
-def export_classifier(net: Net, path: str | os.PathLike[str], **told: Unpack[Told]) -> ClassifierManifest:
+def export_classifier(net: Net, path: str | os.PathLike[str], **details: Unpack[Details]) -> ClassifierManifest:
     """Write a network as a model that names what it hears in a clip.
 
     Args:
         net: trained; float32, in evaluation from here on. Its attribute `probabilities`, if it has one, says what makes
             probabilities of its logits: "softmax" (else assumed), or "sigmoid" for tags that do not exclude each other.
         path: of the ONNX file, which appears whole or not at all.
-        told: name, training, accuracy and version, for the manifest.
+        details: for the manifest.
 
     Returns:
         The manifest in the file.
@@ -43,16 +41,16 @@ def export_classifier(net: Net, path: str | os.PathLike[str], **told: Unpack[Tol
     Raises:
         ValueError: for weights that are no numbers, and for a network that cannot be written.
     """
-    trace, shape = followed(net)
-    manifest = manifest_of(
+    trace, shape = traced(net)
+    manifest = declare(
         ClassifierManifest,
-        net,
-        trace,
+        trace.filters,
+        classes=net.classes,
         input=net.input,
         seconds=net.seconds,
         shape=shape,
         probabilities=getattr(net, "probabilities", "softmax"),
-        **told,
+        **details,
     )
     golden = []
     for seed in SEEDS:
@@ -60,14 +58,5 @@ def export_classifier(net: Net, path: str | os.PathLike[str], **told: Unpack[Tol
             logits = net(torch.as_tensor(golden_clips(net.input, shape, seed)))
         golden.append(take(net.input, seed, {}, {"logits": packed(logits.numpy())}))
     graph = Graph()
-    values = tapped(graph, trace, trace.forward(graph, "x"))
+    values = graph_outputs(graph, trace, trace.forward(graph, "x"))
     return write_model(Path(path), graph, values, manifest, json.dumps(golden))
-
-
-def tapped(graph: Graph, trace: Traced, names: Mapping[str, str]) -> dict[str, str]:
-    """The value behind each output, logits and layers; `names` as `trace.forward` gave them."""
-    values = {"logits": names[trace.logits]}
-    for layer, value in trace.layers.items():
-        filters, positions = trace.filters[layer], trace.positions(layer)
-        values[f"y_{layer}"] = graph.reshape(names[value], [0, filters, positions])
-    return values

@@ -15,21 +15,21 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.export.compile.adjoints import Activation
 from dreampedal.export.compile.graph import Graph
-from dreampedal.export.compile.steps import ascend, turned
+from dreampedal.export.compile.operators import Operator
+from dreampedal.export.compile.steps import ascend, swapped
 
 
 @dataclass(frozen=True)
 class CausalLayer:
-    """A convolution over the past and an activation; `taps` of `dilation` columns, the newest last."""
+    """A convolution over the past and an activation; `taps` `dilation` columns apart, the newest last."""
 
     name: str
     weight: NDArray[np.float32]
     """(filters, inputs, taps)"""
     bias: NDArray[np.float32]
     dilation: int
-    activation: Activation
+    activation: Operator
 
     @property
     def filters(self) -> int:
@@ -63,11 +63,6 @@ class CausalNetwork:
     def bands(self) -> int:
         return self.layers[0].inputs
 
-    @property
-    def receptive_frames(self) -> int:
-        """Columns that the newest activation of the last layer depends on."""
-        return 1 + sum(layer.history for layer in self.layers)
-
     @cached_property
     def states(self) -> dict[str, tuple[int, int]]:
         """Shape (columns, inputs) of each state for one channel, the newest column last."""
@@ -77,20 +72,20 @@ class CausalNetwork:
         return kept
 
 
-def taps(graph: Graph, chain: MovingColumns, steps: int) -> Iterator[tuple[str, str]]:
-    """Write a chain; yield the name of each tap and its value (`engine.model.structure.outputs` lists them)."""
+def outputs(graph: Graph, chain: MovingColumns, steps: int) -> Iterator[tuple[str, str]]:
+    """Write a chain; yield the name of each output and its value (`engine.model.format.interface` lists them)."""
     net, prefix = chain.net, chain.prefix
     offsets = ascend(graph, chain, steps)
-    yield from ((f"{prefix}_offset_{step}", turned(graph, offset)) for step, offset in enumerate(offsets) if step)
+    yield from ((f"{prefix}_offset_{step}", swapped(graph, offset)) for step, offset in enumerate(offsets) if step)
     for step, offset in enumerate(offsets):
-        heard = graph.op("Add", turned(graph, "features"), offset)
-        columns = [chain.by_channel(graph, y, n) for n, y in enumerate(chain.activations(graph, offset))]
+        moving = graph.op("Add", swapped(graph, "features"), offset)
+        columns = [chain.by_channel(graph, y, n) for n, (_, y) in enumerate(chain.layers(graph, offset))]
         if step == 0:
             for layer, y in zip(net.layers, columns, strict=True):
-                yield f"{prefix}_y_{layer.name}", turned(graph, y)
+                yield f"{prefix}_y_{layer.name}", swapped(graph, y)
             if len(net.head):
                 yield f"{prefix}_logits", _logits(graph, net, columns[-1])
-        inputs = dict(zip([*(layer.name for layer in net.layers), "pool"], [heard, *columns], strict=True))
+        inputs = dict(zip([*(layer.name for layer in net.layers), "pool"], [moving, *columns], strict=True))
         for name in net.states:
             kept = graph.slice(f"state_{name}", 1, 1)
             yield f"{prefix}_state_{step}_{name}", graph.op("Concat", kept, graph.slice(inputs[name], 1, 0, 1), axis=1)
@@ -118,27 +113,28 @@ class MovingColumns:
     def extent(self, graph: Graph) -> str:
         return graph.op("Concat", self._count(graph), graph.constant([self.net.bands]), axis=0)
 
-    def activations(self, graph: Graph, offset: str) -> list[str]:
-        """Every layer's output, in rows."""
-        x, outputs = graph.reshape(offset, [-1, self.net.bands]), list[str]()
+    def layers(self, graph: Graph, offset: str) -> list[tuple[str, str]]:
+        """Input and output of every layer's activation, in rows."""
+        y, found = graph.reshape(offset, [-1, self.net.bands]), list[tuple[str, str]]()
         for n, layer in enumerate(self.net.layers):
             live = self._live(layer)
             weight = _tap_by_tap(graph, layer, layer.taps - live, layer.taps)
-            spread = self._spread(graph, x, layer, layer.inputs, live, forward=True)
-            z = graph.op("Gemm", spread, weight, self._settled(graph, n), transB=1)
-            outputs.append(x := layer.activation.forward(graph, z))
-        return outputs
+            spread = self._spread(graph, y, layer, layer.inputs, live, forward=True)
+            x = graph.op("Gemm", spread, weight, self._fixed_share(graph, n), transB=1)
+            found.append((x, y := layer.activation.forward(graph, [x])))
+        return found
 
     def gradient(self, graph: Graph, offset: str) -> str:
         back = above = ""
-        for n, y in reversed([*enumerate(self.activations(graph, offset))]):
+        for n, (x, y) in reversed([*enumerate(self.layers(graph, offset))]):
             layer = self.net.layers[n]
             dy = self._injection(graph, n, y)
             if back:
                 dy = graph.op("Gemm", back, above, dy)
-            dz = layer.activation.adjoint(graph, "", y, dy)
+            [dx] = layer.activation.adjoint(graph, [x], [y], [dy])
+            assert dx is not None
             live = self._live(layer)
-            back = self._spread(graph, dz, layer, layer.filters, live, forward=False)
+            back = self._spread(graph, dx, layer, layer.filters, live, forward=False)
             above = _newest_first(graph, layer, live)
         return self._rows(graph, graph.op("MatMul", back, above), self.net.bands)
 
@@ -164,13 +160,13 @@ class MovingColumns:
             u = graph.op("Gemm", row, head, u, alpha=(self.columns or 1) / self.net.context_frames)
         return graph.op("Add", graph.op("Mul", y, f"v_{name}"), u)
 
-    def _settled(self, graph: Graph, n: int) -> str:
+    def _fixed_share(self, graph: Graph, n: int) -> str:
         """What no step changes of a layer's sum: bias, history, and in the first layer the features themselves."""
         layer = self.net.layers[n]
         bias = graph.weight(f"{layer.name}.bias", layer.bias)
         if n == 0:
             known = [f"state_{layer.name}"] if layer.history else []
-            past, taps = graph.op("Concat", *known, turned(graph, "features"), axis=1), layer.taps
+            past, taps = graph.op("Concat", *known, swapped(graph, "features"), axis=1), layer.taps
         elif layer.history:
             past, taps = f"state_{layer.name}", layer.taps - 1
         else:
@@ -199,9 +195,9 @@ class MovingColumns:
             zero, one = graph.constant(0), graph.constant(1)
             count = graph.reshape(self._count(graph), [])
             size = graph.op("Add", graph.constant(fixed), count) if moves else graph.constant(fixed)
-            there = graph.op("Range", zero, size, one)
+            known = graph.op("Range", zero, size, one)
             places = graph.reshape(graph.op("Range", zero, count, one), [-1, 1, 1])
-            picked = graph.op("Equal", graph.op("Add", places, graph.constant(reach[:, np.newaxis])), there)
+            picked = graph.op("Equal", graph.op("Add", places, graph.constant(reach[:, np.newaxis])), known)
             shape = graph.op("Concat", graph.constant([-1]), graph.reshape(size, [1]), axis=0)
             picks = graph.op("Reshape", graph.op("Cast", picked, to=1), shape)
         return graph.reshape(graph.op("MatMul", picks, x), [-1, reach.size * width])

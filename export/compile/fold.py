@@ -11,14 +11,15 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from dreampedal.export.compile.adjoints import Activation
 from dreampedal.export.compile.columns import CausalLayer, CausalNetwork
+from dreampedal.export.compile.operators import activation_of, activations
+from dreampedal.export.compile.operators.shapes import Identity
 from dreampedal.export.nets.causal import Network
 
 Affine = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Scale and shift of each filter."""
 
-PASSED = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Identity)
+_PASSED = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Identity)
 """Modules that do nothing outside of training."""
 
 
@@ -35,16 +36,16 @@ def causal_network(network: Network) -> CausalNetwork:
     pending: Affine = (1 / std, -mean / std)
     layers = []
     for name, block in network.layers.items():
-        layer, pending = _causal_layer(name, leaves(block), pending)
+        layer, pending = _causal_layer(name, _leaves(block), pending)
         layers.append(layer)
     scale, shift = pending
     head, bias = doubles(network.head.weight), doubles(network.head.bias)
-    return CausalNetwork(tuple(layers), single(head * scale), single(bias + head @ shift), network.context_frames)
+    return CausalNetwork(tuple(layers), _single(head * scale), _single(bias + head @ shift), network.context_frames)
 
 
-def leaves(module: nn.Module) -> list[nn.Module]:
+def _leaves(module: nn.Module) -> list[nn.Module]:
     """The modules without children within `module`, in order, without those that only act in training."""
-    return [m for m in module.modules() if not any(True for _ in m.children()) and not isinstance(m, PASSED)]
+    return [m for m in module.modules() if not any(True for _ in m.children()) and not isinstance(m, _PASSED)]
 
 
 def doubles(tensor: torch.Tensor | nn.Module) -> NDArray[np.float64]:
@@ -53,11 +54,11 @@ def doubles(tensor: torch.Tensor | nn.Module) -> NDArray[np.float64]:
     return tensor.detach().cpu().double().numpy()
 
 
-def single(values: NDArray[np.float64]) -> NDArray[np.float32]:
+def _single(values: NDArray[np.float64]) -> NDArray[np.float32]:
     return np.ascontiguousarray(values, np.float32)
 
 
-def batch_norm(module: nn.modules.batchnorm._BatchNorm) -> Affine:
+def _batch_norm(module: nn.modules.batchnorm._BatchNorm) -> Affine:
     """A trained batch norm as scale and shift."""
     assert module.running_mean is not None and module.running_var is not None
     scale = 1 / np.sqrt(doubles(module.running_var) + module.eps)
@@ -67,23 +68,7 @@ def batch_norm(module: nn.modules.batchnorm._BatchNorm) -> Affine:
     return scale, shift + doubles(module.bias) if module.affine else shift
 
 
-def activation(module: nn.Module) -> Activation | None:
-    """The activation that a module is, or None."""
-    match module:
-        case nn.ReLU():
-            return Activation("relu")
-        case nn.LeakyReLU():
-            return Activation("leaky_relu", module.negative_slope)
-        case nn.ELU():
-            return Activation("elu", module.alpha)
-        case nn.Sigmoid():
-            return Activation("sigmoid")
-        case nn.Tanh():
-            return Activation("tanh")
-    return None
-
-
-def dense(module: nn.Conv1d) -> NDArray[np.float64]:
+def _dense(module: nn.Conv1d) -> NDArray[np.float64]:
     """The weights with groups spelled out as zeros: (filters, inputs, taps)."""
     weight = doubles(module.weight)
     filters, inputs = module.out_channels // module.groups, module.in_channels // module.groups
@@ -101,21 +86,21 @@ def _causal_layer(name: str, modules: list[nn.Module], pending: Affine) -> tuple
     if not isinstance(conv, nn.Conv1d) or conv.stride != (1,) or conv.padding not in ((0,), "valid"):
         raise ValueError(f"{name} starts with {conv}: expected an nn.Conv1d with stride 1 and no padding of its own")
     scale, shift = pending
-    weight = dense(conv)
+    weight = _dense(conv)
     bias = np.zeros(len(weight)) if conv.bias is None else doubles(conv.bias)
     bias, weight = bias + np.einsum("fik,i->f", weight, shift), weight * scale[:, np.newaxis]
     chosen, after = None, (np.ones(len(weight)), np.zeros(len(weight)))
     for module in following:
         if isinstance(module, nn.BatchNorm1d):
-            scale, shift = batch_norm(module)
+            scale, shift = _batch_norm(module)
             if chosen is None:
                 weight, bias = weight * scale[:, np.newaxis, np.newaxis], bias * scale + shift
             else:
                 after = (after[0] * scale, after[1] * scale + shift)
-        elif chosen is None and (chosen := activation(module)):
+        elif chosen is None and (chosen := activation_of(module)):
             continue
         else:
-            expected = "a batch norm and one of ReLU, LeakyReLU, ELU, Sigmoid and Tanh"
-            raise ValueError(f"{name} holds {module}: expected {expected}")
-    layer = CausalLayer(name, single(weight), single(bias), conv.dilation[0], chosen or Activation("identity"))
+            known = ", ".join(cls.module.__name__ for cls in activations())
+            raise ValueError(f"{name} holds {module}: expected a batch norm and one of {known}")
+    layer = CausalLayer(name, _single(weight), _single(bias), conv.dilation[0], chosen or Identity("Identity"))
     return layer, after

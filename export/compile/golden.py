@@ -24,16 +24,16 @@ from dreampedal.export.nets.causal import Network
 
 Array = NDArray[np.float32]
 
-Hearing = tuple[dict[str, Tensor], Tensor]
-"""Activations (channels, filters, *positions) by layer, and logits (channels, classes)."""
+Response = tuple[dict[str, Tensor], Tensor]
+"""Of a network: activations (channels, filters, *positions) by layer, and logits (channels, classes)."""
 
 Inputs = Mapping[str, Array]
 """Inputs of an ascent by name, as `dreampedal.engine.model.structure.inputs` lists them."""
 
 
-def objective(heard: Hearing, given: Inputs, manifest: Manifest | WaveformManifest) -> Tensor:
+def objective(response: Response, given: Inputs, manifest: Manifest | WaveformManifest) -> Tensor:
     """Mean over positions of Σ(u·y + ½v·y²) over layers, plus classes·logits, summed over channels."""
-    activations, logits = heard
+    activations, logits = response
     total = torch.zeros(())
     for layer in manifest.layers:
         y = activations[layer.name].flatten(2)
@@ -44,14 +44,14 @@ def objective(heard: Hearing, given: Inputs, manifest: Manifest | WaveformManife
     return total
 
 
-def climb(hear: Callable[[Tensor], Hearing], given: Inputs, manifest: Manifest, steps: int) -> Array:
+def climb(forward: Callable[[Tensor], Response], given: Inputs, manifest: Manifest, steps: int) -> Array:
     """The offset after `steps` steps of ascent by autograd, (channels, bands, columns)."""
     shape, level, mask = (torch.as_tensor(given[name]) for name in ("shape", "level", "mask"))
     features, offset = torch.as_tensor(given["features"]), torch.as_tensor(given["offset"])
     rate, reach = float(given["rate"][0]), float(given["reach"][0])
     for _ in range(steps):
         moving = (features + offset).requires_grad_()
-        (g,) = torch.autograd.grad(objective(hear(moving), given, manifest), moving)
+        (g,) = torch.autograd.grad(objective(forward(moving), given, manifest), moving)
         g = shape @ g
         g = g - (level[:, :, None] * g).sum(1, keepdim=True) * mask[:, None]
         g = g / (g.square().mean((1, 2), keepdim=True) + TINY).sqrt()
@@ -59,17 +59,17 @@ def climb(hear: Callable[[Tensor], Hearing], given: Inputs, manifest: Manifest, 
     return offset.numpy()
 
 
-def causal_hearing(network: Network, past: Array) -> Callable[[Tensor], Hearing]:
-    """What a causal network hears in moving columns after the columns `past`, before which there was silence."""
+def causal_forward(network: Network, past: Array) -> Callable[[Tensor], Response]:
+    """The response of a causal network to moving columns after the columns `past`, before which there was silence."""
     before = torch.as_tensor(past)
 
-    def hear(moving: Tensor) -> Hearing:
+    def forward(moving: Tensor) -> Response:
         columns = moving.shape[2]
         window = torch.cat([before, moving], 2)[:, :, -network.receptive_frames - columns :]
-        heard = {name: y[:, :, -columns:] for name, y in network.activations(window).items()}
-        return heard, network.logits_at_frames(window)[:, :, -1]
+        activations = {name: y[:, :, -columns:] for name, y in network.activations(window).items()}
+        return activations, network.logits_at_frames(window)[:, :, -1]
 
-    return hear
+    return forward
 
 
 def column_cases(network: Network, manifest: Manifest, seed: int = 1) -> str:
@@ -82,31 +82,43 @@ def column_cases(network: Network, manifest: Manifest, seed: int = 1) -> str:
         past, expected = sound[:, :, :0], []
         for hop in range(sound.shape[2] - columns + 1):
             given["features"] = sound[:, :, hop : hop + columns]
-            hear = causal_hearing(network, past)
-            offset = climb(hear, given, manifest, steps)
+            offset = climb(causal_forward(network, past), given, manifest, steps)
             expected.append(offset)
             past = np.concatenate([past, given["features"][:, :, :1] + offset[:, :, :1]], 2)
         with torch.no_grad():
-            hear = causal_hearing(network, past)
-            activations, logits = hear(torch.as_tensor(given["features"] + given["offset"]))
+            activations, logits = causal_forward(network, past)(torch.as_tensor(given["features"] + given["offset"]))
         del given["features"]
-        heard = {f"y_{name}": y.numpy() for name, y in activations.items()}
-        if manifest.classes:
-            heard["logits"] = logits.numpy()
-        case = {"sound": sound, "offsets": np.stack(expected)[-3:], **given, **heard}
-        cases.append({"columns": columns, "steps": steps} | {name: packed(array) for name, array in case.items()})
+        given |= {f"y_{name}": y.numpy() for name, y in activations.items()}
+        cases.append(_case(columns, steps, {"sound": sound, "offsets": np.stack(expected)[-3:], **given}, logits))
     return json.dumps(cases)
 
 
+def window_cases(forward: Callable[[Tensor], Response], manifest: Manifest) -> str:
+    """One golden take of two steps on a window, as JSON; activations of a deep network would outweigh it."""
+    rng = np.random.default_rng(1)
+    sound = random_features(rng, manifest, manifest.context_frames)
+    given = random_inputs(rng, manifest, manifest.context_frames)
+    offset = climb(forward, {"features": sound} | given, manifest, 2)
+    with torch.no_grad():
+        _, logits = forward(torch.as_tensor(sound + given["offset"]))
+    return json.dumps([_case(sound.shape[2], 2, {"sound": sound, "offsets": offset[np.newaxis], **given}, logits)])
+
+
+def _case(columns: int, steps: int, arrays: Inputs, logits: Tensor) -> dict[str, Any]:
+    if logits.shape[-1]:
+        arrays = {**arrays, "logits": logits.numpy()}
+    return {"columns": columns, "steps": steps} | {name: packed(array) for name, array in arrays.items()}
+
+
 @contextmanager
-def listening(outputs: Mapping[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
+def outputs_of(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
     """Keep the output of each module whenever it runs."""
     kept: dict[str, Tensor] = {}
 
     def keeper(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
         return lambda module, given, output: kept.update({name: output})
 
-    hooks = [module.register_forward_hook(keeper(name)) for name, module in outputs.items()]
+    hooks = [module.register_forward_hook(keeper(name)) for name, module in modules.items()]
     try:
         yield kept
     finally:
@@ -114,41 +126,12 @@ def listening(outputs: Mapping[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
             hook.remove()
 
 
-def window_hearing(
-    network: nn.Module, outputs: Mapping[str, nn.Module], mean: Tensor, std: Tensor, as_image: bool
-) -> Callable[[Tensor], Hearing]:
-    """What a network hears in a whole window of raw features; `outputs` are the modules that targets name."""
-
-    def hear(features: Tensor) -> Hearing:
-        x = (features - mean[:, None]) / std[:, None]
-        with listening(outputs) as heard:
-            y = network(x[:, None] if as_image else x)
-        return heard, y
-
-    return hear
-
-
-def window_case(hear: Callable[[Tensor], Hearing], manifest: Manifest, seed: int = 1) -> str:
-    """A golden take of a network that runs on the window, as JSON."""
-    rng = np.random.default_rng(seed)
-    sound = random_features(rng, manifest, manifest.context_frames)
-    given = random_inputs(rng, manifest, manifest.context_frames)
-    offset = climb(hear, {"features": sound} | given, manifest, 2)
-    with torch.no_grad():
-        activations, logits = hear(torch.as_tensor(sound + given["offset"]))
-    heard = {f"y_{name}": y.flatten(2).numpy() for name, y in activations.items()}
-    if manifest.classes:
-        heard["logits"] = logits.numpy()
-    case = {"sound": sound, "offsets": offset[np.newaxis], **given, **heard}
-    take = {"columns": manifest.context_frames, "steps": 2} | {name: packed(array) for name, array in case.items()}
-    return json.dumps([take])
-
-
 def random_features(rng: np.random.Generator, manifest: Manifest, frames: int, channels: int = 2) -> Array:
     """Something like sound: spectra that change slowly, between the floor and full scale."""
     steps = rng.normal(0, 0.3, (channels, manifest.bands.count, frames)).cumsum(2)
     spectrum = rng.normal(-5, 2, (channels, manifest.bands.count, 1))
-    return np.clip(spectrum + steps, manifest.bands.floor_db * np.log(10) / 20, 0).astype(np.float32)
+    floor = manifest.bands.floor_db * np.log(10) / 20
+    return np.asarray(np.clip(spectrum + steps, floor, 0), np.float32)
 
 
 def random_inputs(rng: np.random.Generator, manifest: Manifest, columns: int, channels: int = 2) -> dict[str, Array]:

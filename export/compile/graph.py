@@ -13,6 +13,9 @@ from onnx import TensorProto, helper, numpy_helper
 OPSET = 23
 """The first operator set with RMSNormalization, which takes a step of ascent in one node."""
 
+BEYOND_OPERATORS = frozenset({"Clip", "RMSNormalization", "Range"})
+"""Operators of ONNX that ascent itself is written with and no operator of a network is (`steps`, `columns`)."""
+
 END = 2**31 - 1
 """A slice that stops here goes to the end."""
 
@@ -34,17 +37,20 @@ class Graph:
         self.nodes: list[onnx.NodeProto] = []
         self.weights: dict[str, NDArray[np.float32]] = {}
         self.constants: dict[str, NDArray[np.generic]] = {}
-        self._known: dict[tuple[object, ...], str] = {}
+        self._known: dict[tuple[object, ...], onnx.NodeProto] = {}
 
     def op(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> str:
-        """Add a node; the name of its first output, the others being that name with `_1`, `_2`, ... appended."""
-        key = (kind, inputs, outputs, repr(sorted(attributes.items())))
+        """Add a node; the name of its first output, the others being that name with `_1`, `_2`, ... appended.
+
+        A node that was written with fewer outputs gets those that it lacks.
+        """
+        key = (kind, inputs, repr(sorted(attributes.items())))
         if key not in self._known:
-            name = f"n{len(self.nodes)}"
-            names = [name, *(f"{name}_{index}" for index in range(1, outputs))]
-            self.nodes.append(helper.make_node(kind, list(inputs), names, **attributes))
-            self._known[key] = name
-        return self._known[key]
+            self._known[key] = helper.make_node(kind, list(inputs), [f"n{len(self.nodes)}"], **attributes)
+            self.nodes.append(self._known[key])
+        node = self._known[key]
+        node.output.extend(f"{node.output[0]}_{index}" for index in range(len(node.output), outputs))
+        return str(node.output[0])
 
     def weight(self, name: str, values: NDArray[np.floating]) -> str:
         """Weights under a name of their own."""

@@ -1,4 +1,4 @@
-"""Steps of gradient ascent on the offset, unrolled: what every kind of model shares.
+"""Steps of gradient ascent on the offset, unrolled, on columns and on a window alike.
 
 One step: `g` is the gradient of the objective at features + offset; `g ← shape·g` (smoothing and mask);
 `g ← g - (level·g)·mask` (what only changes loudness is taken out); `g ← g / √(mean g² + tiny)`, the mean over bands and
@@ -16,7 +16,7 @@ TINY = 1e-20
 
 
 class Chain(Protocol):
-    """A network as it listens and as it answers, in rows: (channels, columns, bands)."""
+    """A network forward and back, in rows: (channels, columns, bands)."""
 
     def gradient(self, graph: Graph, offset: str) -> str:
         """Write the gradient of the objective with respect to the features, at `features` + `offset`; rows both."""
@@ -29,7 +29,7 @@ class Chain(Protocol):
 
 def ascend(graph: Graph, chain: Chain, steps: int) -> list[str]:
     """The offset before the first step and after each: `steps` + 1 names of rows (channels, columns, bands)."""
-    offsets = [turned(graph, "offset")]
+    offsets = [swapped(graph, "offset")]
     rate = graph.op("Expand", "rate", chain.extent(graph))
     reach = graph.reshape("reach", [])
     for _ in range(steps):
@@ -39,7 +39,7 @@ def ascend(graph: Graph, chain: Chain, steps: int) -> list[str]:
     return offsets
 
 
-def turned(graph: Graph, x: str) -> str:
+def swapped(graph: Graph, x: str) -> str:
     """(channels, bands, columns) as rows (channels, columns, bands), or back."""
     return graph.transpose(x, 0, 2, 1)
 

@@ -25,47 +25,39 @@ from dreampedal.engine.model.format.clip_manifest import WaveformManifest
 from dreampedal.engine.model.format.inputs import Waveform
 from dreampedal.engine.model.format.manifest import Training
 from dreampedal.engine.model.golden import packed, places
-from dreampedal.export.compile.ascent import write_model
-from dreampedal.export.compile.backward import gradient
-from dreampedal.export.compile.classifier import tapped
-from dreampedal.export.compile.clips import SEEDS, Net, Told, followed, golden_clips, hearing, manifest_of, take
+from dreampedal.export.compile.clips import SEEDS, Net, forward, golden_clips, graph_outputs, take, traced
 from dreampedal.export.compile.golden import objective
+from dreampedal.export.compile.gradient import gradient
 from dreampedal.export.compile.graph import Graph
-from dreampedal.export.compile.traced import Traced
-from dreampedal.export.compile.window import injection
+from dreampedal.export.compile.model_file import Details, declare, write_model
 
 __all__ = ["Training", "export_waveform"]
 
 
-def export_waveform(net: Net, path: str | os.PathLike[str], **told: Unpack[Told]) -> WaveformManifest:
+def export_waveform(net: Net, path: str | os.PathLike[str], **details: Unpack[Details]) -> WaveformManifest:
     """Write a network on samples as a model that dreams on them; arguments and result as `export_classifier` has them.
 
     Raises:
-        ValueError: if the network hears anything but samples, holds weights that are no numbers or what has no adjoint
-            (`dreampedal.export.compile.rules` says what has), or cannot be written.
+        ValueError: if the network takes anything but samples, holds weights that are no numbers or what has no adjoint
+            (`dreampedal.export.compile.operators` says what has), or cannot be written.
     """
     if not isinstance(net.input, Waveform):
         raise ValueError(f"a network on {net.input.kind}: expected one on samples, which alone dreams on a waveform")
-    trace, shape = followed(net)
-    manifest = manifest_of(WaveformManifest, net, trace, input=net.input, seconds=net.seconds, shape=shape, **told)
+    trace, shape = traced(net)
+    manifest = declare(
+        WaveformManifest,
+        trace.filters,
+        classes=net.classes,
+        input=net.input,
+        seconds=net.seconds,
+        shape=shape,
+        **details,
+    )
     graph = Graph()
-    names = trace.forward(graph, "x", climbs=True)
-    values = tapped(graph, trace, names)
-    values["gradient"] = gradient(graph, trace, names, seeds(graph, trace, names))
+    names = trace.forward(graph, "x")
+    values = graph_outputs(graph, trace, names) | {"gradient": gradient(graph, trace, names)}
     golden = [_take(net, manifest, seed) for seed in SEEDS]
     return write_model(Path(path), graph, values, manifest, json.dumps(golden))
-
-
-def seeds(graph: Graph, trace: Traced, names: Mapping[str, str]) -> dict[str, str]:
-    """Write the gradient of the objective at every value that counts by itself: layers and logits."""
-    found = dict[str, str]()
-    for layer, value in trace.layers.items():
-        share = injection(graph, names[value], layer, trace.filters[layer], trace.positions(layer))
-        found[value] = graph.op("Add", found[value], share) if value in found else share
-    if trace.shapes[trace.logits][0]:
-        wide = graph.op("Expand", graph.reshape("classes", [1, -1]), graph.op("Shape", names[trace.logits]))
-        found[trace.logits] = graph.op("Add", found[trace.logits], wide) if trace.logits in found else wide
-    return found
 
 
 def autograd(
@@ -73,9 +65,9 @@ def autograd(
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Logits, and the gradient of the objective with respect to clips `x`, by torch; nothing here is ours."""
     clips = torch.as_tensor(x).requires_grad_()
-    heard = hearing(net, clips)
-    (found,) = torch.autograd.grad(objective(heard, given, manifest), clips)
-    return heard[1].detach().numpy(), found.numpy()
+    response = forward(net, clips)
+    (found,) = torch.autograd.grad(objective(response, given, manifest), clips)
+    return response[1].detach().numpy(), found.numpy()
 
 
 def random_injections(manifest: WaveformManifest, seed: int) -> dict[str, NDArray[np.float32]]:

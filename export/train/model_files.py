@@ -11,10 +11,11 @@ from dreampedal.engine.model.format.clip_manifest import AnyManifest
 from dreampedal.engine.model.format.inputs import LogBands
 from dreampedal.engine.model.format.manifest import Dealt, Training
 from dreampedal.engine.model.structure import MAX_FILE_BYTES
-from dreampedal.export.compile.ascent import export_ascent, require_room
+from dreampedal.export.compile.ascent import export_ascent
 from dreampedal.export.compile.classifier import export_classifier
-from dreampedal.export.compile.traced_window import export_window_net
+from dreampedal.export.compile.model_file import require_room
 from dreampedal.export.compile.waveform import export_waveform
+from dreampedal.export.compile.window import export_window
 from dreampedal.export.data.labels import folded
 from dreampedal.export.data.splits import SHARES
 from dreampedal.export.nets.checkpoint import load
@@ -102,7 +103,7 @@ def _dealt(checkpoint: Path, kept: Mapping[str, Any]) -> Dealt | None:
 
 def _ascent(net: Net, out: Path, told: dict[str, Any]) -> AnyManifest:
     if net.dreams == "window":
-        return export_window_net(net, out, **told)
+        return export_window(net, out, **told)
     heard = net.input
     assert isinstance(heard, LogBands) and isinstance(net, Columns)
-    return export_ascent(net.network, out, bands=heard.bands, window=heard.window, hop=heard.hop, **told)
+    return export_ascent(net.network, out, input=heard, **told)

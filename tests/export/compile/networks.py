@@ -1,8 +1,12 @@
 """Networks as training leaves them: every part with values that matter."""
 
+from functools import reduce
+
 import torch
 from torch import nn
 
+from dreampedal.engine.model.format.inputs import LogBands, frames_of
+from dreampedal.engine.model.format.manifest import Bands
 from dreampedal.export.compile.ascent import Training, export_ascent
 from dreampedal.export.nets.causal import Network
 
@@ -49,3 +53,42 @@ def exported(network, path, **settings):
     """The path of `network` as a model file."""
     export_ascent(network, path, **({"name": "tiny", "training": TRAINING} | settings))
     return path
+
+
+class Joined(nn.ModuleList):
+    """What several modules make of one input, joined: added, multiplied, or as filters of one tensor."""
+
+    def __init__(self, join, branches):
+        super().__init__(branches)
+        self.join = join
+
+    def forward(self, x):
+        outputs = [branch(x) for branch in self]
+        if self.join == "concatenation":
+            return torch.cat(outputs, 1)
+        return reduce(torch.add if self.join == "sum" else torch.mul, outputs)
+
+
+class Windowed(nn.Module):
+    """Modules in a row on normalised log bands, as channels or as an image; children with a convolution are layers."""
+
+    def __init__(self, body, bands, frames, classes=()):
+        super().__init__()
+        self.body, self.classes, self.input = body, tuple(classes), LogBands(bands=Bands(count=bands))
+        self.seconds = (frames + 0.5) * self.input.hop / 44_100
+        assert frames_of(self.input, self.seconds, 44_100) == frames
+        self.as_image = any(isinstance(module, nn.Conv2d) for module in body.modules())
+        self.register_buffer("mean", torch.linspace(-7, -4, bands))
+        self.register_buffer("std", torch.linspace(1, 3, bands))
+
+    def layers(self):
+        named = self.body.named_children()
+        return {name: child for name, child in named if any(isinstance(m, CONVOLUTIONS) for m in child.modules())}
+
+    def forward(self, x):
+        x = (x - self.mean[:, None]) / self.std[:, None]
+        y = self.body(x[:, None] if self.as_image else x)
+        return y if self.classes else y.flatten(1)[:, :0]
+
+
+CONVOLUTIONS = nn.Conv1d, nn.Conv2d

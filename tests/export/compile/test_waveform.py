@@ -18,9 +18,9 @@ from dreampedal.engine.model.model import Model
 from dreampedal.engine.model.targets import parse
 from dreampedal.engine.model.verify import verify
 from dreampedal.export.compile import golden
-from dreampedal.export.compile.clips import golden_clips, hearing
-from dreampedal.export.compile.traced_window import export_window_net
+from dreampedal.export.compile.clips import forward, golden_clips
 from dreampedal.export.compile.waveform import autograd, export_waveform, random_injections
+from dreampedal.export.compile.window import export_window
 from dreampedal.export.nets.checkpoint import save
 from dreampedal.export.train.model_files import export_checkpoint
 
@@ -70,7 +70,7 @@ def test_any_target(pair, data, energy, seed):
     net, path = pair
     target = data.draw(targets_of(list(net.layers())))
     x = torch.as_tensor(clips_for(net, seed)).requires_grad_()
-    heard, logits = hearing(net, x)
+    heard, logits = forward(net, x)
     total = 0
     for term in target.split(" + "):
         weight, _, atom = term.partition("*")
@@ -165,7 +165,7 @@ def test_what_has_no_adjoint_is_named_and_leaves_nothing(tmp_path):
 
 def test_a_deep_network_dreams_on_the_window(tmp_path):
     net, path = small("deep"), tmp_path / "deep.onnx"
-    manifest = export_window_net(net, path, name="deep", training=TRAINING)
+    manifest = export_window(net, path, name="deep", training=TRAINING)
     assert verify(path).golden_deviation < 1e-4
     model, rng = Model.load(path, device="cpu"), np.random.default_rng(0)
     for form in FORMS:
@@ -174,7 +174,7 @@ def test_a_deep_network_dreams_on_the_window(tmp_path):
         ascent = model.ascent(2, 1)
         hand_over(ascent, given_)
         ascent.run()
-        expected = golden.climb(lambda features: hearing(net, features), given_, manifest, 1)
+        expected = golden.climb(lambda features: forward(net, features), given_, manifest, 1)
         assert relative(ascent.result, expected) < 1e-4, form
 
 
@@ -201,7 +201,7 @@ def test_an_image_network_climbs_any_of_its_layers_on_a_recording(image_network,
     ascent = model.ascent(1, 2)
     hand_over(ascent, given_)
     ascent.run()
-    expected = golden.climb(lambda features: hearing(net, features), given_, manifest, 2)
+    expected = golden.climb(lambda features: forward(net, features), given_, manifest, 2)
     assert relative(ascent.result, expected) < 1e-4
     with torch.no_grad():
         before, after = (net.activations(torch.from_numpy(x))["conv3_1"] for x in (heard, heard + ascent.result))
