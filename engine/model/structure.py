@@ -42,10 +42,10 @@ _BEGINNINGS = {
 OPERATORS = frozenset(
     {
         "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "ConvTranspose", "Div", "Elu",
-        "Equal", "Expand", "GRU", "Gather", "Gemm", "Greater", "HardSigmoid", "Identity", "LSTM", "LeakyRelu",
-        "LogSoftmax", "MatMul", "MaxPool", "Mul", "Neg", "Pad", "RMSNormalization", "Range", "ReduceLogSumExp",
-        "ReduceMax", "ReduceMean", "ReduceSum", "Relu", "Reshape", "ScatterElements", "Shape", "Sigmoid", "Sign",
-        "Slice", "Split", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze", "Where",
+        "Equal", "Erf", "Exp", "Expand", "GRU", "Gather", "Gelu", "Gemm", "Greater", "HardSigmoid", "Identity", "LSTM",
+        "LeakyRelu", "LogSoftmax", "MatMul", "MaxPool", "Mul", "Neg", "Pad", "RMSNormalization", "Range",
+        "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceSum", "Relu", "Reshape", "ScatterElements", "Shape",
+        "Sigmoid", "Sign", "Slice", "Split", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze", "Where",
     }
 )  # fmt: skip
 """Operators of the standard domain that a model may hold: numbers in, numbers out, no subgraph, no file, no text."""

@@ -45,6 +45,9 @@ ACTIVATIONS = {
     "relu": nn.ReLU,
     "sigmoid": nn.Sigmoid,
     "tanh": nn.Tanh,
+    "silu": nn.SiLU,
+    "gelu": nn.GELU,
+    "tanh_gelu": lambda: nn.GELU("tanh"),
     "identity": nn.Identity,
 }
 

@@ -101,7 +101,7 @@ def test_the_gradient_is_torchs(form, columns, pair):
     context_frames=st.integers(10, 14),
     classes=st.sampled_from([(), ("bell",), ("bell", "choir")]),
     batch_norm=st.booleans(),
-    activation=st.sampled_from(["elu", "deep_elu", "leaky_relu", "sigmoid", "tanh"]),
+    activation=st.sampled_from(["elu", "deep_elu", "leaky_relu", "sigmoid", "tanh", "silu", "gelu"]),
     seed=st.integers(0, 999),
 )
 def test_hop_by_hop_is_the_whole_window(tmp_path_factory, columns, steps, channels, activation, seed, **shape):

@@ -128,6 +128,9 @@ class Everything(nn.Module):
             nn.functional.avg_pool1d(y, 4, 2, 1, count_include_pad=False)[:, :, ::1].mean(-1),
             nn.functional.elu(self.tall(y[:, None]), 0.7).flatten(1, 2).mean(-1, keepdim=True).squeeze(-1),
             (y * y.mean(-1, keepdim=True)).relu().mean(-1),
+            nn.functional.silu(y).mean(-1)
+            + nn.functional.gelu(y).mean(-1)
+            - nn.functional.gelu(normed, approximate="tanh").mean(-1),
         ]
         return self.head(sum(found))
 
