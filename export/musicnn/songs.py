@@ -71,7 +71,7 @@ def train_songs(
         seed: of all that is random.
 
     Returns:
-        A report: sounds, targets ("lessons"), the tags kept, and for each the correlation of answers and of their changes.
+        A report: sounds, targets (as "lessons"), the tags kept, and for each the correlation of answers and of changes.
     """
     torch.set_num_threads(1)
     teacher = load(wheel, TEACHER)

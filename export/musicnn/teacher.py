@@ -57,7 +57,7 @@ class Excerpts:
     @property
     def groups(self) -> NDArray[np.int64]:
         """Equal where the sound and its 3 s are the same: places from 0 on, int64 (n,)."""
-        return np.unique(self.clips * 100_000 + self.starts, return_inverse=True)[1]
+        return np.asarray(np.unique(self.clips * 100_000 + self.starts, return_inverse=True)[1], np.int64)
 
     def features(self, views: Views, some: NDArray[np.int64]) -> Tensor:
         """Log bands of some of them, of sounds of one rate: (n, 96, BEFORE + columns of 3 s)."""
@@ -146,8 +146,8 @@ def gradients(
         if progress:
             progress("asking where it rises", done + 1, count)
     clips, starts, asked, offsets, found = zip(*rows, strict=True)
-    places = (np.array(one, np.int64) for one in (clips, starts))
-    return Gradients(*places, torch.stack(offsets), np.array(asked, np.int64), torch.stack(found))
+    where, when, which = (np.array(one, np.int64) for one in (clips, starts, asked))
+    return Gradients(where, when, torch.stack(offsets), which, torch.stack(found))
 
 
 def pooled(student: Network, x: Tensor) -> Tensor:

@@ -44,7 +44,7 @@ UNSEEN = 0.1
 
 SETTINGS = ColumnsSettings(filters=(128, 96, 96), dilations=(1, 3, 9), context_frames=8)
 PLAN = Plan(
-    batch=192, learning_rate=5e-3, weight_decay=1e-2, clip_norm=2.0, averaging=0.998, label_smoothing=0.0,
+    batch=192, learning_rate=8e-3, weight_decay=1e-2, clip_norm=2.0, averaging=0.998, label_smoothing=0.0,
     least_learning_rate=0.0,
 )  # fmt: skip
 STEPS = 6_000

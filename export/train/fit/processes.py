@@ -10,7 +10,7 @@ starts of attacks. Attacks are made with running statistics, which all processes
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -140,6 +140,9 @@ class _Total(torch.autograd.Function):
         return _Total.forward(ctx, gradient)
 
 
+_total: Callable[[Tensor], Tensor] = _Total.apply
+
+
 def _normalised(norm: nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d, x: Tensor) -> Tensor:
     """What a batch norm gives while training, by mean and variance over the clips of all processes.
 
@@ -150,10 +153,11 @@ def _normalised(norm: nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d, x: Tenso
         ValueError: if all processes together hear one value a channel, which has no variance.
     """
     if not norm.training:
-        return type(norm).forward(norm, x)
+        y: Tensor = type(norm).forward(norm, x)
+        return y
     across, channels = (0, *range(2, x.ndim)), (1, -1, *(1 for _ in x.shape[2:]))
     heard = x.new_tensor([x.numel() / x.shape[1]])
-    sums = _Total.apply(torch.cat([x.sum(across), heard]))
+    sums = _total(torch.cat([x.sum(across), heard]))
     count = sums[-1].detach()
     if count < 2:
         raise ValueError(
@@ -162,7 +166,7 @@ def _normalised(norm: nn.BatchNorm1d | nn.BatchNorm2d | nn.BatchNorm3d, x: Tenso
         )
     mean = sums[:-1] / count
     centred = x - mean.reshape(channels)
-    variance = _Total.apply(centred.square().sum(across)) / count
+    variance = _total(centred.square().sum(across)) / count
     if norm.running_mean is not None and norm.running_var is not None and norm.num_batches_tracked is not None:
         with torch.no_grad():
             norm.num_batches_tracked += 1
