@@ -26,7 +26,7 @@ from dreampedal.export.data.splits import split
 from dreampedal.export.data.store import encode
 from dreampedal.export.judge.prune.pruning import prune
 from dreampedal.export.judge.prune.settings import Pruning, rewound
-from dreampedal.export.metrics.scores import probabilities, score
+from dreampedal.export.metrics.scores import score_net
 from dreampedal.export.nets.net import Net
 from dreampedal.export.train.fit.fitting import fit
 
@@ -96,7 +96,7 @@ def pruned(row: Row, sources: Sources) -> dict[str, Any]:
     beside = {"before": before.accuracy}
     if found.tuned:
         whole = tune(copy.deepcopy(net), len(found.tuned))
-        right = score(probabilities(whole, test), test.labels, test.groups, test.classes).by_clip.accuracy
+        right = score_net(whole, test).by_clip.accuracy
         beside["whole, trained as long"] = right
     how_far = "" if row.enough < 1 else f", as far as {row.tunings} trainings take it"
     return {

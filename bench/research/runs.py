@@ -27,7 +27,7 @@ from dreampedal.export.data.progress import Progress
 from dreampedal.export.data.recordings import LabelledSet, Recording
 from dreampedal.export.data.splits import content_of, folds, split
 from dreampedal.export.data.store import encode
-from dreampedal.export.metrics.scores import Measures, Scores, probabilities, score
+from dreampedal.export.metrics.scores import Measures, Scores, probabilities, score, score_net
 from dreampedal.export.nets.costs import multiply_adds, parameters
 from dreampedal.export.nets.net import Net
 from dreampedal.export.nets.table import build
@@ -157,7 +157,7 @@ def _on_notes(recipe: Recipe, sources: Sources, progress: Progress | None) -> It
         net, spent = train_one(recipe, train, val, seed, progress, kept=True)
         heard = {}
         for name, clips in others.items():
-            found = score(probabilities(net, clips), clips.labels, clips.groups, clips.classes, seed=seed)
+            found = score_net(net, clips, seed)
             heard[name] = (found.by_recording if name == "recordings" else found.by_clip).accuracy
         yield _judged(probabilities(net, test), test, seed, (spent,), net, heard)
 

@@ -16,7 +16,7 @@ from dreampedal.export.metrics.scores import Scores
 
 if TYPE_CHECKING:
     from dreampedal.export.data.clips import Clips
-    from dreampedal.export.judge.listeners import Listener
+    from dreampedal.export.judge.classifiers import Classifier
     from dreampedal.export.nets.net import Net
 
 SHIFT = 2
@@ -24,7 +24,7 @@ SHIFT = 2
 
 
 def draw_all(
-    listener: Listener, clips: Clips, probabilities: NDArray[np.float32], scores: Scores, folder: Path, where: str
+    classifier: Classifier, clips: Clips, probabilities: NDArray[np.float32], scores: Scores, folder: Path, where: str
 ) -> list[Path]:
     """Draw what can be drawn of a network and its scores; the paths.
 
@@ -36,40 +36,34 @@ def draw_all(
     drawn = []
     for what, measures in (("clips", scores.by_clip), ("recordings", scores.by_recording)):
         low, high = measures.accuracy_interval
-        of = as_it_is(f"{listener.name} on {where}\n{measures.count} {what}")
+        of = as_it_is(f"{classifier.name} on {where}\n{measures.count} {what}")
         drawn += [folder / f"confusion_{what}.png", folder / f"reliability_{what}.png"]
         draw_confusion(measures, drawn[-2], f"{of}: {measures.accuracy:.1%} right ({low:.0%} to {high:.0%})")
         draw_reliability(measures.reliability, drawn[-1], of)
-    if listener.net is None:
+    if classifier.net is None:
         return drawn
-    drawn += _draw_activations(listener, clips, probabilities, folder, where)
-    return drawn + _draw_kernels(listener.net, folder)
-
-
-def activations(net: Net, x: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-    """Output of every layer for the features of one clip, (rows, frames) to (filters, ...) by name."""
-    net.eval()
-    with torch.no_grad():
-        found = net.activations(torch.from_numpy(x)[None])
-    return {name: activation[0].numpy() for name, activation in found.items()}
+    drawn += _draw_activations(classifier.net, clips, probabilities, folder, where)
+    return drawn + _draw_kernels(classifier.net, folder)
 
 
 def _draw_activations(
-    listener: Listener, clips: Clips, probabilities: NDArray[np.float32], folder: Path, where: str
+    net: Net, clips: Clips, probabilities: NDArray[np.float32], folder: Path, where: str
 ) -> list[Path]:
     """Activations on one clip of each class that the set holds."""
     drawn, labels = [], np.asarray(clips.labels)
     for place in np.unique(labels):
-        at, name = _surest(probabilities, labels, int(place)), listener.classes[place]
+        at, name = _surest(probabilities, labels, int(place)), net.classes[place]
         x = np.array(clips.x[at], np.float32)
-        heard = dict(zip(listener.classes, probabilities[at].tolist(), strict=True))
+        heard = dict(zip(net.classes, probabilities[at].tolist(), strict=True))
         title = as_it_is(
-            f"{listener.name} on the clip of {name} in {where} that it is surest of\n"
+            f"{net.name} on the clip of {name} in {where} that it is surest of\n"
             f"from {clips.group_names[int(clips.groups[at])]}"
         )
         drawn.append(folder / f"activations_{name}.png")
-        layers = activations(listener.net, x)
-        draw_activations(x, layers, heard, clips.seconds, drawn[-1], title, listener.input)
+        with torch.no_grad():
+            layers = net.eval().activations(torch.from_numpy(x)[None])
+        found = {layer: activation[0].numpy() for layer, activation in layers.items()}
+        draw_activations(x, found, heard, clips.seconds, drawn[-1], title, net.input)
     return drawn
 
 

@@ -16,7 +16,7 @@ from dreampedal.export.data.recordings import LabelledSet, open_set
 from dreampedal.export.data.segments import Segmenting
 from dreampedal.export.data.splits import SHARES, set_hash, split
 from dreampedal.export.data.store import encode
-from dreampedal.export.judge.listeners import Listener, open_listener
+from dreampedal.export.judge.classifiers import Classifier, open_classifier
 from dreampedal.export.judge.pictures import draw_pruning
 from dreampedal.export.metrics.scores import Pooling, pool, score
 from dreampedal.export.train.fit.settings import checked
@@ -74,19 +74,19 @@ def evaluate_on(
             a set that has changed since the training.
         OSError: if a file cannot be read or written.
     """
-    listener = open_listener(model)
-    part = judged.part or _part(listener, judged)
-    clips = encoded(listener, judged, (part,), progress)[0]
-    probabilities = listener.hear(clips)
-    scores = score(probabilities, clips.labels, clips.groups, listener.classes, pooling=pooling)
+    classifier = open_classifier(model)
+    part = judged.part or _part(classifier, judged)
+    clips = encoded(classifier, judged, (part,), progress)[0]
+    probabilities = classifier.classify(clips)
+    scores = score(probabilities, clips.labels, clips.groups, classifier.classes, pooling=pooling)
     report = {"model": str(model), "set": str(place_of(judged.folder)), "part": part} | scores.to_json()
-    report["notes"] = (*scores.notes, *_doubts(listener, judged.folder))
-    report["recordings"] = _recordings(probabilities, clips, listener.classes, pooling)
+    report["notes"] = (*scores.notes, *_doubts(classifier, judged.folder))
+    report["recordings"] = _recordings(probabilities, clips, classifier.classes, pooling)
     if pictures is not None:
         from dreampedal.export.judge.drawing import draw_all
 
         where = f"{name_of(judged.folder)} ({part})"
-        report["pictures"] = [str(path) for path in draw_all(listener, clips, probabilities, scores, pictures, where)]
+        report["pictures"] = [str(path) for path in draw_all(classifier, clips, probabilities, scores, pictures, where)]
     return report
 
 
@@ -117,14 +117,14 @@ def prune_on(
         raise ValueError(f"{out.parent}: no such folder; create it first")
     if out.is_dir():
         raise ValueError(f"{out} is a folder: expected the name of a file")
-    listener = open_listener(model)
-    if listener.net is None:
+    classifier = open_classifier(model)
+    if classifier.net is None:
         raise ValueError(f"{model}: expected a checkpoint (.safetensors); a model in ONNX cannot be pruned")
-    train, val, test = encoded(listener, judged, ("training", "validation", "test"), progress, to_learn=True)
-    tune = _tuning(listener, train, val, tuning_epochs) if settings.tunings else None
-    pruned = prune(listener.net, train, val, test, settings, tune=tune, progress=progress)
+    train, val, test = encoded(classifier, judged, ("training", "validation", "test"), progress, to_learn=True)
+    tune = _tuning(classifier, train, val, tuning_epochs) if settings.tunings else None
+    pruned = prune(classifier.net, train, val, test, settings, tune=tune, progress=progress)
     report = {"model": str(model), "set": str(place_of(judged.folder)), "out": str(out)} | pruned.to_json()
-    _write(pruned, out, listener.extra, settings)
+    _write(pruned, out, classifier.extra, settings)
     if pictures is not None:
         pictures.mkdir(parents=True, exist_ok=True)
         draw_pruning(pruned, settings.limit, pictures / "pruning.png")
@@ -139,6 +139,7 @@ def _write(pruned: Pruned, out: Path, extra: Mapping[str, Any], settings: Prunin
 
     report = pruned.to_json()
     kept = {name: report[name] for name in ("before", "after", "validation", "gone")}
+    assert pruned.test_after is not None
     test = {"by_clip": pruned.test_after.by_clip, "by_recording": pruned.test_after.by_recording}
     accuracy = {name: round(measures.accuracy, 4) for name, measures in test.items()}
     changed = {"pruning": kept | {"settings": settings.model_dump()}, "accuracy": accuracy}
@@ -153,7 +154,7 @@ def _write(pruned: Pruned, out: Path, extra: Mapping[str, Any], settings: Prunin
 
 
 def encoded(
-    listener: Listener,
+    classifier: Classifier,
     judged: Judged,
     parts: Sequence[str],
     progress: Progress | None = None,
@@ -169,44 +170,53 @@ def encoded(
         ValueError: if the set has classes that the network does not know, sounds are cut to another length, or a part
             is asked for of a set that has changed since the training.
     """
-    extra = listener.extra
+    extra = classifier.extra
     column = judged.column or extra.get("column", "genre")
     own = set(parts) <= set(PARTS)
     labelled = open_set(judged.folder, column, None if own else parts[0])
-    places = _places(labelled, listener)
+    places = _places(labelled, classifier)
     seed = judged.seed if judged.seed is not None else int(extra.get("seed", 0))
-    whole = {"seconds": listener.seconds}
+    whole = {"seconds": classifier.seconds}
     segmenting = checked(Segmenting, whole | dict(extra.get("segmenting", {})) | dict(judged.segments), "segments")
     shares = tuple(extra.get("shares", SHARES))
     chosen = {"all": labelled, parts[0]: labelled}
     if own and set(parts) - {"all"}:
-        _check_as_trained(labelled, listener, judged.folder)
+        _check_as_trained(labelled, classifier, judged.folder)
         chosen |= dict(zip(PARTS[1:], split(labelled, seed=seed, shares=shares), strict=True))
     found = []
     for part in parts:
-        told = progress and (lambda _what, done, total, part=part: progress(f"encoding {part}", done, total))
         copies = int(extra.get("copies", 0)) if to_learn and part == "training" else 0
         clips = encode(
-            chosen[part], listener.input, segmenting, copies=copies, seed=seed, jobs=judged.jobs, progress=told
+            chosen[part],
+            classifier.input,
+            segmenting,
+            copies=copies,
+            seed=seed,
+            jobs=judged.jobs,
+            progress=_naming(progress, part),
         )
-        found.append(replace(clips, labels=places[np.asarray(clips.labels)], classes=listener.classes))
+        found.append(replace(clips, labels=places[np.asarray(clips.labels)], classes=classifier.classes))
     return found
 
 
-def _places(labelled: LabelledSet, listener: Listener) -> np.ndarray:
+def _naming(progress: Progress | None, part: str) -> Progress | None:
+    return progress and (lambda _what, done, total: progress(f"encoding {part}", done, total))
+
+
+def _places(labelled: LabelledSet, classifier: Classifier) -> np.ndarray:
     """Of each class of the set, its place among the network's."""
-    unknown = [name for name in labelled.classes if name not in listener.classes]
+    unknown = [name for name in labelled.classes if name not in classifier.classes]
     if unknown:
         raise ValueError(
-            f"the set has {', '.join(unknown)}, which {listener.name} does not know: expected only "
-            f"{', '.join(listener.classes)}"
+            f"the set has {', '.join(unknown)}, which {classifier.name} does not know: expected only "
+            f"{', '.join(classifier.classes)}"
         )
-    return np.array([listener.classes.index(name) for name in labelled.classes])
+    return np.array([classifier.classes.index(name) for name in labelled.classes])
 
 
-def _part(listener: Listener, judged: Judged) -> str:
+def _part(classifier: Classifier, judged: Judged) -> str:
     """What training left aside, where the network was trained on a set of this name or of these recordings."""
-    extra = listener.extra
+    extra = classifier.extra
     if extra.get("set") == name_of(judged.folder):
         return "test"
     if not extra.get("set_hash"):
@@ -215,20 +225,20 @@ def _part(listener: Listener, judged: Judged) -> str:
     return "test" if set_hash(found) == extra["set_hash"] else "all"
 
 
-def _doubts(listener: Listener, folder: Path) -> tuple[str, ...]:
+def _doubts(classifier: Classifier, folder: Path) -> tuple[str, ...]:
     """What a reader must know where nothing tells which set the network was trained on."""
-    extra = listener.extra
+    extra = classifier.extra
     if extra.get("set_hash") or extra.get("set") == name_of(folder):
         return ()
     return ("the set may hold recordings that it was trained on",)
 
 
-def _check_as_trained(labelled: LabelledSet, listener: Listener, folder: Path) -> None:
+def _check_as_trained(labelled: LabelledSet, classifier: Classifier, folder: Path) -> None:
     """A ValueError where the network was trained on this set when it had other recordings: its parts were others."""
-    extra = listener.extra
+    extra = classifier.extra
     if extra.get("set") == name_of(folder) and extra.get("set_hash") not in (None, "", set_hash(labelled)):
         raise ValueError(
-            f"{folder}: other recordings than {listener.name} was trained on, or other groups: expected the same, or "
+            f"{folder}: other recordings than {classifier.name} was trained on, or other groups: expected the same, or "
             "some of what it learned from would be judged; restore the set, or judge new recordings in a folder of "
             "their own"
         )
@@ -250,12 +260,12 @@ def _recordings(
     ]  # fmt: skip
 
 
-def _tuning(listener: Listener, train: Clips, val: Clips, epochs: int) -> Callable[[Any], Any]:
+def _tuning(classifier: Classifier, train: Clips, val: Clips, epochs: int) -> Callable[[Any], Any]:
     """Training a little more, by the network's own plan."""
     from dreampedal.export.judge.prune.settings import rewound
     from dreampedal.export.train.fit.fitting import fit
     from dreampedal.export.train.fit.plan import Plan, plan_for
 
-    plan = Plan(**listener.extra["plan"]) if "plan" in listener.extra else plan_for(listener.name)
+    plan = Plan(**classifier.extra["plan"]) if "plan" in classifier.extra else plan_for(classifier.name)
     plan = rewound(plan, len(train), epochs)
     return lambda net: fit(net, train, val, plan, normalise=False).net

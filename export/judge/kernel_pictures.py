@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -196,7 +196,7 @@ def _over_time(image: NDArray[np.float32], seconds: float) -> dict[str, Any]:
 def _activation(axes: Axes, name: str, activation: NDArray[np.float32], seconds: float) -> None:
     """A layer's activation: (filters,) as bars, (filters, ..., frames) as an image of filters over time."""
     axes.set_ylabel(f"{name}\n({len(activation)})", fontsize=8)
-    axes.yaxis.get_major_locator().set_params(integer=activation.ndim > 1)
+    axes.locator_params(axis="y", integer=activation.ndim > 1)
     axes.tick_params(labelsize=7)
     if activation.ndim == 1:
         axes.bar(range(len(activation)), activation, width=1, color=INK)
@@ -224,7 +224,7 @@ def _draw(axes: Axes, kernel: NDArray[np.floating[Any]]) -> None:
         axes.set_ylim(-1.1 * largest, 1.1 * largest)
         return
     image = kernel.reshape(-1, kernel.shape[-1])
-    aspect = "equal" if 0.5 < image.shape[0] / image.shape[1] < 2 else "auto"
+    aspect: Literal["equal", "auto"] = "equal" if 0.5 < image.shape[0] / image.shape[1] < 2 else "auto"
     axes.imshow(
         image, cmap="RdBu_r", vmin=-largest, vmax=largest, origin="lower", aspect=aspect, interpolation="nearest"
     )

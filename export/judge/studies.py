@@ -19,7 +19,7 @@ from dreampedal.export.data.progress import Progress
 from dreampedal.export.data.segments import Segmenting
 from dreampedal.export.data.store import encode
 from dreampedal.export.judge.pictures import draw_bars, draw_curve
-from dreampedal.export.metrics.scores import Scores, probabilities, score
+from dreampedal.export.metrics.scores import Scores, score_net
 from dreampedal.export.nets.costs import multiply_adds, parameters
 from dreampedal.export.nets.net import Net
 from dreampedal.export.nets.table import NETWORKS, build
@@ -190,7 +190,7 @@ def _point(
         net = _fresh(name, train, settings, seed)
         fitted = fit(net, train, val, (plan or plan_for(name)).changed(seed=seed))
         spent += fitted.seconds
-        scores.append(score(probabilities(net, test), test.labels, test.groups, test.classes))
+        scores.append(score_net(net, test))
     filters = getattr(net.settings, "filters", None)
     return Point(
         value, sum(filters) if filters else None, parameters(net), multiply_adds(net), tuple(seeds), tuple(scores),

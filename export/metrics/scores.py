@@ -18,9 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from dreampedal.export.metrics.calibration import Reliability, reliability
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from dreampedal.export.data.clips import Clips
+    from dreampedal.export.nets.net import Net
 
 Pooling = Literal["mean", "log"]
 Interval = tuple[float, float]
@@ -163,7 +162,7 @@ def pool(
     return means / means.sum(1, keepdims=True), one
 
 
-def probabilities(net: nn.Module, clips: Clips, batch: int = 64) -> NDArray[np.float32]:
+def probabilities(net: Net, clips: Clips, batch: int = 64) -> NDArray[np.float32]:
     """What a network in torch makes of encoded clips: (n, classes), rows that sum to 1. Its mode is kept.
 
     Raises:
@@ -187,6 +186,11 @@ def probabilities(net: nn.Module, clips: Clips, batch: int = 64) -> NDArray[np.f
     if not np.isfinite(found).all():
         raise ValueError(f"{getattr(net, 'name', 'the network')} answers with NaN or infinity: its weights are not fit")
     return found
+
+
+def score_net(net: Net, clips: Clips, seed: int = 0) -> Scores:
+    """Judge what a network in torch makes of encoded clips."""
+    return score(probabilities(net, clips), clips.labels, clips.groups, clips.classes, seed=seed)
 
 
 def _measure(

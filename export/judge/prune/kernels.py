@@ -1,6 +1,6 @@
 """The kernels of a network: where they are, which resemble each other, and the same network without some of them.
 
-It works for networks of the zoo whose convolutions follow one another, each heard by the next or by a dense layer, and
+It works for networks of the zoo whose convolutions follow one another, each feeding the next or a dense layer, and
 whose settings give the filters of each: `raw`, `vgg`, `conv`, `deep` and `columns`.
 """
 
@@ -29,20 +29,20 @@ class Convolution:
         layer: its name in `net.layers()`; the output of that is one channel a filter.
         conv: the convolution.
         norm: the batch norm behind it, or None.
-        heard_by: what has its channels as inputs: the next convolution, or a dense layer.
+        consumer: what has its channels as inputs: the next convolution, or a dense layer.
         filters: how many it has.
-        columns: inputs of `heard_by` that one channel makes: its positions where they are laid flat, else 1.
+        columns: inputs of `consumer` that one channel makes: its positions where they are laid flat, else 1.
     """
 
     layer: str
     conv: str
     norm: str | None
-    heard_by: str
+    consumer: str
     filters: int
     columns: int
 
     def inputs(self, filters: Sequence[int]) -> list[int]:
-        """Inputs of `heard_by` that these filters make."""
+        """Inputs of `consumer` that these filters make."""
         return [filter * self.columns + position for filter in filters for position in range(self.columns)]
 
 
@@ -53,7 +53,7 @@ def convolutions(net: Net) -> list[Convolution]:
         ValueError: if the network is none whose convolutions follow one another.
     """
     layers = {id(module): name for name, module in net.layers().items()}
-    parts = [(path, part) for path, part in net.named_modules() if isinstance(part, (*CONVOLUTIONS, *HEARING, NORMS))]
+    parts = [(path, part) for path, part in net.named_modules() if isinstance(part, (*CONVOLUTIONS, *CONSUMERS, NORMS))]
     found = []
     for at, (path, conv) in enumerate(parts):
         if not isinstance(conv, CONVOLUTIONS):
@@ -61,12 +61,12 @@ def convolutions(net: Net) -> list[Convolution]:
         behind = parts[at + 1 :]
         layer = next((layers[id(holder)] for holder in _holders(net, path) if id(holder) in layers), None)
         norm = behind[0][0] if behind and isinstance(behind[0][1], NORMS) else None
-        heard_by, listener = next((pair for pair in behind if not isinstance(pair[1], NORMS)), ("", None))
-        columns, rest = divmod(_inputs(listener), conv.out_channels)
-        flat = isinstance(listener, nn.Linear)
+        consumer, module = next((pair for pair in behind if not isinstance(pair[1], NORMS)), ("", None))
+        columns, rest = divmod(_inputs(module), conv.out_channels)
+        flat = isinstance(module, nn.Linear)
         if layer is None or conv.groups != 1 or rest or columns < 1 or (columns > 1 and not flat):
             raise ValueError(_no_chain(net))
-        found.append(Convolution(layer, path, norm, heard_by, conv.out_channels, columns))
+        found.append(Convolution(layer, path, norm, consumer, conv.out_channels, columns))
     declared = getattr(net.settings, "filters", None)
     if not found or declared is None or list(declared) != [convolution.filters for convolution in found]:
         raise ValueError(_no_chain(net))
@@ -81,7 +81,7 @@ def without(
     Args:
         removed: filters to take out, by the name of their layer.
         means: of the inputs of a module, by its path. What a dense layer, or a convolution with neither batch norm nor
-            padding, heard of a removed filter on average is added to its bias. A batch norm brings its own mean.
+            padding, got of a removed filter on average is added to its bias. A batch norm brings its own mean.
 
     Without `means` it computes just what `net` does with the removed filters silenced.
 
@@ -130,7 +130,7 @@ def similarity(kernels: NDArray[np.floating], shift: int = 0) -> NDArray[np.floa
     """Cosine of every two kernels laid flat: (filters, channels, ..., time) to (filters, filters), from -1 to 1.
 
     With `shift` it is the largest over shifts in time of up to so many positions either way, the rest compared with
-    nothing: two kernels that hear the same thing a little later resemble each other.
+    nothing: two kernels that find the same thing a little later resemble each other.
 
     >>> similarity(np.array([[[1.0, 0, 0]], [[0, 1.0, 0]]])).round(1).tolist()
     [[1.0, 0.0], [0.0, 1.0]]
@@ -156,12 +156,12 @@ def most_similar(kernels: NDArray[np.floating], count: int = 10, shift: int = 0)
     return [(int(one[at]), int(other[at]), float(alike[one[at], other[at]])) for at in order]
 
 
-HEARING = (nn.Linear, nn.LSTM, nn.GRU)
-"""What may hear a convolution, beside another one."""
+CONSUMERS = (nn.Linear, nn.LSTM, nn.GRU)
+"""What may take a convolution's output, beside another one."""
 
 
 def _inputs(module: nn.Module | None) -> int:
-    """Channels or columns that a module hears; 0 where a filter cannot be taken out of them."""
+    """Channels or columns that a module takes; 0 where a filter cannot be taken out of them."""
     match module:
         case nn.Conv1d() | nn.Conv2d() if module.groups == 1:
             return module.in_channels
@@ -191,12 +191,12 @@ def _take_out(
     kept: list[int],
     means: Mapping[str, NDArray[np.float64]] | None,
 ) -> None:
-    """Leave only `kept` in `state` of a convolution, its batch norm and what hears it."""
+    """Leave only `kept` in `state` of a convolution, its batch norm and its consumer."""
     for path in (convolution.conv, convolution.norm):
         for name in ("weight", "bias", "running_mean", "running_var"):
             if path is not None and f"{path}.{name}" in state:
                 state[f"{path}.{name}"] = state[f"{path}.{name}"][kept]
-    heard, path = state[f"{convolution.heard_by}.weight"], convolution.heard_by
+    heard, path = state[f"{convolution.consumer}.weight"], convolution.consumer
     if means is not None and f"{path}.bias" in state and _adds(net, path):
         lost = convolution.inputs(gone)
         taps = heard[:, lost].double().flatten(2).sum(-1) if heard.ndim > 2 else heard[:, lost].double()

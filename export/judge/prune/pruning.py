@@ -2,8 +2,8 @@
 
 At each step every kernel has a usefulness, and every pair of a layer a likeness. The less useful one of two that are
 alike stands first in line, then the least useful of all. What is gone is gone physically: the next step works with a
-smaller network. Whatever a kernel said on average moves into the biases of what heard it, and the statistics of batch
-norms move as what they hear has moved.
+smaller network. What a kernel put out on average moves into the biases of its consumer, and the statistics of batch
+norms move as their inputs have moved.
 
 Without training, kernels go as long as accuracy on the validation set stays within the limit. With it, a share of them
 goes whatever that costs, and the network is trained a little more, again and again: many small cuts with training in
@@ -26,7 +26,7 @@ from dreampedal.export.data.progress import Progress
 from dreampedal.export.judge.prune.pruned import Pruned, size
 from dreampedal.export.judge.prune.search import Search, Standing
 from dreampedal.export.judge.prune.settings import Pruning, Tune
-from dreampedal.export.metrics.scores import Scores, probabilities, score
+from dreampedal.export.metrics.scores import score_net
 from dreampedal.export.nets.net import Net
 from dreampedal.export.train.fit.fitting import DivergenceError
 
@@ -63,9 +63,10 @@ def prune(
             raise ValueError(f"clips of {', '.join(clips.classes)}: expected {', '.join(net.classes)}")
     descent = _Descent(Search(net, train, val, settings), settings, progress)
     found = descent.tuned(tune) if tune is not None and settings.tunings else descent.untuned()
+    before, after = (None if test is None else score_net(one, test) for one in (net, found.net))
     return Pruned(
-        found.net, size(net), size(found.net), (descent.search.start.accuracy, found.accuracy),
-        _judged(net, test), _judged(found.net, test), found.steps, found.tuned, descent.ended,
+        found.net, size(net), size(found.net), (descent.search.start.accuracy, found.accuracy), before, after,
+        found.steps, found.tuned, descent.ended,
     )  # fmt: skip
 
 
@@ -146,7 +147,3 @@ class _Descent:
             total = self.search.start.kernels
             self.progress("pruning", total - standing.kernels, total)
         return standing
-
-
-def _judged(net: Net, test: Clips | None) -> Scores | None:
-    return None if test is None else score(probabilities(net, test), test.labels, test.groups, test.classes)

@@ -36,7 +36,7 @@ class Standing:
     Fields:
         net: the network; accuracy: of all clips of the validation set.
         numbers: by layer, the numbers that its filters had at the start.
-        statistics, means: what its batch norms hear, and what its kernels say on average.
+        statistics, means: what its batch norms get, and what its kernels put out on average.
         steps, tuned: what was taken out, and when it was trained a little more.
     """
 
@@ -153,7 +153,7 @@ def accuracy(net: Net, clips: Clips) -> tuple[float, float]:
 
 
 def _statistics_without(standing: Standing, removed: dict[str, list[int]]) -> Statistics:
-    """What the batch norms hear now, less the channels of filters that go."""
+    """What the batch norms get now, less the channels of filters that go."""
     left = dict(standing.statistics)
     for convolution in convolutions(standing.net):
         if convolution.norm is not None and convolution.layer in removed:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.hooks import RemovableHandle
 
 from dreampedal.export.judge.prune.kernels import Convolution, similarity
+from dreampedal.export.nets.listening import listening
 from dreampedal.export.nets.net import Net
 
 if TYPE_CHECKING:
@@ -32,13 +32,8 @@ def usefulness(net: Net, chain: Sequence[Convolution], clips: Clips, batch: int 
     """
     layers = net.layers()
     sums = {convolution.layer: np.zeros(convolution.filters) for convolution in chain}
-    kept: dict[str, Tensor] = {}
-
-    def keep(name: str) -> RemovableHandle:
-        return layers[name].register_forward_hook(lambda _module, _inputs, output: kept.update({name: output}))
-
     net.eval()
-    with _removed_after([keep(name) for name in sums]):
+    with listening({name: layers[name] for name in sums}) as kept:
         for x, labels in _batches(clips, batch):
             loss = nn.functional.cross_entropy(net(x.requires_grad_()), labels, reduction="sum")
             gradients = torch.autograd.grad(loss, [kept[name] for name in sums])
@@ -49,12 +44,12 @@ def usefulness(net: Net, chain: Sequence[Convolution], clips: Clips, batch: int 
 
 
 Statistics = dict[str, tuple[Tensor, Tensor]]
-"""Mean and variance of every channel that a batch norm hears, by its path."""
+"""Mean and variance of every channel that a batch norm gets, by its path."""
 
 
 @torch.no_grad()
 def statistics(net: Net, chain: Sequence[Convolution], clips: Clips, batch: int = 64) -> Statistics:
-    """What each batch norm hears on clips, when those before it normalise by what they hear; nothing is changed."""
+    """What each batch norm gets on clips, when those before it normalise by what they get; nothing is changed."""
     paths = [convolution.norm for convolution in chain if convolution.norm is not None]
     clone = copy.deepcopy(net).eval()
     for path in paths:
@@ -70,7 +65,7 @@ def statistics(net: Net, chain: Sequence[Convolution], clips: Clips, batch: int 
 
 @torch.no_grad()
 def shift_statistics(net: Net, before: Statistics, after: Statistics) -> None:
-    """Move each batch norm's statistics as what it hears has moved.
+    """Move each batch norm's statistics as its input has moved.
 
     The statistics that training left are those of changed clips and of weights on their way, and a network may be used
     to them: measured anew they cost it more than a kernel does. So only the change is taken over, the shift of the mean
@@ -94,22 +89,26 @@ def _norm(net: Net, path: str) -> tuple[_BatchNorm, Tensor, Tensor]:
 def input_means(
     net: Net, chain: Sequence[Convolution], clips: Clips, batch: int = 64
 ) -> dict[str, NDArray[np.float64]]:
-    """The mean of each input of every module that hears a convolution, by its path: (channels,), or (columns,)."""
+    """The mean of each input of every convolution's consumer, by the consumer's path: (channels,), or (columns,)."""
     sums: dict[str, NDArray[np.float64]] = {}
 
     def watch(path: str) -> RemovableHandle:
-        def hook(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        def add(module: nn.Module, inputs: tuple[Tensor, ...]) -> None:
             # A dense layer hears channels last, a convolution has them second.
             x = inputs[0].movedim(-1, 1) if isinstance(module, nn.Linear) else inputs[0]
             total = x.double().reshape(*x.shape[:2], -1).mean(-1).sum(0).numpy()
             sums[path] = sums[path] + total if path in sums else total
 
-        return net.get_submodule(path).register_forward_pre_hook(hook)
+        return net.get_submodule(path).register_forward_pre_hook(add)
 
     net.eval()
-    with _removed_after([watch(convolution.heard_by) for convolution in chain]):
+    hooks = [watch(convolution.consumer) for convolution in chain]
+    try:
         for x, _ in _batches(clips, batch):
             net(x)
+    finally:
+        for hook in hooks:
+            hook.remove()
     return {path: total / len(clips) for path, total in sums.items()}
 
 
@@ -154,16 +153,6 @@ def in_line(
         Candidate(layer, filter, reason, float(useful[layer][filter]), float(nearest[layer][filter].max()))
         for layer, filter, reason in line[:count]
     ]
-
-
-@contextmanager
-def _removed_after(hooks: Sequence[RemovableHandle]) -> Iterator[None]:
-    """Hooks that are gone at the end, whatever happens."""
-    try:
-        yield
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def _batches(clips: Clips, size: int) -> Iterator[tuple[Tensor, Tensor]]:

@@ -13,8 +13,8 @@ from dreampedal.export.compile.ascent import Training, export_ascent
 from dreampedal.export.compile.classifier import export_classifier
 from dreampedal.export.data.recordings import open_set
 from dreampedal.export.data.splits import split
+from dreampedal.export.judge.classifiers import open_classifier
 from dreampedal.export.judge.evaluating import Judged, encoded, evaluate_on, prune_on
-from dreampedal.export.judge.listeners import open_listener
 from dreampedal.export.judge.prune.settings import Pruning
 from dreampedal.export.metrics.scores import probabilities
 from dreampedal.export.nets.checkpoint import load, save
@@ -80,10 +80,10 @@ def test_a_checkpoint_is_judged_on_what_its_training_left_aside(checkpoint, fold
 def test_what_is_pruned_is_trained_on_the_changed_copies_that_it_learned_from(net, folder, tmp_path):
     kept = {"seed": 3, "shares": [0.5, 0.25, 0.25], "segmenting": {"seconds": SECONDS}, "set": "filtered"}
     save(net, tmp_path / "copied.safetensors", **kept, copies=1)
-    listener = open_listener(tmp_path / "copied.safetensors")
-    train, val = encoded(listener, Judged(folder), ("training", "validation"), to_learn=True)
+    classifier = open_classifier(tmp_path / "copied.safetensors")
+    train, val = encoded(classifier, Judged(folder), ("training", "validation"), to_learn=True)
     assert train.changed.sum() == (~train.changed).sum() > 0 and not val.changed.any()
-    (judged,) = encoded(listener, Judged(folder), ("training",))
+    (judged,) = encoded(classifier, Judged(folder), ("training",))
     np.testing.assert_array_equal(judged.x, np.asarray(train.x)[~train.changed])
 
 
@@ -189,8 +189,8 @@ def test_a_pruned_checkpoint_is_written_with_its_report(checkpoint, folder, tmp_
     report = prune_on(checkpoint, Judged(folder), tmp_path / "small.safetensors", Pruning(), tmp_path / "pictures")
     small = load(tmp_path / "small.safetensors")
     assert sum(small.settings.filters) == report["after"]["kernels"] < report["before"]["kernels"] == 28
-    listener = open_listener(tmp_path / "small.safetensors")
-    assert listener.extra["pruning"]["after"] == report["after"] and listener.extra["seed"] == 3
+    classifier = open_classifier(tmp_path / "small.safetensors")
+    assert classifier.extra["pruning"]["after"] == report["after"] and classifier.extra["seed"] == 3
     again = evaluate_on(tmp_path / "small.safetensors", Judged(folder))
     assert again["by_clip"]["accuracy"] == report["test_after"]["by_clip"]["accuracy"]
     assert (tmp_path / "pictures" / "pruning.png").exists()
@@ -209,8 +209,8 @@ def test_a_pruned_network_is_exported_and_hears_the_same(checkpoint, folder, tmp
 
 
 def test_no_recording_is_in_two_parts(checkpoint, folder):
-    listener = open_listener(checkpoint)
-    three = encoded(listener, Judged(folder), ("training", "validation", "test"))
+    classifier = open_classifier(checkpoint)
+    three = encoded(classifier, Judged(folder), ("training", "validation", "test"))
     names = [{clips.group_names[group] for group in clips.groups} for clips in three]
     assert sum(map(len, names)) == len(set.union(*names)) == len(open_set(folder))
 
@@ -232,7 +232,7 @@ def test_what_cannot_be_judged_is_said(checkpoint, whole, net, folder, tmp_path)
     other.probabilities = "sigmoid"
     export_classifier(other, tmp_path / "tags.onnx", name="tags", training=RECORD)
     with pytest.raises(ValueError, match="tags that do not exclude each other"):
-        open_listener(tmp_path / "tags.onnx")
+        open_classifier(tmp_path / "tags.onnx")
 
 
 def test_a_network_of_no_numbers_is_refused(net):

@@ -86,10 +86,10 @@ def test_a_constant_filter_before_a_dense_layer_goes_with_no_loss(kind):
         norm.weight[1], norm.bias[1] = 0, 1.5
         before = net(x)
         heard = {}
-        hook = net.get_submodule(last.heard_by).register_forward_pre_hook(lambda _m, inputs: heard.update(x=inputs[0]))
+        hook = net.get_submodule(last.consumer).register_forward_pre_hook(lambda _m, inputs: heard.update(x=inputs[0]))
         net(x)
         hook.remove()
-        means = {last.heard_by: heard["x"].reshape(-1, heard["x"].shape[-1]).mean(0).numpy()}
+        means = {last.consumer: heard["x"].reshape(-1, heard["x"].shape[-1]).mean(0).numpy()}
         assert torch.allclose(without(net, {last.layer: [1]}, means)(x), before, atol=1e-5)
         assert not torch.allclose(without(net, {last.layer: [1]})(x), before, atol=1e-3)
 

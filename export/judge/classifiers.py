@@ -1,7 +1,7 @@
 """Whatever names classes, judged alike: a checkpoint in torch, and a model of any kind in its ONNX file.
 
-listener = open_listener(Path("styles.onnx"))
-probabilities = listener.hear(clips)
+classifier = open_classifier(Path("styles.onnx"))
+probabilities = classifier.classify(clips)
 """
 
 from __future__ import annotations
@@ -33,12 +33,12 @@ STREAMS = 64
 
 
 @dataclass(frozen=True)
-class Listener:
+class Classifier:
     """What names classes.
 
     Fields:
         name, classes, input, seconds: as its file says.
-        hear: probabilities of clips, (n, classes), rows that sum to 1.
+        classify: probabilities of clips, (n, classes), rows that sum to 1.
         net: the network in torch, where the file is a checkpoint.
         extra: what else a checkpoint keeps; of a model, the seed of its training and how its set was dealt, if it says.
     """
@@ -47,12 +47,12 @@ class Listener:
     classes: tuple[str, ...]
     input: Input
     seconds: float
-    hear: Callable[[Clips], NDArray[np.float32]]
+    classify: Callable[[Clips], NDArray[np.float32]]
     net: Net | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
 
 
-def open_listener(path: Path) -> Listener:
+def open_classifier(path: Path) -> Classifier:
     """The network in a checkpoint (.safetensors) or a model (.onnx).
 
     Raises:
@@ -64,7 +64,9 @@ def open_listener(path: Path) -> Listener:
         from dreampedal.export.nets.checkpoint import load
         from dreampedal.export.train.fit.kept import kept_in
 
-        return listening(load(path), kept_in(path))
+        net = load(path)
+        own = net.name, net.classes, net.input, net.seconds
+        return Classifier(*own, lambda clips: probabilities(net, clips), net, kept_in(path))
     model = open_model(path, device="cpu")
     manifest = model.manifest
     if len(manifest.classes) < 2:
@@ -74,26 +76,19 @@ def open_listener(path: Path) -> Listener:
     return _on_clips(model) if isinstance(model, ClipModel) else _streamed(model)
 
 
-def listening(net: Net, extra: Mapping[str, Any] | None = None) -> Listener:
-    """A network in torch as a listener."""
-    return Listener(
-        net.name, net.classes, net.input, net.seconds, lambda clips: probabilities(net, clips), net, extra or {}
-    )
-
-
-def _on_clips(model: ClipModel) -> Listener:
+def _on_clips(model: ClipModel) -> Classifier:
     """A model that hears whole clips."""
     manifest = model.manifest
 
-    def hear(clips: Clips) -> NDArray[np.float32]:
+    def classify(clips: Clips) -> NDArray[np.float32]:
         return softmax(np.concatenate([model.logits(x) for x in _batches(clips, STREAMS)]))
 
-    return Listener(
-        manifest.name, manifest.classes, manifest.input, manifest.seconds, hear, extra=_kept(manifest.training)
+    return Classifier(
+        manifest.name, manifest.classes, manifest.input, manifest.seconds, classify, extra=_kept(manifest.training)
     )
 
 
-def _streamed(model: Model) -> Listener:
+def _streamed(model: Model) -> Classifier:
     """A model that runs column by column: its mean logits over the columns that depend on the clip alone."""
     manifest = model.manifest
     if manifest.runs_on != "columns":
@@ -102,12 +97,14 @@ def _streamed(model: Model) -> Listener:
 
     history = sum(columns for columns, _ in manifest.states.values())
 
-    def hear(clips: Clips) -> NDArray[np.float32]:
+    def classify(clips: Clips) -> NDArray[np.float32]:
         # Of a clip that is shorter, the last column has heard the most.
         first = min(history, clips.x.shape[-1] - 1)
         return softmax(np.concatenate([frame_logits(model, x)[:, first:].mean(1) for x in _batches(clips, STREAMS)]))
 
-    return Listener(manifest.name, manifest.classes, input, STREAMED_SECONDS, hear, extra=_kept(manifest.training))
+    return Classifier(
+        manifest.name, manifest.classes, input, STREAMED_SECONDS, classify, extra=_kept(manifest.training)
+    )
 
 
 def _kept(training: Training) -> dict[str, Any]:
