@@ -6,6 +6,7 @@ the mean over frames of its target, with the same model, bands and normalisation
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from dreampedal.effects.spectral.effect import SpectralEffect
 from dreampedal.effects.spectral.frame.guard import k_weighting
+from dreampedal.effects.spectral.frame.state import Played
 from dreampedal.engine.dsp.bands import lay, log_band_features, write_gains
 from dreampedal.engine.dsp.stft import Frames, FrameState
 from dreampedal.engine.model import targets
@@ -30,19 +32,27 @@ class Trace:
 
 def trace(effect: SpectralEffect, audio: NDArray[np.float32], sample_rate: float) -> Trace:
     """Play `audio` (channels, samples) and keep the offset of every frame."""
-    frames = effect.frames_at(sample_rate)
-    hop = frames.hop_samples
+    wet, offsets = play(effect, audio, sample_rate, lambda played: played.offset)
+    first, count = effect.lookahead_frames, audio.shape[1] // effect.frames_at(sample_rate).hop_samples
+    return Trace(wet, np.stack(offsets, axis=2)[:, :, first : first + count])
+
+
+def play(
+    effect: SpectralEffect,
+    audio: NDArray[np.float32],
+    sample_rate: float,
+    kept: Callable[[Played], NDArray[np.float32]],
+) -> tuple[NDArray[np.float32], list[NDArray[np.float32]]]:
+    """What comes out, latency compensated, and what is `kept` of each frame as it was played, waited for or not."""
+    hop = effect.frames_at(sample_rate).hop_samples
     stream = effect.stream(sample_rate, audio.shape[0], hop)
     hops = -(-(audio.shape[1] + stream.latency) // hop)
-    padded = np.zeros((audio.shape[0], hops * hop), np.float32)
-    padded[:, : audio.shape[1]] = audio
-    wet, offsets = [], []
+    padded = np.pad(audio, ((0, 0), (0, hops * hop - audio.shape[1])))
+    wet, found = [], []
     for t in range(hops):
         wet.append(stream.process(np.ascontiguousarray(padded[:, t * hop : (t + 1) * hop])).copy())
-        offsets.append(stream.state.played.offset.copy())
-    played = np.concatenate(wet, axis=1)[:, stream.latency : stream.latency + audio.shape[1]]
-    first = effect.lookahead_frames
-    return Trace(played, np.stack(offsets, axis=2)[:, :, first : first + audio.shape[1] // hop])
+        found.append(kept(stream.state.played).copy())
+    return np.concatenate(wet, axis=1)[:, stream.latency : stream.latency + audio.shape[1]], found
 
 
 def features_of(effect: SpectralEffect, audio: NDArray[np.float32], sample_rate: float) -> NDArray[np.float32]:

@@ -10,6 +10,7 @@ from scipy.ndimage import binary_opening
 
 from dreampedal.effects.spectral.effect import SpectralEffect
 from dreampedal.effects.spectral.frame.fill import HANGS_OVER, OPEN, PINK_FROM, follow_of, level_of, tilt
+from dreampedal.effects.spectral.measure import play
 from dreampedal.engine.dsp.bands import lay
 from dreampedal.engine.dsp.stft import Frames, FrameState
 
@@ -42,9 +43,9 @@ def filled(effect: SpectralEffect, audio: NDArray[np.float32], sample_rate: floa
     (see `playing_estimated`).
     """
     frames = effect.frames_at(sample_rate)
-    wet, played = _played(effect, audio, sample_rate, frames.hop_samples)
+    wet, played = play(effect, audio, sample_rate, lambda played: played.gains[0])
     dry, out = magnitudes(frames, audio), magnitudes(frames, wet)
-    gains = played[effect.lookahead_frames :][: dry.shape[0]]
+    gains = np.stack(played[effect.lookahead_frames :][: dry.shape[0]]).astype(np.float64)
     # A mode that plays only the end of a frame plays its gains later than at the frame's own middle.
     own_latency = effect.latency_parts(sample_rate)[0][1]
     late = round((frames.window_samples - own_latency) / 2 / frames.hop_samples)
@@ -102,18 +103,3 @@ def magnitudes(frames: Frames, audio: NDArray[np.float32]) -> NDArray[np.float64
         spectrum = frames.analyse(np.ascontiguousarray(audio[:, t * hop : (t + 1) * hop]), state)
         found[t] = np.hypot(spectrum[0, 0], spectrum[1, 0])
     return found
-
-
-def _played(
-    effect: SpectralEffect, audio: NDArray[np.float32], sample_rate: float, hop: int
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """What comes out, and the gains of every frame, (frames, bins)."""
-    stream = effect.stream(sample_rate, 1, hop)
-    hops = -(-(audio.shape[1] + stream.latency) // hop)
-    padded = np.pad(audio, ((0, 0), (0, hops * hop - audio.shape[1])))
-    out, gains = [], []
-    for t in range(hops):
-        out.append(stream.process(np.ascontiguousarray(padded[:, t * hop : (t + 1) * hop])).copy())
-        gains.append(stream.state.played.gains[0].astype(np.float64))
-    wet = np.concatenate(out, axis=1)[:, stream.latency : stream.latency + audio.shape[1]]
-    return np.asarray(wet, np.float32), np.stack(gains)

@@ -23,8 +23,6 @@ ghost_choir), and less on most recordings: leave those at the input's phase.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -50,19 +48,6 @@ METHOD = "hybrid"
 
 NOISE_HOPS = 512
 """After so many hops the noise that phases lean towards begins again."""
-
-
-@dataclass
-class EstimateState:
-    """What is asked of the estimator in a frame, and what came of it."""
-
-    wanted: Wanted
-    waiting: Array
-    """The input's frames that the estimator holds, a ring: (1 + lookahead, 2, channels, bins)."""
-    added: Array
-    """The estimated frame less the input's, (2, channels, bins)."""
-    frames: int = 0
-    """Frames since it began; 0 while it rests."""
 
 
 class EstimatedPhase:
@@ -92,11 +77,13 @@ class EstimatedPhase:
     def reset(self) -> None:
         """Back to endless silence."""
         shape = (2, self.channels, self.frames.bins)
-        self.state = EstimateState(
-            wanted=Wanted.silent(self.channels, self.frames.bins),
-            waiting=np.zeros((1 + self.lookahead_frames, *shape), np.float32),
-            added=np.zeros(shape, np.float32),
-        )
+        self.wanted = Wanted.silent(self.channels, self.frames.bins)
+        self.waiting = np.zeros((1 + self.lookahead_frames, *shape), np.float32)
+        """The input's frames that the estimator holds, a ring: (1 + lookahead, 2, channels, bins)."""
+        self.added = np.zeros(shape, np.float32)
+        """The estimated frame less the input's."""
+        self.hops = 0
+        """Frames since it began; 0 while it rests."""
         if self.estimator is not None:
             self.estimator.reset()
             self.estimator.state.turn[:] = self.scattered
@@ -105,7 +92,7 @@ class EstimatedPhase:
         """Whether anything is to be done; what rested long ago begins in silence."""
         if floor > 0 or estimated > 0 or self.lookahead_frames:
             return True
-        if self.state.frames:
+        if self.hops:
             self.reset()
         return False
 
@@ -118,15 +105,14 @@ class EstimatedPhase:
         if self.estimator is None:
             self.estimator = Estimator(self.frames, self.channels, METHOD, self.lookahead_frames)
             self.estimator.state.turn[:] = self.scattered
-        own = self.state
         if floor > 0:
-            self._analyse_noise(own.frames % NOISE_HOPS * self.frames.hop_samples)
-        write_wanted(spectrum, gains, floor, estimated, self.floors, own.wanted)
-        own.waiting[own.frames % own.waiting.shape[0]] = spectrum
-        own.frames += 1
-        played = self.estimator.push(own.wanted.magnitude, own.wanted.known, own.wanted.weight)
-        np.subtract(played, own.waiting[own.frames % own.waiting.shape[0]], out=own.added)
-        return own.added
+            self._analyse_noise(self.hops % NOISE_HOPS * self.frames.hop_samples)
+        write_wanted(spectrum, gains, floor, estimated, self.floors, self.wanted)
+        self.waiting[self.hops % self.waiting.shape[0]] = spectrum
+        self.hops += 1
+        played = self.estimator.push(self.wanted.magnitude, self.wanted.known, self.wanted.weight)
+        np.subtract(played, self.waiting[self.hops % self.waiting.shape[0]], out=self.added)
+        return self.added
 
     def _analyse_noise(self, begin: int) -> None:
         """The frame of noise that begins at a sample of its line, the same in every channel."""

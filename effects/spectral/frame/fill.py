@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dreampedal.effects.spectral.frame.kernels import power_of
 from dreampedal.engine.dsp.bands import write_gains
 from dreampedal.engine.dsp.fft.real import FASTMATH
 from dreampedal.engine.runtime.jit import njit
@@ -129,11 +130,7 @@ def write_wanted(spectrum, gains, floor, estimated, floors, wanted):  # type: ig
     per_row = spectrum.shape[1] // gains.shape[1]
     for channel in range(spectrum.shape[1]):
         row = channel // per_row
-        power = 0.0
-        for k in range(spectrum.shape[2]):
-            re, im = spectrum[0, channel, k], spectrum[1, channel, k]
-            power += np.float64(re * re + im * im)
-        level = np.float32(floor * np.sqrt(power))
+        level = np.float32(floor * np.sqrt(power_of(spectrum, channel)))
         for k in range(spectrum.shape[2]):
             re, im = spectrum[0, channel, k], spectrum[1, channel, k]
             a, b = gains[0, row, k], gains[1, row, k]
@@ -205,11 +202,7 @@ def louder_when_filled(spectrum, begin, end, gains, floor, level, loudness):  # 
     """As `louder_by`, with what `floor` adds to it in the end, where it opens and stays."""
     before = after = np.float32(1e-20)
     for channel in range(begin, end):
-        power = 0.0
-        for k in range(gains.size):
-            re, im = spectrum[0, channel, k], spectrum[1, channel, k]
-            power += np.float64(re * re + im * im)
-        least = np.float32(floor * level * np.sqrt(power))
+        least = np.float32(floor * level * np.sqrt(power_of(spectrum, channel)))
         for k in range(gains.size):
             re, im = spectrum[0, channel, k], spectrum[1, channel, k]
             there, gain = re * re + im * im, gains[k]

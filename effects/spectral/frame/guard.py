@@ -97,6 +97,14 @@ class Guard(NamedTuple):
 
 
 @njit(cache=True, nogil=True, forceinline=True)
+def loudest_gain(dry: float, cross: float, added: float, ratio: float) -> float:
+    """The largest gain s from 0 to 1 at which dry + s·added has a mean square up to dry · ratio."""
+    if added <= 0.0:
+        return 1.0
+    return float(min(1.0, (np.sqrt(cross * cross + added * (ratio - 1.0) * dry) - cross) / added))
+
+
+@njit(cache=True, nogil=True, forceinline=True)
 def largest_gain(dry: float, cross: float, added: float, ratio: float) -> float:
     """The largest gain s from 0 to 1 at which dry + s·added has a mean square from dry / ratio to dry · ratio.
 
@@ -104,19 +112,11 @@ def largest_gain(dry: float, cross: float, added: float, ratio: float) -> float:
     """
     if added <= 0.0:
         return 1.0
-    gain = min(1.0, (np.sqrt(cross * cross + added * (ratio - 1.0) * dry) - cross) / added)
+    gain = loudest_gain(dry, cross, added, ratio)
     inside = cross * cross - added * (1.0 - 1.0 / ratio) * dry
     if cross < 0.0 and inside > 0.0:
         gain = min(gain, (-cross - np.sqrt(inside)) / added)
     return float(max(0.0, gain))
-
-
-@njit(cache=True, nogil=True, forceinline=True)
-def loudest_gain(dry: float, cross: float, added: float, ratio: float) -> float:
-    """The largest gain s from 0 to 1 at which dry + s·added has a mean square up to dry · ratio."""
-    if added <= 0.0:
-        return 1.0
-    return float(min(1.0, (np.sqrt(cross * cross + added * (ratio - 1.0) * dry) - cross) / added))
 
 
 @njit(cache=True, nogil=True, forceinline=True)

@@ -144,16 +144,22 @@ def prepare(spectrum, newest, loudness, decay, frozen, gate_db, known, ascent, a
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+def power_of(spectrum, channel):  # type: ignore[no-untyped-def]
+    """The sum of |X|² over the bins of a channel."""
+    power = 0.0
+    for k in range(spectrum.shape[2]):
+        re, im = spectrum[0, channel, k], spectrum[1, channel, k]
+        power += np.float64(re * re + im * im)
+    return power
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def frame_db(spectrum, begin, end):  # type: ignore[no-untyped-def]
     """RMS level in dBFS of the loudest of the channels `begin` to `end` of a Hann-windowed frame (Parseval)."""
     loudest = 0.0
     size = 2.0 * (spectrum.shape[2] - 1)
     for channel in range(begin, end):
-        power = 0.0
-        for k in range(spectrum.shape[2]):
-            re, im = spectrum[0, channel, k], spectrum[1, channel, k]
-            power += np.float64(re * re + im * im)
-        loudest = max(loudest, 2.0 * power / (size * 0.375 * size))
+        loudest = max(loudest, 2.0 * power_of(spectrum, channel) / (size * 0.375 * size))
     return 10.0 * np.log10(max(loudest, 1e-30))
 
 

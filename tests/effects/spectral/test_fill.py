@@ -38,7 +38,7 @@ def test_without_fill_its_floor_is_not_even_looked_at(mode, guitar):
     audio, rate = guitar
     out, stream = streamed(Dream(mode=mode, fill=0.0, fill_floor_db=0.0), audio, rate, 512)
     assert np.array_equal(out, streamed(Dream(mode=mode), audio, rate, 512)[0])
-    assert stream.renderer.estimated.state.frames == 0
+    assert stream.renderer.estimated.hops == 0
 
 
 @each_mode
@@ -215,7 +215,7 @@ def test_turning_it_on_or_off_never_clicks(mode, change, backwards, guitar):
     jump = np.abs(np.diff(np.concatenate(out, axis=1)[:, 20_000:24_000])).max()
     programme = max(np.abs(np.diff(sound[:, 18_000:26_000])).max() for sound in steady)
     assert jump < 1.3 * programme + 1e-3
-    assert (stream.renderer.estimated.state.frames == 0) == backwards
+    assert (stream.renderer.estimated.hops == 0) == backwards
 
 
 @each_mode
