@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dreampedal.effects.spectral import estimates
 from dreampedal.effects.spectral.base import NEPERS_PER_DB, SMOOTHING_SECONDS, BandEffect
 from dreampedal.effects.spectral.frame.fill import level_of, match_filled_loudness
 from dreampedal.effects.spectral.frame.kernels import Columns, prepare
@@ -91,7 +92,6 @@ class SpectralStream(BandStream):
     """A running spectral effect; a signal leaves the columns of `ascent`, too."""
 
     effect: SpectralEffect
-    shares = (0.0, 1.0)
 
     pace: Callable[[int], bool] | None = None
     """Asked before each ascent, with the hop's number: True, inference is late, leaves it out, and the offset goes on
@@ -104,7 +104,9 @@ class SpectralStream(BandStream):
         # A model that runs on the window hears frames that were played beside those that move; others remember them.
         self.played = ascent.columns - effect.columns
         self.seen_target: str | None = None
+        self.shares = (0.0, 1.0) if estimates.is_asked(effect) else (0.0,)
         super().__init__(effect, sample_rate, channels, max_block)
+        estimates.streamed(effect.mode, len(self.shares) > 1)
 
     def _forget(self) -> None:
         self.ascent.reset()

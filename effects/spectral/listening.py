@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from dreampedal.effects.spectral import estimates
 from dreampedal.effects.spectral.base import BandEffect
 from dreampedal.engine.host.contract.parameters import Choice, Count, Number, Parameter, Text
 from dreampedal.engine.model import targets
@@ -45,11 +46,26 @@ class InMode(Parameter[Any]):
         super().__set__(instance, value)
 
 
-class Fill(InMode, Number):
+class Estimating(InMode):
+    """A parameter that asks for estimated phases: what they need is compiled before it is set."""
+
+    @property
+    def slow(self) -> bool:  # type: ignore[override]
+        """Whether that has still to be done."""
+        return estimates.are_missing()
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        if instance._made and value != self.default:
+            instance.require_playable(self.name, self.checked(value, f"{type(instance).__name__}.{self.name}"))
+            estimates.compile_for(instance)
+        super().__set__(instance, value)
+
+
+class Fill(Estimating, Number):
     """A share of filling in; none where there are no frames to fill."""
 
 
-class PhaseChoice(InMode, Choice):
+class PhaseChoice(Estimating, Choice):
     """Whose phase is played; the input's where there are no frames to estimate one for."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,8 +24,8 @@ Array = NDArray[np.float32]
 class BandStream(ABC):
     """A running effect on bands; a signal leaves only `state` and the renderer's own."""
 
-    shares: ClassVar[tuple[float, ...]] = (0.0,)
-    """How much may be filled in and estimated in the middle of a performance: what is compiled before it."""
+    shares: tuple[float, ...] = (0.0,)
+    """How much is filled in and estimated while kernels are compiled, before anything is played."""
 
     effect: BandEffect
 

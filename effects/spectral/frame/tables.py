@@ -42,9 +42,7 @@ class BandTables(NamedTuple):
     @classmethod
     def of(cls, bands: LaidBands) -> BandTables:
         """The tables of bands laid over the bins of a frame."""
-        return cls(
-            bands.first, bands.start, bands.weights, bands.layout.floor, bands.below, bands.toward, bands.reach
-        )
+        return cls(bands.first, bands.start, bands.weights, bands.layout.floor, bands.below, bands.toward, bands.reach)
 
 
 class MovingBands(NamedTuple):
