@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 
 from dreampedal.engine.live.exchange.exchange import Exchange
@@ -11,7 +10,7 @@ from dreampedal.engine.live.exchange.pacing import Pacing
 from dreampedal.engine.live.interpreter import ask_for_real_time
 from dreampedal.engine.live.journal import Journal
 from dreampedal.engine.live.midi.control import Midi
-from dreampedal.engine.live.player.builder import Builder, Wish
+from dreampedal.engine.live.player.builder import Builder
 from dreampedal.engine.live.player.changes import Bypass
 from dreampedal.engine.live.player.player import BoardPlayer, PreparedBoard
 from dreampedal.engine.live.report import Report
@@ -19,18 +18,6 @@ from dreampedal.engine.live.settings import LiveSettings
 from dreampedal.engine.live.take.recorder import Recorder
 from dreampedal.engine.live.take.take import Header, models_of
 from dreampedal.engine.live.worker import Ask, Worker
-
-
-@dataclass(frozen=True)
-class Rest:
-    """What was wanted of a playback that ended, and is wanted of the next."""
-
-    program: PreparedBoard
-    """The newest board that was ready."""
-    bypass: bool
-    panicked: bool
-    pending: Wish | None
-    """A board that was being made ready."""
 
 
 class Playback:
@@ -61,7 +48,7 @@ class Playback:
 
     def record(self, folder: Path) -> None:
         """Keep a take, in a new folder inside of this one."""
-        program = self.player.current
+        board = self.player.current
         header = Header(
             sample_rate=round(self.player.sample_rate),
             channels=self.player.channels,
@@ -69,9 +56,9 @@ class Playback:
             buffer_blocks=self.pacing.buffer_blocks,
             latency=self.player.latency,
             ceiling_db=self.settings.ceiling_db,
-            board=program.text,
-            preset=program.name,
-            models=models_of(program.mirror.board),
+            board=board.text,
+            preset=board.name,
+            models=models_of(board.mirror.board),
         )
         self.recorder = Recorder(folder, header)
         self.journal.keeps_entries = True
@@ -88,31 +75,34 @@ class Playback:
         if self.recorder:
             self.recorder.start(self.journal.captured)
 
-    def stop(self) -> Rest:
+    def stop(self) -> None:
         """End; nothing comes into the exchange any more."""
         self.worker.stopping = True
         if self._thread.ident is not None:
             self._thread.join()
-        pending = self.builder.stop() if self._thread.ident is not None else None
+            self.builder.stop()
         if self.recorder:
             self.recorder.stop()
-        wanted = self.worker.wanted()
-        boards = [request for request in wanted if isinstance(request, PreparedBoard)]
-        switches = [request.on for request in wanted if isinstance(request, Bypass)]
-        return Rest(
-            program=boards[-1] if boards else self.player.newest,
-            bypass=switches[-1] if switches else self.player.bypass,
-            panicked=bool(self.exchange.panic[0]),
-            pending=pending,
-        )
 
-    def go_on(self, rest: Rest) -> None:
-        """Want what was wanted of the playback before."""
-        if rest.bypass:
+    @property
+    def newest(self) -> PreparedBoard:
+        """The newest board that is ready, whether or not it plays yet."""
+        waiting = [request for request in self.worker.wanted() if isinstance(request, PreparedBoard)]
+        return waiting[-1] if waiting else self.player.newest
+
+    @property
+    def bypass(self) -> bool:
+        """Whether the dry sound plays, or is about to."""
+        waiting = [request.on for request in self.worker.wanted() if isinstance(request, Bypass)]
+        return waiting[-1] if waiting else self.player.bypass
+
+    def go_on(self, before: Playback) -> None:
+        """Want what was wanted of another playback, which has ended."""
+        if before.bypass:
             self.worker.requests.append(Bypass(True))
-        self.exchange.panic[0] = rest.panicked
-        if rest.pending:
-            self.builder.want(rest.pending)
+        self.exchange.panic[0] = before.exchange.panic[0]
+        if before.builder.wanted:
+            self.builder.want(before.builder.wanted)
 
     def _work(self) -> None:
         ask_for_real_time()

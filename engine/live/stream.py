@@ -239,8 +239,7 @@ class LiveStream:
     @property
     def bypass(self) -> bool:
         """Whether the dry sound plays. Setting it fades."""
-        waiting = [request.on for request in self.playback.worker.wanted() if isinstance(request, Bypass)]
-        return waiting[-1] if waiting else self.playback.player.bypass
+        return self.playback.bypass
 
     @bypass.setter
     def bypass(self, on: bool) -> None:
@@ -370,11 +369,11 @@ class LiveStream:
             self.playback.journal.tell(sample, Restarted(sample))
             return
         earlier = self.report()
-        rest = self.playback.stop()
-        board = rest.program
+        self.playback.stop()
+        board = self.playback.newest
         if board.midi is not None:
             self.midi.mappings = board.midi
         playback = self._made(board.mirror.source, board.name, rate, pacing, earlier)
-        playback.go_on(rest)
+        playback.go_on(self.playback)
         playback.journal.restarted(f"at {rate:g} Hz, blocks of {pacing.block_size} samples")
         self._begin(playback)

@@ -173,19 +173,20 @@ class Exchange:
 
     def captured_block(self, block: int) -> Block:
         """Input block number `block`, a view of shape (channels, block_size)."""
-        start = block % self.slots * self.block_size
-        return self.inputs[:, start : start + self.block_size]
+        return self.inputs[:, self._slot(block)]
 
     def played_block(self, block: int) -> Block:
         """What callback number `block` played, a view of shape (channels, block_size)."""
-        start = block % self.slots * self.block_size
-        return self.played[:, start : start + self.block_size]
+        return self.played[:, self._slot(block)]
 
     def publish(self, block: int, wet: Block) -> None:
         """The worker's result for input block number `block`."""
-        start = block % self.slots * self.block_size
-        self.outputs[:, start : start + self.block_size] = wet
+        self.outputs[:, self._slot(block)] = wet
         self.ready[block % self.slots] = block
+
+    def _slot(self, block: int) -> slice:
+        start = block % self.slots * self.block_size
+        return slice(start, start + self.block_size)
 
     def noted(self) -> list[Noted]:
         """What the kernel noted since the last call; the oldest is lost where it noted too much."""

@@ -38,11 +38,6 @@ class Source:
     encoding: str = ""
     """Of `rel` alone, an endless knob: see `dreampedal.engine.live.midi.relative`."""
 
-    def __str__(self) -> str:
-        name = self.kind if HIGHEST[self.kind] is None else f"{self.kind}:{self.number}"
-        name += f":{self.encoding}" if self.encoding else ""
-        return name if self.channel is None else f"{name}@{self.channel}"
-
 
 @dataclass(frozen=True)
 class Mapping:
@@ -73,8 +68,8 @@ class Mapping:
 def parse_source(text: str) -> Source:
     """The source that a text names; a ValueError that says how one is written.
 
-    >>> parse_source("cc:74@2"), str(parse_source("bend"))
-    (Source(kind='cc', number=74, channel=2, encoding=''), 'bend')
+    >>> parse_source("cc:74@2")
+    Source(kind='cc', number=74, channel=2, encoding='')
     """
     match = _SOURCE.fullmatch(text) if isinstance(text, str) else None
     if match is None or not _is_whole(match["kind"], match["number"], match["encoding"] or ""):

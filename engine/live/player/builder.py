@@ -41,7 +41,7 @@ class Builder:
         self._wishes: queue.SimpleQueue[Wish | None] = queue.SimpleQueue()
         self._boards: deque[str] = deque()
         """Names of the boards that were asked for and not dealt with."""
-        self._newest: Wish | None = None
+        self.wanted: Wish | None = None
         """The newest of these, until it is there or cannot come."""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="builder", daemon=True)
@@ -54,17 +54,16 @@ class Builder:
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> Wish | None:
-        """End after what is being made ready now; returns the board that is still wanted, for `want` of another."""
+    def stop(self) -> None:
+        """End after what is being made ready now; what is `wanted` then may be wanted of another builder."""
         self._stopping.set()
         self._wishes.put(None)
         self._thread.join()
-        return self._newest
 
     def want(self, wish: Wish) -> None:
         """Fulfil a wish; a board is wanted in place of those before it."""
         if wish.is_board:
-            self._newest = wish
+            self.wanted = wish
             self._boards.append(wish.name or "board")
         self._wishes.put(wish)
 
@@ -99,12 +98,12 @@ class Builder:
             except Exception as error:  # whatever it is, the old board plays on and the player is told
                 self.trouble = " ".join(f"{wish.name or 'board'}: {error}".split())
                 if self._is_wanted(wish):
-                    self._newest = None
+                    self.wanted = None
             if wish.is_board:
                 self._boards.popleft()
 
     def _is_wanted(self, wish: Wish) -> bool:
-        return wish is self._newest and not self._stopping.is_set()
+        return wish is self.wanted and not self._stopping.is_set()
 
     def _prepare(self, wish: Wish) -> None:
         """Make a board ready, and hand it over if nothing newer was wanted meanwhile."""
@@ -112,5 +111,5 @@ class Builder:
         prepared = self._player.prepare(board, wish.name)
         prepared.midi = midi
         if self._is_wanted(wish):
-            self._newest, self.trouble = None, ""
+            self.wanted, self.trouble = None, ""
             self._ready(prepared)

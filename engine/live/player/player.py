@@ -33,7 +33,7 @@ WARM_UP_SAMPLES = 8192
 """What a board plays, unheard, before it is handed over."""
 
 Pace = Callable[[int, int, int], bool]
-"""Asked before an ascent: program number, stream within it, hop. True holds the offset as it is."""
+"""Asked before an ascent: the board's number, stream within it, hop. True holds the offset as it is."""
 
 
 class PreparedBoard:
@@ -102,7 +102,7 @@ class BoardPlayer:
 
     @property
     def newest(self) -> PreparedBoard:
-        """The program that parameters belong to: the coming one, if there is one."""
+        """The board that parameters belong to: the coming one, if there is one."""
         return self.coming or self.current
 
     def prepare(self, board: Rack, name: str = "") -> PreparedBoard:
@@ -122,24 +122,24 @@ class BoardPlayer:
         stream = mirror.board.stream(self.sample_rate, self.channels, self.block_size)
         text = self._told(mirror.board)
         line = DelayLine(self.latency - stream.latency, self.channels)
-        program = PreparedBoard(mirror, name, text, stream, line)
-        program.ascent_seconds = seconds
-        for index, part in enumerate(program.paced):
-            part.pace = self._asked(program, index)
-        return program
+        prepared = PreparedBoard(mirror, name, text, stream, line)
+        prepared.ascent_seconds = seconds
+        for index, part in enumerate(prepared.paced):
+            part.pace = self._asked(prepared, index)
+        return prepared
 
     def pace(self, ask: Pace | None) -> None:
         """From now on `ask` decides which hops are held; None holds none."""
         self._pace = ask
 
-    def swap(self, program: PreparedBoard) -> Swap:
+    def swap(self, prepared: PreparedBoard) -> Swap:
         """Let a prepared board listen from here on, and fade in when its latency has passed."""
         if self.coming:
             raise ValueError("a board is fading in: wait until it is there")
         self._swaps += 1
-        self.coming, program.number = program, self._swaps
+        self.coming, prepared.number = prepared, self._swaps
         self._place[0] = -self.latency
-        return Swap(program.number, program.name, program.text)
+        return Swap(prepared.number, prepared.name, prepared.text)
 
     def apply(self, change: Change) -> None:
         """A change of a parameter, or bypass, from this sample on. Boards come by `swap`."""
@@ -182,9 +182,9 @@ class BoardPlayer:
         except ValueError:
             return ""
 
-    def _asked(self, program: PreparedBoard, stream: int) -> Callable[[int], bool]:
+    def _asked(self, prepared: PreparedBoard, stream: int) -> Callable[[int], bool]:
         """The question of one stream, with its place."""
-        return lambda hop: self._pace is not None and self._pace(program.number, stream, hop)
+        return lambda hop: self._pace is not None and self._pace(prepared.number, stream, hop)
 
 
 def fade_curve(samples: int) -> NDArray[np.float32]:

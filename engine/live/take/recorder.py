@@ -77,7 +77,7 @@ class Recorder:
         self._wav: GrowingWav | None = None
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._settled = time.monotonic()
+        self._synced_at = time.monotonic()
         try:
             self.folder = new_folder(parent)
             with written_whole(self.folder / HEADER) as part:
@@ -121,8 +121,8 @@ class Recorder:
                 stopping = self._stopping.wait(POLL_SECONDS)
                 while self._add(read()):
                     pass
-                if stopping or time.monotonic() - self._settled >= STRETCH_SECONDS:
-                    self._settle(last=stopping)
+                if stopping or time.monotonic() - self._synced_at >= STRETCH_SECONDS:
+                    self._sync(last=stopping)
         except Exception as error:  # whatever it is, the sound goes on and the player is told
             said = error.strerror if isinstance(error, OSError) and error.strerror else " ".join(str(error).split())
             self.trouble = f"recording stopped after {self.seconds:.1f} s: {said} ({self.folder}); the sound goes on"
@@ -137,7 +137,7 @@ class Recorder:
     def _add(self, captured: Captured) -> bool:
         """Write down what was captured; whether there was any."""
         if captured.lost:
-            self._settle()
+            self._sync()
             raise ValueError(f"the disk was too slow, {captured.lost} samples are lost")
         for entry in captured.entries:
             self._lines += line_of(entry) + "\n"
@@ -151,7 +151,7 @@ class Recorder:
             heard=zlib.crc32(heard, self._stretch.heard),
         )
         if self._stretch.end - self._stretch.first >= STRETCH_SECONDS * self.header.sample_rate:
-            self._settle()
+            self._sync()
         return bool(captured.entries or captured.input.shape[1])
 
     def _append(self, sound: bytes, samples: int) -> None:
@@ -169,7 +169,7 @@ class Recorder:
         """Close a file that is full, and begin another."""
         begun = 0
         if self._wav:
-            self._wav.settle()
+            self._wav.sync()
             self._wav.close()
             begun = self._files * self._samples_each
         self._files += 1
@@ -177,13 +177,13 @@ class Recorder:
         self._wav = GrowingWav(self.folder / name, self.header.sample_rate, self.header.channels)
         self._lines += line_of(FileStart(name, begun)) + "\n"
 
-    def _settle(self, last: bool = False) -> None:
+    def _sync(self, last: bool = False) -> None:
         """What was captured is whole from now on: first the sound, and when that is on the disk, the lines."""
-        self._settled = time.monotonic()
+        self._synced_at = time.monotonic()
         if not (last or self._lines or self._stretch.end > self._stretch.first):
             return
         assert self._wav is not None
-        self._wav.settle()
+        self._wav.sync()
         stretch = replace(self._stretch, last=last, samples=written(self._kept))
         content = f"{self._lines}{closing_line(stretch, self._lines)}\n".encode()
         while content:

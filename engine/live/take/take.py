@@ -34,7 +34,7 @@ HEADER, LOG = "header.json", "changes.jsonl"
 LIBRARIES = ("dreampedal", "numba", "numpy", "onnxruntime", "onnxruntime-gpu", "pedalboard")
 """Those whose version may change a sample."""
 
-Place = Annotated[int, Field(ge=0)]
+Index = Annotated[int, Field(ge=0)]
 
 
 @dataclass(frozen=True)
@@ -49,33 +49,33 @@ class Changed:
 class Held:
     """Inference missed this hop of one spectral stream."""
 
-    program: Place
+    program: Index
     """The board: 0 for the first, then the number of its `Swap`."""
-    stream: Place
+    stream: Index
     """Place among the spectral streams of that board."""
-    hop: Place
+    hop: Index
 
 
 @dataclass(frozen=True)
 class LateBlock:
     """The worker missed this block of the output: the dry sound was played."""
 
-    block: Place
+    block: Index
 
 
 @dataclass(frozen=True)
 class Skipped:
     """Blocks of the input that the worker left out to catch up, both ends included."""
 
-    first: Place
-    last: Place
+    first: Index
+    last: Index
 
 
 @dataclass(frozen=True)
 class Restarted:
     """The device was gone; here it came back."""
 
-    at: Place
+    at: Index
 
 
 Entry = Changed | Held | LateBlock | Skipped | Restarted
@@ -86,18 +86,18 @@ class FileStart:
     """Another file of sound begins with this sample."""
 
     file: Annotated[str, Field(pattern=r"^input-\d{4,9}\.wav$")]
-    at: Place
+    at: Index
 
 
 @dataclass(frozen=True)
 class Stretch:
     """The samples from `first` up to `end`, whole and checked."""
 
-    first: Place
-    end: Place
-    input: Place
+    first: Index
+    end: Index
+    input: Index
     """CRC-32 of the input, channels side by side, float32."""
-    heard: Place
+    heard: Index
     """CRC-32 of the output."""
     last: bool = False
     """Whether the take ended here, as it should."""
@@ -123,7 +123,7 @@ class Header:
     channels: Annotated[int, Field(ge=1, le=MAX_CHANNELS)]
     block_size: Annotated[int, Field(ge=1)]
     buffer_blocks: Annotated[int, Field(ge=0)]
-    latency: Place
+    latency: Index
     """Of the board, in samples; `buffer_blocks` blocks come on top."""
     ceiling_db: Annotated[float, Field(ge=-60, le=0)]
     board: str

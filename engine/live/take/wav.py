@@ -28,7 +28,7 @@ _HEAD = struct.Struct("<4sI4s 4sIHHIIHHH 4sII 4sI")
 
 
 class GrowingWav:
-    """A WAV file that is being written. What is written counts from the next `settle` on, whatever happens then.
+    """A WAV file that is being written. What is written counts from the next `sync` on, whatever happens then.
 
     Raises:
         FileExistsError: if there is such a file already.
@@ -45,7 +45,7 @@ class GrowingWav:
         _write(self._file, frames)
         self.samples += len(frames) // (SAMPLE_BYTES * self.channels)
 
-    def settle(self) -> None:
+    def sync(self) -> None:
         """Make the head say how many samples there are, and wait until all is on the disk."""
         self._file.seek(0)
         _write(self._file, self._head())
@@ -53,7 +53,7 @@ class GrowingWav:
         os.fsync(self._file.fileno())
 
     def close(self) -> None:
-        """Let go of the file; `settle` first what is to count."""
+        """Let go of the file; `sync` first what is to count."""
         self._file.close()
 
     def _head(self) -> bytes:
