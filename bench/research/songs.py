@@ -29,7 +29,7 @@ def measured(network: Tagger, name: str, recording: str, audio: Audio, rate: flo
     """One row: a preset on one recording."""
     trial = Trial(name, audio, rate)
     tag = trial.effect.target.removeprefix("class:")
-    row = trial.row(name, recording, trial.played(trial.trace.wet), lambda sound: network.heard(sound, rate)[tag])
+    row = trial.row(name, recording, trial.played(trial.trace.wet), lambda sound: network.tag_logits(sound, rate)[tag])
     return {"preset": name, "recording": recording, "tag": tag} | row
 
 

@@ -1,6 +1,6 @@
 """Random changes of a sound that leave its class as it is: stretch, pitch, shift, equaliser, gain, noise.
 
-They are made before features are taken, and so cost time: `sets.store.encode` makes changed copies once and keeps them.
+They are made before features are taken, and so cost time: `data.store.encode` makes changed copies once and keeps them.
 """
 
 from __future__ import annotations

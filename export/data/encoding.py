@@ -1,4 +1,4 @@
-"""One recording, cut, changed and heard: the work of the store that needs no disk."""
+"""One recording, cut, changed and encoded: the work of the store that needs no disk."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def encoded(one: Recording, chosen: Encoding, hop_seconds: float, key: int = 0) 
             for copy in range(1 + chosen.copies):
                 rng = np.random.default_rng([chosen.seed, key, place, copy])
                 copied = changed(line, sound.sample_rate, chosen.recipe, rng) if copy and chosen.recipe else line
-                found[rows] = heard(copied, sound.sample_rate, chosen)
+                found[rows] = clip_features(copied, sound.sample_rate, chosen)
                 rows += 1
     if (spans or levels is not None) and loudest < SILENT:
         raise SoundError(f"{one.path}: silent ({_decibels(loudest)}): remove it, or record it again")
@@ -92,7 +92,7 @@ def encoded(one: Recording, chosen: Encoding, hop_seconds: float, key: int = 0) 
     return found[:rows]
 
 
-def heard(line: NDArray[np.float32], sample_rate: float, chosen: Encoding) -> NDArray[np.float32]:
+def clip_features(line: NDArray[np.float32], sample_rate: float, chosen: Encoding) -> NDArray[np.float32]:
     """Features of one segment, (1, samples) to exactly the shape of a clip."""
     if own_rate(chosen.input) is None and sample_rate not in HOST_RATES:
         line, sample_rate = resampled(line, sample_rate, HOST_RATES[0]).astype(np.float32), HOST_RATES[0]

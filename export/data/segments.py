@@ -72,15 +72,15 @@ def segments(
     """
     first = round(segmenting.drop_first_seconds * sample_rate)
     end = samples - round(segmenting.drop_last_seconds * sample_rate)
-    heard = None
+    audible = None
     if segmenting.trim_db is not None:
         if levels is None:
             raise ValueError("silence cannot be trimmed without levels: expected those of `loudness`")
-        heard = _heard(levels, sample_rate, segmenting.trim_db, first, end)
-        if not heard.size:
+        audible = _audible(levels, sample_rate, segmenting.trim_db, first, end)
+        if not audible.size:
             return []
         window = level_samples(sample_rate)
-        first, end = max(first, int(heard[0]) * window), min(end, (int(heard[-1]) + 1) * window)
+        first, end = max(first, int(audible[0]) * window), min(end, (int(audible[-1]) + 1) * window)
     length = max(1, round(segmenting.seconds * sample_rate))
     hop = max(1, round((segmenting.hop if hop_seconds is None else hop_seconds) * sample_rate))
     found = [(start, start + length) for start in range(first, end - length + 1, hop)]
@@ -88,7 +88,7 @@ def segments(
     rest = end - max(start, found[-1][1] if found else start)
     if segmenting.last == "pad" and rest > 0 and (not found or rest >= LEAST_SHARE * length):
         found.append((start, end))
-    return found if heard is None else _sounding(found, heard, level_samples(sample_rate))
+    return found if audible is None else _with_sound(found, audible, level_samples(sample_rate))
 
 
 def even_hops(class_seconds: NDArray[np.float64], segmenting: Segmenting, clusters: int = 3) -> NDArray[np.float64]:
@@ -129,7 +129,7 @@ def level_samples(sample_rate: float) -> int:
     return max(1, round(LEVEL_SECONDS * sample_rate))
 
 
-def _heard(levels: NDArray[np.float64], sample_rate: float, trim_db: float, first: int, end: int) -> NDArray[np.intp]:
+def _audible(levels: NDArray[np.float64], sample_rate: float, trim_db: float, first: int, end: int) -> NDArray[np.intp]:
     """Places of the windows between two samples that are no silence."""
     window = level_samples(sample_rate)
     places = np.arange(len(levels))
@@ -138,10 +138,10 @@ def _heard(levels: NDArray[np.float64], sample_rate: float, trim_db: float, firs
     return np.flatnonzero(inside & (levels > loudest * 10 ** (-trim_db / 10)) & (levels > 0))
 
 
-def _sounding(found: list[tuple[int, int]], heard: NDArray[np.intp], window: int) -> list[tuple[int, int]]:
+def _with_sound(found: list[tuple[int, int]], audible: NDArray[np.intp], window: int) -> list[tuple[int, int]]:
     """The segments in which any window is no silence."""
     return [
         (start, end)
         for start, end in found
-        if np.searchsorted(heard, start // window) < np.searchsorted(heard, -(-end // window))
+        if np.searchsorted(audible, start // window) < np.searchsorted(audible, -(-end // window))
     ]

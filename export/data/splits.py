@@ -1,6 +1,6 @@
 """Splits by group: no recording is heard in training and judged on.
 
-Groups are dealt class by class (a group belongs to the class of most of its recordings), so that every side has about
+Groups are split class by class (a group belongs to the class of most of its recordings), so that every side has about
 its share of each class, counted in recordings.
 """
 
@@ -31,8 +31,8 @@ def split(labelled: LabelledSet, seed: int = 0, shares: Sequence[float] = SHARES
     """
     if len(shares) < 2 or min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
         raise ValueError(f"shares {tuple(shares)}: expected two or more above 0 that add up to 1")
-    dealt = _dealt(labelled, seed, np.asarray(shares, float))
-    return tuple(_side(labelled, dealt == side) for side in range(len(shares)))
+    sides = _sides(labelled, seed, np.asarray(shares, float))
+    return tuple(labelled.take(sides == side) for side in range(len(shares)))
 
 
 def folds(labelled: LabelledSet, count: int = 5, seed: int = 0) -> list[tuple[LabelledSet, LabelledSet]]:
@@ -43,8 +43,8 @@ def folds(labelled: LabelledSet, count: int = 5, seed: int = 0) -> list[tuple[La
     """
     if not 2 <= count <= len(set(labelled.groups)):
         raise ValueError(f"{count} folds of {len(set(labelled.groups))} groups: expected two or more, a group each")
-    dealt = _dealt(labelled, seed, np.full(count, 1 / count))
-    return [(_side(labelled, dealt != fold), _side(labelled, dealt == fold)) for fold in range(count)]
+    sides = _sides(labelled, seed, np.full(count, 1 / count))
+    return [(labelled.take(sides != fold), labelled.take(sides == fold)) for fold in range(count)]
 
 
 def check_apart(first: LabelledSet, second: LabelledSet) -> None:
@@ -65,8 +65,8 @@ def check_apart(first: LabelledSet, second: LabelledSet) -> None:
 
 def set_hash(labelled: LabelledSet) -> str:
     """All that a split goes by beside seed and shares, as a hash: the class and the group of every recording."""
-    dealt = sorted((one.label, one.group) for one in labelled.recordings)
-    return hashlib.sha256(json.dumps([labelled.classes, dealt]).encode()).hexdigest()
+    groups = sorted((one.label, one.group) for one in labelled.recordings)
+    return hashlib.sha256(json.dumps([labelled.classes, groups]).encode()).hexdigest()
 
 
 def content_of(recording: Recording) -> str:
@@ -90,11 +90,7 @@ def content_of(recording: Recording) -> str:
     return digest.hexdigest()
 
 
-def _side(labelled: LabelledSet, chosen: NDArray[np.bool_]) -> LabelledSet:
-    return labelled.take(chosen)
-
-
-def _dealt(labelled: LabelledSet, seed: int, shares: NDArray[np.float64]) -> NDArray[np.int64]:
+def _sides(labelled: LabelledSet, seed: int, shares: NDArray[np.float64]) -> NDArray[np.int64]:
     """The side of each recording, shape (recordings,)."""
     members: dict[str, list[int]] = defaultdict(list)
     for place, group in enumerate(labelled.groups):
@@ -109,27 +105,27 @@ def _dealt(labelled: LabelledSet, seed: int, shares: NDArray[np.float64]) -> NDA
         random = np.random.default_rng([seed, name])
         shuffled = [groups[i] for i in random.permutation(len(groups))]
         sizes = np.array([len(members[group]) for group in shuffled])
-        for group, side in zip(shuffled, _deal_class(sizes, shares, total), strict=True):
+        for group, side in zip(shuffled, _sides_of_class(sizes, shares, total), strict=True):
             sides[members[group]] = side
         total += np.bincount([sides[place] for group in shuffled for place in members[group]], minlength=len(shares))
     return sides
 
 
-def _deal_class(sizes: NDArray[np.int64], shares: NDArray[np.float64], total: NDArray[np.float64]) -> list[int]:
+def _sides_of_class(sizes: NDArray[np.int64], shares: NDArray[np.float64], total: NDArray[np.float64]) -> list[int]:
     """The side of each group of one class, given how many recordings each group has and each side holds already."""
     order = sorted(range(len(shares)), key=lambda side: (-shares[side], total[side] / shares[side], -side))
     held = np.zeros(len(shares))
-    dealt: list[int] = []
+    sides: list[int] = []
     for size in sizes:
         short = shares * sizes.sum() - held
         side = max(order, key=lambda side: (short[side], -order.index(side)))
-        dealt.append(side)
+        sides.append(side)
         held[side] += size
     for empty in order[: len(sizes)]:
-        if empty not in dealt:
-            crowded = max(set(dealt), key=lambda side: (dealt.count(side) > 1, held[side] - shares[side] * sizes.sum()))
-            moved = min((i for i, side in enumerate(dealt) if side == crowded), key=lambda i: sizes[i])
-            dealt[moved] = empty
+        if empty not in sides:
+            crowded = max(set(sides), key=lambda side: (sides.count(side) > 1, held[side] - shares[side] * sizes.sum()))
+            moved = min((i for i, side in enumerate(sides) if side == crowded), key=lambda i: sizes[i])
+            sides[moved] = empty
             held[crowded] -= sizes[moved]
             held[empty] += sizes[moved]
-    return dealt
+    return sides

@@ -113,9 +113,9 @@ def judged(
     classes: Sequence[str],
     seed: int = 0,
 ) -> list[Scores]:
-    """Figures of heads on recordings that they have not heard, for five ways to deal the recordings."""
-    dealt = range(seed, seed + SEEDS)
-    return [score(cross_validated(hidden, labels, groups, one), labels, groups, classes, seed=one) for one in dealt]
+    """Figures of heads on recordings that they have not heard, for five ways to split the recordings."""
+    seeds = range(seed, seed + SEEDS)
+    return [score(cross_validated(hidden, labels, groups, one), labels, groups, classes, seed=one) for one in seeds]
 
 
 def _report(found: Sequence[Scores], classes: Sequence[str]) -> dict[str, Any]:

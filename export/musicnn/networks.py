@@ -80,7 +80,7 @@ class Tagger(nn.Module):
         return logits
 
     @torch.no_grad()
-    def heard(self, audio: NDArray[np.float32], sample_rate: float) -> dict[str, float]:
+    def tag_logits(self, audio: NDArray[np.float32], sample_rate: float) -> dict[str, float]:
         """The logit of each tag in a recording of 3 s or more, the mean over windows that overlap by half."""
         mel = features(self.input, audio, sample_rate)
         last = mel.shape[1] - FRAMES

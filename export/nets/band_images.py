@@ -72,7 +72,7 @@ class Recurrent(Net):
         """The recurrent layers."""
         return dict(self.recurrent.items())
 
-    def hear(self, x: Tensor) -> Tensor:
+    def logits(self, x: Tensor) -> Tensor:
         """Logits (n, classes) from normalised features (n, rows, frames)."""
         for layer in self.recurrent.values():
             x = self.dropout(layer(x))
@@ -131,7 +131,7 @@ class ConvRecurrent(Net):
         convolutions = {name: part for name, part in self.convolutions.named_children() if name.startswith("conv")}
         return {**convolutions, **dict(self.recurrent.items()), "dense": self.dense}
 
-    def hear(self, x: Tensor) -> Tensor:
+    def logits(self, x: Tensor) -> Tensor:
         """Logits (n, classes) from normalised features (n, rows, frames)."""
         seen = self.convolutions(x[:, None])
         for layer in self.recurrent.values():

@@ -41,7 +41,7 @@ class ColumnsSettings(Strict):
 
 
 class Columns(Net):
-    """An `export.networks.Network` on log bands, taught by whole clips: their logits are the mean over all columns."""
+    """An `nets.causal.Network` on log bands, taught by whole clips: their logits are the mean over all columns."""
 
     sizes = "any"
     settings: ColumnsSettings
@@ -69,7 +69,7 @@ class Columns(Net):
 
     @property
     def network(self) -> Network:
-        """The same network on features as they are, for `export.ascent.export_ascent`: a copy."""
+        """The same network on features as they are, for `compile.ascent.export_ascent`: a copy."""
         network = copy.deepcopy(self.causal)
         network.mean.copy_(self.mean)
         network.std.copy_(self.std)
@@ -79,6 +79,6 @@ class Columns(Net):
         """The convolutions over time."""
         return dict(self.causal.blocks)
 
-    def hear(self, x: Tensor) -> Tensor:
+    def logits(self, x: Tensor) -> Tensor:
         """Logits (n, classes), the mean over every place where the head has heard all of its columns."""
         return self.causal.pooled_logits(self.causal.last_layer(x)).mean(-1)

@@ -163,7 +163,7 @@ class InceptionV3(Net):
         """The stem's convolutions and the mixed blocks, by their published names in lower case."""
         return {name.lower(): self.get_submodule(name) for name in (*(step.name for step in STEM), *MIXED)}
 
-    def hear(self, x: Tensor) -> Tensor:
+    def logits(self, x: Tensor) -> Tensor:
         """Logits (n, classes) from normalised features (n, rows, frames)."""
         return self._last(self._to_middle(x))
 

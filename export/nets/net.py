@@ -1,4 +1,4 @@
-"""What every network of the zoo is: features of a sound in, one logit a class out, and layers that have names."""
+"""What every network of the table is: features of a sound in, one logit a class out, and layers that have names."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ Dreams = Literal["columns", "window", "waveform"]
 
 @dataclass(frozen=True)
 class Task:
-    """What a network hears and what it tells apart.
+    """A network\'s input and the classes that it tells apart.
 
     Fields:
         classes: labels of `[a-z0-9_]+`, at least two, all different.
-        input: what it hears of a sound.
+        input: what it gets of a sound.
         seconds: of a clip.
         sample_rate: of the sounds, in Hz, which counts for inputs that have no rate of their own.
 
@@ -59,12 +59,12 @@ class Task:
 
 
 class Net(nn.Module):
-    """A network that names what it hears.
+    """A network that names the class of a clip.
 
     Features are normalised first: each row's mean is taken out, and all rows are divided by one spread, so that a row
     in which nothing ever sounds is not blown up. Both are buffers, set by `normalise` before training.
 
-    Subclasses give `hear` (normalised features to logits) and `layers`.
+    Subclasses give `logits` (from normalised features) and `layers`.
     """
 
     name: str = ""
@@ -91,7 +91,7 @@ class Net(nn.Module):
 
     @property
     def input(self) -> Input:
-        """What it hears of a sound."""
+        """What it gets of a sound."""
         return self.task.input
 
     @property
@@ -113,7 +113,7 @@ class Net(nn.Module):
         """Its layers in order; their outputs are the activations that a target or a picture names."""
         raise NotImplementedError
 
-    def hear(self, x: Tensor) -> Tensor:
+    def logits(self, x: Tensor) -> Tensor:
         """Logits (n, classes) from normalised features (n, rows, frames)."""
         raise NotImplementedError
 
@@ -128,7 +128,7 @@ class Net(nn.Module):
             found = " by ".join(str(size) for size in x.shape)
             wanted = f"n by {rows} by {frames if self.sizes == 'fixed' else 'any'}"
             raise ValueError(f"{self.name or type(self).__name__} heard features of {found}: expected {wanted}")
-        return self.hear((x - self.mean[:, None]) / self.std[:, None])
+        return self.logits((x - self.mean[:, None]) / self.std[:, None])
 
     def activations(self, x: Tensor) -> dict[str, Tensor]:
         """The output of every layer for features (n, rows, frames), by name: (n, filters, ...) each."""
@@ -175,7 +175,7 @@ class Row(Net):
         named = self.body.named_children()
         return {name: child for name, child in named if name != "head" and _has_weights(child)}
 
-    def hear(self, x: Tensor) -> Tensor:
+    def logits(self, x: Tensor) -> Tensor:
         """Logits (n, classes) from normalised features (n, rows, frames)."""
         logits: Tensor = self.body(x[:, None] if self.image else x)
         return logits

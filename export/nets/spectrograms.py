@@ -114,7 +114,7 @@ class Lstm(Net):
         """The layers of LSTM."""
         return dict(self.recurrent.items())
 
-    def hear(self, x: Tensor) -> Tensor:
+    def logits(self, x: Tensor) -> Tensor:
         """Logits (n, classes) from normalised features (n, rows, frames)."""
         for layer in self.recurrent.values():
             x = self.dropout(layer(x))

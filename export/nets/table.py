@@ -133,16 +133,16 @@ def build(
     if builder is None:
         raise ValueError(f"no network {name!r}: expected one of {', '.join(NETWORKS)}")
     try:
-        heard = _INPUT.validate_python(builder.input if input is None else input)
+        chosen_input = _INPUT.validate_python(builder.input if input is None else input)
         given = settings.model_dump() if isinstance(settings, Strict) else dict(settings or {})
         chosen = builder.settings.model_validate(given)
     except ValidationError as error:
         raise ValueError(f"{name}: {_first(error)}") from None
-    if heard.kind not in builder.hears:
-        raise ValueError(f"{name} cannot hear {heard.kind!r}: expected {' or '.join(builder.hears)}")
+    if chosen_input.kind not in builder.hears:
+        raise ValueError(f"{name} cannot hear {chosen_input.kind!r}: expected {' or '.join(builder.hears)}")
     try:
         length = builder.seconds if seconds is None else seconds
-        net = builder.make(Task(tuple(classes), heard, float(length), sample_rate), chosen)
+        net = builder.make(Task(tuple(classes), chosen_input, float(length), sample_rate), chosen)
     except ValueError as error:
         raise ValueError(f"{name}: {error}") from None
     net.name = name

@@ -79,7 +79,7 @@ class Vgg19(Net):
         convolutions = {name: self.features[index] for name, index in self.named.items()}
         return {**convolutions, "dense1": self.classifier[1], "dense2": self.classifier[4]}
 
-    def hear(self, x: Tensor) -> Tensor:
+    def logits(self, x: Tensor) -> Tensor:
         """Logits (n, classes) from normalised features (n, rows, frames)."""
         seen = self.features(as_image(x, self.settings.size))
         share = torch.from_numpy(averaging(seen.shape[-1], SIDE)).to(x)

@@ -52,15 +52,15 @@ class Order:
     """What is wanted of a folder.
 
     Fields:
-        folder: of folders of sounds, or with a manifest (`sets.recordings.open_set`); column: of the manifest, for
+        folder: of folders of sounds, or with a manifest (`data.recordings.open_set`); column: of the manifest, for
             labels.
-        network: in `zoo.table.NETWORKS`; settings: of it, that differ from the defaults.
+        network: in `nets.table.NETWORKS`; settings: of it, that differ from the defaults.
         plan: that differ from the plan of the network (`plan_for`).
         segments: of the sounds, fields of `Segmenting`; "seconds" is the network's own unless given.
-        input: what the network hears, fields that differ from its own; with another "kind", all that differ from its
+        input: of the network, fields that differ from its own; with another "kind", all that differ from its
             defaults.
         copies: changed copies of each training clip.
-        weights: a file of published weights to begin with, for networks that have some (`zoo.pretrained`).
+        weights: a file of published weights to begin with, for networks that have some (`nets.pretrained`).
         seed: of the split, the first weights and the plan.
         jobs: threads that encode.
     """
@@ -95,7 +95,7 @@ class Order:
         """The plan, checked."""
         return plan_for(self.network).changed(**({"seed": self.seed} | dict(self.plan)))
 
-    def heard(self) -> Any:
+    def chosen_input(self) -> Any:
         """The input, checked."""
         own = self.builder.input
         changes = dict(self.input)
@@ -114,7 +114,7 @@ class Order:
 
 @dataclass(frozen=True)
 class Parts:
-    """A folder's clips: for training, for validation, and for the test; `set_hash` is of the whole (`sets.splits`)."""
+    """A folder's clips: for training, for validation, and for the test; `set_hash` is of the whole (`data.splits`)."""
 
     train: Clips
     val: Clips
@@ -132,7 +132,7 @@ def parts_of(order: Order, progress: Progress | None = None) -> Parts:
     order.chosen_settings()
     if order.weights is not None:
         check_published(order.network)
-    input, segmenting = order.heard(), order.segmenting()
+    input, segmenting = order.chosen_input(), order.segmenting()
     order.chosen_plan()
     labelled = open_set(order.folder, column=order.column)
     train, val, test = _apart(*split(labelled, seed=order.seed, shares=SHARES))
@@ -141,8 +141,8 @@ def parts_of(order: Order, progress: Progress | None = None) -> Parts:
         told = progress and (lambda _what, done, total: progress(f"encoding {name}", done, total))
         return encode(part, input, segmenting, copies=copies, seed=order.seed, jobs=order.jobs, progress=told or None)
 
-    heard = clips(train, "training", order.copies), clips(val, "validation"), clips(test, "test")
-    return Parts(*heard, set_hash(labelled))
+    encoded = clips(train, "training", order.copies), clips(val, "validation"), clips(test, "test")
+    return Parts(*encoded, set_hash(labelled))
 
 
 def built(order: Order, clips: Clips) -> Net:

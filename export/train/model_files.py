@@ -9,7 +9,7 @@ from typing import Any
 
 from dreampedal.engine.model.format.clip_manifest import AnyManifest
 from dreampedal.engine.model.format.inputs import LogBands
-from dreampedal.engine.model.format.manifest import Dealt, Training
+from dreampedal.engine.model.format.manifest import Split, Training
 from dreampedal.engine.model.structure import MAX_FILE_BYTES
 from dreampedal.export.compile.ascent import export_ascent
 from dreampedal.export.compile.classifier import export_classifier
@@ -67,7 +67,7 @@ def export_checkpoint(
             licence=licence or kept.get("licence", "not said"),
             seed=kept.get("seed", 0),
             notes=kept.get("notes", ""),
-            dealt=_dealt(checkpoint, kept),
+            dealt=_split(checkpoint, kept),
         ),
         "accuracy": kept.get("accuracy", {}),
     }
@@ -92,13 +92,13 @@ def name_for(out: Path) -> str:
     return re.sub(r"[^a-z0-9_]+", "_", folded(out.stem)).strip("_") or "model"
 
 
-def _dealt(checkpoint: Path, kept: Mapping[str, Any]) -> Dealt | None:
-    """How the set of the training was dealt, where the checkpoint says of which set it is."""
+def _split(checkpoint: Path, kept: Mapping[str, Any]) -> Split | None:
+    """How the set of the training was split, where the checkpoint says of which set it is."""
     if not (kept.get("set") or kept.get("set_hash")):
         return None
     told = {name: kept[name] for name in ("set_hash", "column", "segmenting") if name in kept}
     told |= {"set": Path(kept.get("set", "")).name, "shares": tuple(kept.get("shares", SHARES))}
-    return checked(Dealt, told, f"{checkpoint}: its set")
+    return checked(Split, told, f"{checkpoint}: its set")
 
 
 def _ascent(net: Net, out: Path, told: dict[str, Any]) -> AnyManifest:

@@ -38,7 +38,7 @@ def test_musicnn_itself_hears_the_tag(name, clip, musicnn):
         trace = measure.trace(effect, audio, rate)
 
         def heard(wet, audio=audio, rate=rate):
-            return musicnn.heard(measure.matched(wet, audio, rate), rate)[tag]
+            return musicnn.tag_logits(measure.matched(wet, audio, rate), rate)[tag]
 
         drawn = [heard(measure.with_offset(effect, audio, rate, random_like(trace.offset, rng))) for _ in range(4)]
         wet = heard(trace.wet)

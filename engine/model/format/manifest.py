@@ -105,8 +105,8 @@ Share = Annotated[float, Field(gt=0, lt=1)]
 Setting = Annotated[float, Field(allow_inf_nan=False)] | bool | Annotated[str, Field(max_length=100)] | None
 
 
-class Dealt(Strict):
-    """How a set was dealt into training, validation and test, so that a model is judged on what was left aside.
+class Split(Strict):
+    """How a set was split into training, validation and test, so that a model is judged on what was left aside.
 
     Fields:
         set: what the set was called, a name and no path; set_hash: of all that the deal goes by, "" where not known.
@@ -129,13 +129,13 @@ class Dealt(Strict):
 
 
 class Training(Strict):
-    """Where the weights come from; `dealt` is told where they come from a set that was dealt into parts."""
+    """Where the weights come from; `dealt` is told where they come from a set that was split into parts."""
 
     data: str
     licence: str
     seed: int
     notes: str = ""
-    dealt: Dealt | None = None
+    dealt: Split | None = None
 
     @model_serializer(mode="wrap")
     def _without_what_is_not_told(self, written: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Random equalisers and gains, made to features as they are read: what a room, a microphone or a desk does to a sound.
 
-They cost next to nothing, where changed copies of sounds (`sets.changes`) have to be encoded. A network that hears
+They cost next to nothing, where changed copies of sounds (`data.changes`) have to be encoded. A network that hears
 every clip through another equaliser cannot go by the colour of a recording.
 """
 

@@ -80,7 +80,7 @@ def fit(
     """Train a network; it is changed in place and becomes the best of its epochs.
 
     Args:
-        net: features (n, rows, frames) to logits (n, classes), as `zoo.build` gives it, with its first weights.
+        net: features (n, rows, frames) to logits (n, classes), as `nets.table.build` gives it, with its first weights.
         train, val: clips of the same classes and input, no recording on both sides.
         folder: for the checkpoint and the logs (CSV, TensorBoard); it is made. A checkpoint there is gone on from.
         progress: told steps done, and how many there are.
@@ -160,7 +160,7 @@ def _epochs(training: Training, batches: Batches, val: Clips, progress: Progress
             "epoch": epoch, "learning_rate": rate, "train_loss": loss, "train_accuracy": accuracy,
             "val_loss": val_loss, "val_accuracy": val_accuracy, "seconds": round(training.seconds, 3),
         }  # fmt: skip
-        training.heard(row)
+        training.record(row)
         yield row
 
 
@@ -185,10 +185,10 @@ def _train_epoch(
             progress("training", (epoch - 1) * steps + step, plan.epochs * steps)
         if share >= 1 and gone < plan.epochs:
             break
-    loss, right, heard = training.processes.total(sums).tolist()
-    if not heard:
+    loss, right, clips = training.processes.total(sums).tolist()
+    if not clips:
         raise ValueError(f"an epoch without a step: {steps} batches, too small for {count} processes")
-    return loss / heard, right / heard, rate
+    return loss / clips, right / clips, rate
 
 
 @contextmanager

@@ -27,7 +27,7 @@ class Kept(BaseModel):
 
     Fields:
         seed, shares, column, set, set_hash: of the split into training, validation and test, and of what: its name,
-            and what tells whether it is dealt as it was (`sets.splits.set_hash`).
+            and what tells whether it is split as it was (`data.splits.set_hash`).
         segmenting, copies: how sounds were cut, and changed copies of each clip.
         plan, history, best_epoch: of the training; history has a row an epoch.
         scores, accuracy: by part, and by "by_clip" and "by_recording".

@@ -128,7 +128,7 @@ VAN_MIEGHEM = Plan(
 PUBLISHED = {
     "raw": GENG, "dense": VAN_MIEGHEM, "recurrent": VAN_MIEGHEM, "conv": VAN_MIEGHEM, "conv_recurrent": VAN_MIEGHEM,
 }  # fmt: skip
-"""Plans of the theses, by the name of the network in `zoo.NETWORKS`."""
+"""Plans of the theses, by the name of the network in `nets.table.NETWORKS`."""
 
 
 def plan_for(network: str) -> Plan:

@@ -31,7 +31,7 @@ class Course:
     idle: int = 0
 
 
-def heard(course: Course, plan: Plan, epoch: int, loss: float, accuracy: float) -> Course:
+def after_epoch(course: Course, plan: Plan, epoch: int, loss: float, accuracy: float) -> Course:
     """The course after an epoch was judged.
 
     Args:
@@ -40,7 +40,7 @@ def heard(course: Course, plan: Plan, epoch: int, loss: float, accuracy: float) 
     >>> plan = Plan(schedule="plateau", plateau_epochs=2, patience_epochs=3)
     >>> course = Course()
     >>> for epoch, accuracy in enumerate((0.5, 0.6, 0.6, 0.55), 1):
-    ...     course = heard(course, plan, epoch, 1.0, accuracy)
+    ...     course = after_epoch(course, plan, epoch, 1.0, accuracy)
     >>> course.best_epoch, course.cuts, course.waited, course.idle
     (2, 1, 0, 2)
     """

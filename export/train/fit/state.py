@@ -18,7 +18,7 @@ from dreampedal.export.train.fit.adversary import attacked
 from dreampedal.export.train.fit.plan import Plan
 from dreampedal.export.train.fit.processes import Processes
 from dreampedal.export.train.fit.saved import Saved
-from dreampedal.export.train.fit.schedule import Course, heard
+from dreampedal.export.train.fit.schedule import Course, after_epoch
 
 Weights = dict[str, Tensor]
 Module = TypeVar("Module", bound=nn.Module)
@@ -130,10 +130,10 @@ class Training(Descent[Net]):
             self.processes.follow_first(self.mean)
         return judged(self.mean, clips, self.plan.batch, self.processes)
 
-    def heard(self, row: dict[str, float]) -> None:
+    def record(self, row: dict[str, float]) -> None:
         """Take in an epoch that was judged."""
         self.history.append(row)
-        self.course = heard(self.course, self.plan, int(row["epoch"]), row["val_loss"], row["val_accuracy"])
+        self.course = after_epoch(self.course, self.plan, int(row["epoch"]), row["val_loss"], row["val_accuracy"])
         if self.course.best_epoch == row["epoch"]:
             self.best = {name: value.detach().cpu().clone() for name, value in self.mean.state_dict().items()}
 
