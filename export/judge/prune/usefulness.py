@@ -15,8 +15,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.hooks import RemovableHandle
 
 from dreampedal.export.judge.prune.kernels import Convolution, similarity
-from dreampedal.export.nets.listening import listening
-from dreampedal.export.nets.net import Net
+from dreampedal.export.nets.net import Net, listening
 
 if TYPE_CHECKING:
     from dreampedal.export.data.clips import Clips
