@@ -5,7 +5,7 @@
 Everything happens a hop at a time with fixed shapes, so that no partition of the signal into blocks changes a sample.
 The stream synthesises only what it *adds*, frame · (gain - 1): where the offset is 0 the output is the dry sound
 itself, and `mix`, `listen` and the guard are weights on two aligned signals. `mode` says how the gains are played, and
-so what latency they have (see `playing`); the model listens in the same way in each.
+so what latency they have (see `modes`); the model listens in the same way in each.
 
 What a frame's offset does is heard for a while: later outputs of a causal layer see the frame through their older taps.
 `lookahead_frames` waits for those outputs. `foresight_frames` reckons with them at no latency: the ascent also moves
@@ -95,13 +95,13 @@ class SpectralStream(BandStream):
 
     pace: Callable[[int], bool] | None = None
     """Asked before each ascent, with the hop's number: True, inference is late, leaves it out, and the offset goes on
-    as the warm start; the network does not hear that frame. The same answers give the same samples."""
+    as the warm start; the network does not analyse that frame. The same answers give the same samples."""
 
     def __init__(self, effect: SpectralEffect, sample_rate: float, channels: int, max_block: int) -> None:
         rows = 1 if effect.link else channels
         self.ascent = ascent = effect.loaded_model().ascent(rows, effect.steps, effect.columns, effect.device)
         self.columns = Columns(ascent.features, ascent.offset, ascent.result, ascent.level)
-        # A model that runs on the window hears frames that were played beside those that move; others remember them.
+        # A model that runs on the window analyses frames that were played beside those that move; others remember them.
         self.played = ascent.columns - effect.columns
         self.seen_target: str | None = None
         self.shares = (0.0, 1.0) if estimates.is_asked(effect) else (0.0,)

@@ -40,7 +40,7 @@ def filled(effect: SpectralEffect, audio: NDArray[np.float32], sample_rate: floa
     """Play one channel, (1, samples), through an effect that fills, and look for what it was to fill in.
 
     What is wanted of a bin is max(|X| · gain, floor), with the gains that were played and the floor as it follows them
-    (see `playing_estimated`).
+    (see `estimated`).
     """
     frames = effect.frames_at(sample_rate)
     wet, played = play(effect, audio, sample_rate, lambda played: played.gains[0])
