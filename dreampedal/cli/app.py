@@ -10,8 +10,9 @@ import sys
 import typer
 
 from dreampedal.cli.verbs import app
-from dreampedal.console.console import fail, lacks_memory, one_line, quiet_libraries
+from dreampedal.console.console import fail, lacks_memory, one_line, quiet_libraries, say_compiling
 from dreampedal.console.options import UsageError
+from dreampedal.engine.runtime.notice import before_compiling
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -20,6 +21,7 @@ def main(arguments: list[str] | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a name of a file that the terminal's encoding lacks is no error
         sys.stdout.reconfigure(errors="backslashreplace")
     try:
+        before_compiling(say_compiling)
         with quiet_libraries():
             status = typer.main.get_command(app).main(arguments, prog_name="dreampedal", standalone_mode=False)
     except UsageError as error:

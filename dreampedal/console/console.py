@@ -22,6 +22,14 @@ def fail(message: str) -> int:
     return 2
 
 
+COMPILING = "compiling kernels for this machine, once: up to half a minute"
+
+
+def say_compiling() -> None:
+    """Why nothing happens for a while, on stderr."""
+    print(f"dreampedal: {COMPILING}", file=sys.stderr, flush=True)
+
+
 def one_line(error: Exception) -> str:
     """What went wrong, in one line."""
     if lacks_memory(error):

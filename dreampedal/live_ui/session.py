@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Protocol
 
-from dreampedal.console.console import fail
+from dreampedal.console.console import COMPILING, fail, say_compiling
 from dreampedal.live_ui.keys import Keys, keyboard
 from dreampedal.live_ui.link import Link, sound
 from dreampedal.live_ui.meters import Memory
@@ -86,7 +86,9 @@ def _opened(link: Link, as_json: bool) -> tuple[Opened, Snapshot]:
             for message in link.messages(1.0):
                 if isinstance(message, Refused):
                     raise ValueError(message.reason)
-                if isinstance(message, Preparing) and status:
+                if message == Preparing(COMPILING):
+                    say_compiling()
+                elif isinstance(message, Preparing) and status:
                     status.update(f"getting ready: {message.what}")
                 if isinstance(message, Opened):
                     opened = message

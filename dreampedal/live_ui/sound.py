@@ -13,9 +13,10 @@ from collections.abc import Callable
 from multiprocessing.connection import Connection
 from typing import Any
 
-from dreampedal.console.console import one_line
+from dreampedal.console.console import COMPILING, one_line
 from dreampedal.engine.host.contract.effect import require_rate
 from dreampedal.engine.live.device import devices
+from dreampedal.engine.runtime.notice import before_compiling
 from dreampedal.live_ui.knobs import knobs_of, place_of, turn
 from dreampedal.live_ui.options import Live
 from dreampedal.live_ui.presets import Setlist
@@ -45,12 +46,14 @@ EVENTS_SHOWN = 20
 
 def serve(pipe: Connection, options: Live) -> None:
     """Play until told to stop, or until nobody is there to tell."""
+    before_compiling(lambda: pipe.send(Preparing(COMPILING)))
     try:
         session = Session(options, lambda what: pipe.send(Preparing(what)))
     except Exception as error:  # whatever it is, the user is told, and the log has the rest
         traceback.print_exc()
         pipe.send(Refused(one_line(error)))
         return
+    before_compiling(None)  # from here on there is a view, and threads that compile
     silent = False
     try:
         pipe.send(session.opened())

@@ -15,8 +15,9 @@ from functools import partial
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
-from dreampedal.console.console import quiet_libraries
+from dreampedal.console.console import quiet_libraries, say_compiling
 from dreampedal.engine.host.board import Board
+from dreampedal.engine.runtime.notice import before_compiling
 from dreampedal.rendering.rendering import Rendered, Sound, Task, render
 
 Result = Rendered | Exception
@@ -52,7 +53,7 @@ def _apart(tasks: Sequence[Task], sound: Sound, jobs: int, progress: Progress) -
 
     def start() -> None:
         ours, theirs = context.Pipe()
-        process = context.Process(target=_work, args=(theirs, sound), daemon=True)
+        process = context.Process(target=_work, args=(theirs, sound, not running), daemon=True)
         # Ctrl-C reaches the whole group, workers too, which inherit this; the parent ends its workers itself.
         heeded = signal.signal(signal.SIGINT, signal.SIG_IGN)
         process.start()
@@ -98,8 +99,9 @@ def _apart(tasks: Sequence[Task], sound: Sound, jobs: int, progress: Progress) -
                 process.join()
 
 
-def _work(line: Connection, sound: Sound) -> None:
+def _work(line: Connection, sound: Sound, is_first: bool) -> None:
     """A worker: tasks from the line, progress and results back, until the line is closed."""
+    before_compiling(say_compiling if is_first else None)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     with quiet_libraries(), suppress(ConnectionError):  # whoever asked has gone
         _play(line, sound.board(), sound)

@@ -34,6 +34,8 @@ import numba
 from numba.core import caching
 from numba.core.compiler_lock import global_compiler_lock
 
+from dreampedal.engine.runtime.notice import compiling
+
 if hasattr(os, "register_at_fork"):  # else a child that is forked while a thread compiles waits for it for ever
     os.register_at_fork(
         before=global_compiler_lock.acquire,
@@ -175,9 +177,12 @@ class Kept(caching.FunctionCache):
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """The kernel for a signature, None if it has to be compiled."""
         try:
-            return super().load_overload(sig, target_context)
+            found = super().load_overload(sig, target_context)
         except Exception:  # whole as well, and still not what LLVM takes: it is made anew
-            return None
+            found = None
+        if found is None:
+            compiling()
+        return found
 
     def save_overload(self, sig: Any, data: Any) -> None:
         """Keep a kernel, if that can be done."""

@@ -47,6 +47,11 @@ class Finished:
         return True
 
 
+def but_compiling(err):
+    """What was said on stderr beside that kernels are compiled, which whoever is first to need them says."""
+    return "".join(line for line in err.splitlines(keepends=True) if "compiling kernels for this machine" not in line)
+
+
 def command(*arguments):
     return [sys.executable, "-m", "dreampedal", *map(str, arguments)]
 
@@ -59,7 +64,7 @@ def dreampedal(tmp_path):
         finished = subprocess.run(
             command(*arguments), cwd=tmp_path, capture_output=True, text=True, timeout=120, preexec_fn=preexec
         )
-        return Finished(finished.returncode, finished.stdout, finished.stderr)
+        return Finished(finished.returncode, finished.stdout, but_compiling(finished.stderr))
 
     return run
 

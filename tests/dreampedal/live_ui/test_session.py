@@ -14,7 +14,7 @@ from dreampedal.live_ui.text import blocks_text
 from dreampedal.presets import shipped_presets
 
 from ...engine.live.stage import until
-from ..conftest import Finished, command
+from ..conftest import Finished, but_compiling, command
 from ..test_front_door import loaded_by
 
 pytestmark = [pytest.mark.xdist_group("jack"), pytest.mark.live]
@@ -53,7 +53,7 @@ class Session:
         if how is not None:
             self.process.send_signal(how)
         out, err = self.process.communicate(timeout=60)
-        return Finished(self.process.returncode, out, err)
+        return Finished(self.process.returncode, out, but_compiling(err))
 
 
 @pytest.fixture
