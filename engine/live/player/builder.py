@@ -96,7 +96,8 @@ class Builder:
                 elif self._is_wanted(wish):
                     self._prepare(wish)
             except Exception as error:  # whatever it is, the old board plays on and the player is told
-                self.trouble = " ".join(f"{wish.name or 'board'}: {error}".split())
+                name, said = wish.name or "board", " ".join(str(error).split())
+                self.trouble = said if name in said else f"{name}: {said}"
                 if self._is_wanted(wish):
                     self.wanted = None
             if wish.is_board:

@@ -69,7 +69,8 @@ def test_a_board_that_fails_is_told_and_the_next_one_comes(build):
     gate.set()
     builder.want_preset("broken")
     wait_for(lambda: builder.trouble)
-    assert builder.trouble == "broken: broken.toml: effects = nothing" and not made
+    assert builder.trouble == "broken.toml: effects = nothing", "which says its name, once"
+    assert not made
     builder.want_board(Board([Wait(samples=5000)]), "long")
     wait_for(lambda: "latency=5000" in builder.trouble)
     builder.want_board(Gain(3), "one effect")
@@ -92,7 +93,7 @@ def test_what_failed_is_told_by_its_own_name_and_not_by_that_of_the_next_wish():
     builder.want_preset("whole")
     gates["broken"].set()
     wait_for(lambda: builder.trouble)
-    assert builder.trouble.startswith("broken: ") and builder.loading == "whole" and not made
+    assert builder.trouble.startswith("broken needs 1 samples of latency") and builder.loading == "whole" and not made
     gates["whole"].set()
     wait_for(lambda: not builder.loading)
     assert [program.name for program in made] == ["whole"] and builder.trouble == ""
