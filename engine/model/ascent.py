@@ -17,10 +17,10 @@ from typing import Any
 
 import numpy as np
 
-from dreampedal.engine.model.chains import Array, Chains
+from dreampedal.engine.model.chains import Chains
 from dreampedal.engine.model.format.interface import inputs, sizes
 from dreampedal.engine.model.format.manifest import OWN_CHAINS
-from dreampedal.engine.model.sessions import graph_errors
+from dreampedal.engine.model.sessions import Array, graph_errors
 from dreampedal.engine.runtime.turns import Turn
 
 DEFAULT_RATE = 0.1

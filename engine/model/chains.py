@@ -9,12 +9,9 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from dreampedal.engine.model.format.manifest import Manifest
-from dreampedal.engine.model.sessions import Sessions
-
-Array = NDArray[np.float32]
+from dreampedal.engine.model.sessions import Array, Sessions
 
 
 class Chains:

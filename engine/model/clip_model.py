@@ -38,15 +38,6 @@ class ClipModel:
     def __repr__(self) -> str:
         return f"ClipModel({self.manifest.name!r}, kind={self.manifest.kind!r}, seconds={self.manifest.seconds:g})"
 
-    @classmethod
-    def load(cls, path: str | Path, device: str = "auto") -> ClipModel:
-        """`open_model` for a file that must hold such a network; a ModelError for one of another kind."""
-        model = open_model(path, device)
-        if not isinstance(model, cls):
-            found = model.manifest.kind
-            raise ModelError(path, "manifest.kind", found, "classifier or waveform, which hear whole clips")
-        return model
-
     def logits(self, x: Array) -> Array:
         """Logits of clips, (n, rows, frames) to (n, classes)."""
         return self.run(["logits"], {"x": x})["logits"]

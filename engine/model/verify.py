@@ -13,13 +13,13 @@ from typing import Protocol
 
 import numpy as np
 
-from dreampedal.engine.model.ascent import Array
 from dreampedal.engine.model.clip_model import ClipModel
 from dreampedal.engine.model.format.clip_manifest import AnyManifest
 from dreampedal.engine.model.format.interface import inputs, sizes
 from dreampedal.engine.model.format.manifest import GOLDEN_KEY, OWN_CHAINS, Manifest, ModelError
 from dreampedal.engine.model.golden import GoldenAscent, GoldenClips, golden_ascents, golden_clips, noise, places
 from dreampedal.engine.model.model import Model
+from dreampedal.engine.model.sessions import Array
 from dreampedal.engine.model.structure import metadata, read_model
 
 TOLERANCE = 1e-3

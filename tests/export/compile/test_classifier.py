@@ -10,7 +10,7 @@ import torch
 from torch import nn
 
 from dreampedal.engine.model.classifier import Classifier
-from dreampedal.engine.model.clip_model import ClipModel
+from dreampedal.engine.model.clip_model import open_model
 from dreampedal.engine.model.format.inputs import BandImage, Mel
 from dreampedal.engine.model.format.manifest import ModelError
 from dreampedal.engine.model.verify import verify
@@ -77,7 +77,7 @@ def test_many_clips_take_no_more_memory_than_few_and_are_heard_alike(tmp_path):
 
     torch.manual_seed(0)
     net = build("vgg", CLASSES, Mel(bands=64), 0.3, {"filters": (32, 4), "dense": 8}).eval()
-    model = ClipModel.load(written(net, tmp_path / "wide.onnx"), device="cpu")
+    model = open_model(written(net, tmp_path / "wide.onnx"), device="cpu")
     x = np.random.default_rng(0).uniform(-4, 1, (600, *model.manifest.shape)).astype(np.float32)
     one_by_one = np.concatenate([model.logits(clip[np.newaxis]) for clip in x[:8]])
     before = resident_mb()

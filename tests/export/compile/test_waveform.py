@@ -11,7 +11,7 @@ from torch import nn
 
 from dreampedal.effects.dream import Dream
 from dreampedal.effects.spectral import measure
-from dreampedal.engine.model.clip_model import ClipModel
+from dreampedal.engine.model.clip_model import open_model
 from dreampedal.engine.model.format.inputs import Waveform, features
 from dreampedal.engine.model.format.manifest import ModelError
 from dreampedal.engine.model.model import Model
@@ -50,7 +50,7 @@ def test_the_file_is_the_network(pair):
 @pytest.mark.parametrize("form", FORMS)
 def test_the_gradient_is_torchs(form, pair):
     net, path = pair
-    model, x = ClipModel.load(path, device="cpu"), clips_for(net)
+    model, x = open_model(path, device="cpu"), clips_for(net)
     wishes = wanted(form, model.manifest, np.random.default_rng(0))
     found = model.run(["gradient"], {"x": x, **wishes})["gradient"]
     assert off(found, autograd(net, model.manifest, x, wishes)[1]) < 1e-4
@@ -83,16 +83,16 @@ def test_any_target(pair, data, energy, seed):
             value = (0.5 * y * y if energy else y).mean((1, 2)).sum()
         total = total + float(weight) * value
     (expected,) = torch.autograd.grad(total, x)
-    found = ClipModel.load(path, device="cpu").gradient(x.detach().numpy(), target, energy)
+    found = open_model(path, device="cpu").gradient(x.detach().numpy(), target, energy)
     assert np.abs(found - expected.numpy()).max() <= 1e-4 * max(float(expected.abs().max()), 1e-6)
 
 
 def test_a_target_that_is_not_there(pair):
     net, path = pair
     with pytest.raises(ValueError, match="no layer 'conv9'"):
-        ClipModel.load(path).gradient(clips_for(net), "conv9")
+        open_model(path).gradient(clips_for(net), "conv9")
     with pytest.raises(ValueError, match=r"expected \(n, 1, "):
-        ClipModel.load(path).logits(np.zeros((1, 1, 7), np.float32))
+        open_model(path).logits(np.zeros((1, 1, 7), np.float32))
 
 
 def test_nothing_plays_it_yet(pair):
@@ -143,7 +143,7 @@ def test_every_operator_that_has_an_adjoint(tmp_path):
     manifest = export_waveform(net, tmp_path / "all.onnx", name="all", training=TRAINING)
     x, wishes = golden_clips(net.input, manifest.shape, 5), random_injections(manifest, 5)
     logits, expected = autograd(net, manifest, x, wishes)
-    found = ClipModel.load(tmp_path / "all.onnx", device="cpu").run(["logits", "gradient"], {"x": x, **wishes})
+    found = open_model(tmp_path / "all.onnx", device="cpu").run(["logits", "gradient"], {"x": x, **wishes})
     assert off(found["logits"], logits) < 1e-4 and off(found["gradient"], expected) < 1e-4
     assert verify(tmp_path / "all.onnx").golden_deviation < 1e-4
 

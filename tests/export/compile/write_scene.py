@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from dreampedal.engine.model.clip_model import ClipModel
+from dreampedal.engine.model.clip_model import open_model
 from dreampedal.engine.model.format.inputs import LogBands
 from dreampedal.export.compile.ascent import Training
 from dreampedal.export.compile.clips import golden_clips
@@ -51,7 +51,7 @@ def off(found, expected):
 
 def agreement(net, path):
     """How far the file's logits and layers are from torch's."""
-    model, x = ClipModel.load(path, device="cpu"), clips_for(net)
+    model, x = open_model(path, device="cpu"), clips_for(net)
     with torch.no_grad():
         logits, heard = net(torch.as_tensor(x)).numpy(), net.activations(torch.as_tensor(x))
     worst = np.abs(model.logits(x) - logits).max()
