@@ -66,7 +66,7 @@ def _part(common: bytes, place: ByteRange, whole: ByteRange) -> Part:
     if kind not in _FLOATS and not 1 <= width <= 4:
         raise UnreadableError(f"has {bits} bits: expected 1 to 32")
     code = _FLOATS.get(kind) or ("|u1" if kind == b"raw " else "|i1" if width == 1 else f"{_PLAIN[kind]}{width}")
-    part = Pcm((place,), code, channels, rate, bits)
+    part = Pcm((place,), code, channels, rate, 32 if kind in _FLOATS else bits)
     told = frames * part.frame_bytes
     if told > place.size and frames < OPEN_SIZE // part.frame_bytes:
         raise UnreadableError(f"is truncated: {part.samples} of {frames} samples are there")

@@ -44,7 +44,7 @@ class Pcm:
         spans: where they lie, one after another.
         code: of a number, as NumPy has it ("<i2", ">f4"); "<i3" and ">i3" are 24 bits.
         channels, rate: interleaved so many, at so many Hz.
-        bits: that are used; fewer than a number has where it is padded.
+        bits: that are used, fewer than a number has where it is padded; 32 of any that float.
     """
 
     spans: tuple[ByteRange, ...]

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreampedal.engine.sound import mpeg, pcm
-from dreampedal.engine.sound.coded import decoding
+from dreampedal.engine.sound.coded import Decoder, decoding
 from dreampedal.engine.sound.kinds import parts_of
 from dreampedal.engine.sound.layout import Part, Pcm, UnreadableError
 from dreampedal.engine.sound.pipes import spooled
@@ -114,7 +114,7 @@ def sound_in(file: IO[bytes], path: Path) -> SoundFile:
 
 def _described(path: Path, file: IO[bytes], parts: tuple[Part, ...]) -> SoundFile:
     """What is common to all parts, and how long they are together."""
-    found = [_facts(file, part) for part in parts]
+    found = [_measured(file, part) for part in parts]
     first = found[0]
     for other in found[1:]:
         if (other.rate, other.channels) != (first.rate, first.channels):
@@ -122,30 +122,21 @@ def _described(path: Path, file: IO[bytes], parts: tuple[Part, ...]) -> SoundFil
                 f"holds sounds of {first.rate:g} Hz and {first.channels} channels, and of {other.rate:g} Hz and "
                 f"{other.channels}, one behind the other: cut it in two, a sound a file"
             )
-    samples = sum(one.samples for one in found)
+    samples = sum(one.samples or 0 for one in found)
     if not samples:
         raise UnreadableError("holds no samples")
     rate = int(first.rate) if first.rate.is_integer() else first.rate
     return SoundFile(path, file, parts, rate, first.channels, samples, first.bits)
 
 
-@dataclass(frozen=True)
-class _Facts:
-    rate: float
-    channels: int
-    samples: int
-    bits: int | None
-
-
-def _facts(file: IO[bytes], part: Part) -> _Facts:
-    """Of one part, which is decoded once if nothing else tells how long it is."""
+def _measured(file: IO[bytes], part: Part) -> Pcm | Decoder:
+    """What tells rate, channels, samples and bits of a part; it is decoded once if nothing else tells its length."""
     if isinstance(part, Pcm):
-        return _Facts(part.rate, part.channels, part.samples, 32 if part.code[1] == "f" else part.bits)
+        return part
     with decoding(file, part) as decoder:
-        samples = decoder.samples
-        if samples is None:
-            samples = sum(block.shape[1] for block in decoder.blocks())
-        return _Facts(decoder.rate, decoder.channels, samples, decoder.bits)
+        if decoder.samples is None:
+            decoder.samples = sum(block.shape[1] for block in decoder.blocks())
+        return decoder
 
 
 @contextmanager

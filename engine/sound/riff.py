@@ -167,4 +167,4 @@ def _plain(found: _Chunks, is_float: bool, channels: int, rate: int, width: int,
         kind = "floating point" if is_float else "whole numbers"
         raise UnreadableError(f"has {valid} bits of {kind}: no samples are such")
     code = f"{found.order}f{width}" if is_float else "|u1" if width == 1 else f"{found.order}i{width}"
-    return Pcm(tuple(found.data), code, channels, float(rate), valid)
+    return Pcm(tuple(found.data), code, channels, float(rate), 32 if is_float else valid)
