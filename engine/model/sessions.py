@@ -22,9 +22,9 @@ Array = NDArray[np.float32]
 class Sessions:
     """Sessions of one graph, made when first needed and shared by all that run it."""
 
-    def __init__(self, path: Path, graph: ModelProto) -> None:
+    def __init__(self, path: Path, model: ModelProto) -> None:
         self.path = path
-        self._graph = graph
+        self._model = model
         self._made: dict[tuple[tuple[str, ...], str], Any] = {}
 
     def session(self, outputs: Sequence[str], device: str) -> Any:
@@ -44,7 +44,27 @@ class Sessions:
 
     def part(self, outputs: Sequence[str]) -> bytes:
         """The ONNX model of these outputs, with nothing in it that they do not need."""
-        return _pruned(self._graph, outputs)
+        from onnx import ModelProto
+
+        whole = self._model.graph
+        producers = {name: node for node in whole.node for name in node.output}
+        needed, waiting = set[str](), list(outputs)
+        while waiting:
+            name = waiting.pop()
+            if name and name not in needed:
+                needed.add(name)
+                if name in producers:
+                    waiting.extend(producers[name].input)
+        part = ModelProto()
+        part.ir_version = self._model.ir_version
+        part.opset_import.extend(self._model.opset_import)
+        graph = part.graph
+        graph.name = whole.name
+        graph.node.extend(node for node in whole.node if needed.intersection(node.output))
+        graph.initializer.extend(tensor for tensor in whole.initializer if tensor.name in needed)
+        graph.input.extend(value for value in whole.input if value.name in needed)
+        graph.output.extend(value for value in whole.output if value.name in outputs)
+        return bytes(part.SerializeToString())
 
 
 @contextmanager
@@ -54,27 +74,3 @@ def graph_errors(path: Path, how: str) -> Iterator[None]:
         yield
     except Exception as error:  # ONNX Runtime's errors have no base class of their own
         raise ModelError(path, "graph", f"{how} {told(error)}", "one that runs") from error
-
-
-def _pruned(model: ModelProto, outputs: Sequence[str]) -> bytes:
-    """The part of a model that `outputs` need, as the bytes of a model."""
-    from onnx import ModelProto
-
-    producers = {name: node for node in model.graph.node for name in node.output}
-    needed, waiting = set[str](), list(outputs)
-    while waiting:
-        name = waiting.pop()
-        if name and name not in needed:
-            needed.add(name)
-            if name in producers:
-                waiting.extend(producers[name].input)
-    part = ModelProto()
-    part.ir_version = model.ir_version
-    part.opset_import.extend(model.opset_import)
-    graph, whole = part.graph, model.graph
-    graph.name = whole.name
-    graph.node.extend(node for node in whole.node if needed.intersection(node.output))
-    graph.initializer.extend(tensor for tensor in whole.initializer if tensor.name in needed)
-    graph.input.extend(value for value in whole.input if value.name in needed)
-    graph.output.extend(value for value in whole.output if value.name in outputs)
-    return bytes(part.SerializeToString())

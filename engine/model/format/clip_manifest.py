@@ -1,7 +1,7 @@
 """Manifests of networks on whole clips: those that only name their classes, and those that dream on samples.
 
-A clip has one length, in seconds and in columns of its input (`engine.inputs`). What is shorter is repeated and what is
-longer is cut before the network sees it.
+A clip has one length, in seconds and in columns of its input (`inputs`). What is shorter is repeated and what is longer
+is cut before the network sees it.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class ClipManifest(Strict):
     training: Training
     accuracy: dict[str, float] = Field(default_factory=dict)
     content_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    """SHA-256 of the weights (`engine.structure.content_hash`)."""
+    """SHA-256 of the weights (`engine.model.structure.content_hash`)."""
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> ClipManifest:

@@ -1,4 +1,4 @@
-"""The spectra behind `engine.inputs`: mel bands, the small band image, and the envelope.
+"""The spectra behind `inputs`: mel bands, the small band image, and the envelope.
 
 All are counted in float64, a stretch of frames at a time, so that a long recording needs little memory.
 """

@@ -5,7 +5,7 @@ An input is declared data that a manifest carries; `features` turns audio into f
 - `Waveform`: the samples, at a rate of its own or at the host's;
 - `Envelope`: the level over time and nothing else;
 - `Mel`: mel bands, as librosa counts them (Slaney 1998; McFee et al. 2015), also as musicnn does (Pons & Serra 2019);
-- `LogBands`: the log bands in Hz that the engine streams (`engine.bands`);
+- `LogBands`: the log bands in Hz that the engine streams (`engine.dsp.bands`);
 - `BandImage`: the small image of Van Mieghem (2020), 12 bands by 29 steps.
 
 An input with a rate of its own resamples every sound to it. The others take a sound at the rate that it has.

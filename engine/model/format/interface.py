@@ -1,6 +1,6 @@
 """What goes into the graph of a model and what comes out: names and shapes, as its manifest has them.
 
-`engine.structure` refuses a file whose graph is anything else.
+`engine.model.structure` refuses a file whose graph is anything else.
 """
 
 from __future__ import annotations

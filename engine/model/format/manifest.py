@@ -1,8 +1,8 @@
 """The manifest: what a model says of itself, as JSON in the metadata of its ONNX file.
 
 Everything that the engine and a user need to know is declared here, so that no file lies beside a model and nothing is
-guessed from its graph. `engine.structure` checks that graph and manifest agree. `Manifest` is that of a model that
-dreams on bands; those of networks on whole clips are in `engine.clip_manifest`, which reads them all.
+guessed from its graph. `engine.model.structure` checks that graph and manifest agree. `Manifest` is that of a model
+that dreams on bands; those of networks on whole clips are in `clip_manifest`, which reads them all.
 """
 
 from __future__ import annotations
@@ -175,7 +175,7 @@ class Manifest(Strict):
     training: Training
     accuracy: dict[str, float] = {}
     content_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    """SHA-256 of the weights (`engine.structure.content_hash`)."""
+    """SHA-256 of the weights (`engine.model.structure.content_hash`)."""
 
     @field_validator("window")
     @classmethod
