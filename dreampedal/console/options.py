@@ -12,8 +12,6 @@ import typer
 
 Options = TypeVar("Options")
 
-AsJson = Annotated[bool, typer.Option("--json", help="Report as JSON on standard output.")]
-
 UsageError: type[Any] = typer.BadParameter.__mro__[1]
 """What typer raises for every wrong use; it has no public name for it."""
 
@@ -36,6 +34,20 @@ def verb(function: Callable[[Options], int | None]) -> Callable[..., int | None]
         for field in dataclasses.fields(options)
     ])  # fmt: skip
     return run
+
+
+def option(usage: str, text: str, **limits: Any) -> Any:
+    """An option as help shows it: names, what is to be put for it, and what that is.
+
+    >>> option("-o --out PATH", "A folder.").metavar
+    'PATH'
+    """
+    words = usage.split()
+    names = [word for word in words if word.startswith("-")]
+    return typer.Option(*names, metavar=words[-1] if len(words) > len(names) else None, help=text, **limits)
+
+
+AsJson = Annotated[bool, option("--json", "Report as JSON on standard output.")]
 
 
 def sound_path(text: str) -> Path:

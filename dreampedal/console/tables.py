@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
+from rich.text import Text
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Iterable[str]]) -> None:
-    """A table without lines; cells may have rich's markup, so `escape` what a user has named."""
-    table = Table(*columns, box=None, pad_edge=False)
+def print_table(
+    columns: Iterable[str | Column], rows: Iterable[Iterable[str | Text]], title: str | None = None
+) -> None:
+    """A table without lines; texts may have rich's markup, so `escape` what a user has named."""
+    table = Table(*columns, title=title, title_justify="left", title_style="bold", box=None, pad_edge=False)
     for row in rows:
         table.add_row(*row)
     Console().print(table)
+
+
+def figures(*names: str) -> list[Column]:
+    """Columns of numbers."""
+    return [Column(name, justify="right", no_wrap=True) for name in names]
 
 
 def share_text(measures: Mapping[str, Any]) -> str:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
+from rich.table import Column
 from rich.text import Text
 
 from dreampedal.console.console import fail, print_json
+from dreampedal.console.tables import figures, print_table
 from dreampedal.engine.live.device.devices import Device, audio_devices, find
 
 SHORT = {"JACK Audio Connection Kit": "JACK"}
@@ -79,9 +79,8 @@ def audio_line(found: Listing) -> str:
         return f"audio: {found.audio_trouble}"
     if not found.audio:
         return "audio: no device: connect a sound card, or start a JACK server"
-    names = {device.number: device.name for device in found.audio}
-    first = names.get(found.default_input, "none") if found.default_input is not None else "none"
-    last = names.get(found.default_output, "none") if found.default_output is not None else "none"
+    names: dict[int | None, str] = {device.number: device.name for device in found.audio}
+    first, last = names.get(found.default_input, "none"), names.get(found.default_output, "none")
     return f"{len(found.audio)} audio device{'s' * (len(found.audio) != 1)}; by default in {first}, out {last}"
 
 
@@ -97,7 +96,12 @@ def _midi() -> tuple[list[str], list[str]]:
 def _print(found: Listing) -> None:
     """All devices, and what to do where there are none."""
     if found.audio:
-        Console().print(_audio_table(found))
+        print_table(
+            (Column("", justify="right"), Column("audio device", overflow="fold"),
+             *figures("in", "out", "Hz", "latency in, out"), Column("through", overflow="fold"),
+             Column("default", no_wrap=True)),
+            (_row(device, found) for device in found.audio),
+        )  # fmt: skip
     elif not found.audio_trouble:
         print(audio_line(found))
     if found.midi_trouble:
@@ -107,27 +111,15 @@ def _print(found: Listing) -> None:
     print(f"MIDI outputs: {_numbered(found.midi_outputs) or 'none'}")
 
 
-def _audio_table(found: Listing) -> Table:
-    """The audio devices, a line each."""
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("", justify="right")
-    table.add_column("audio device", overflow="fold")
-    for name in ("in", "out", "Hz", "latency in, out"):
-        table.add_column(name, justify="right", no_wrap=True)
-    table.add_column("through", overflow="fold")
-    table.add_column("default", no_wrap=True)
-    for device in found.audio:
-        marks = [
-            word
-            for word, number in (("in", found.default_input), ("out", found.default_output))
-            if device.number == number
-        ]
-        table.add_row(
-            str(device.number), Text(device.name), str(device.inputs), str(device.outputs),
-            f"{device.default_rate:g}", f"{1000 * device.low_in:.1f}, {1000 * device.low_out:.1f} ms",
-            Text(SHORT.get(device.host_api, device.host_api)), " ".join(marks),
-        )  # fmt: skip
-    return table
+def _row(device: Device, found: Listing) -> tuple[str | Text, ...]:
+    """An audio device in the table."""
+    defaults = ("in", found.default_input), ("out", found.default_output)
+    return (
+        str(device.number), Text(device.name), str(device.inputs), str(device.outputs), f"{device.default_rate:g}",
+        f"{1000 * device.low_in:.1f}, {1000 * device.low_out:.1f} ms",
+        Text(SHORT.get(device.host_api, device.host_api)),
+        " ".join(word for word, number in defaults if device.number == number),
+    )  # fmt: skip
 
 
 def _numbered(names: Sequence[str]) -> str:

@@ -13,12 +13,14 @@ from rich.table import Table
 from rich.text import Text
 
 from dreampedal.console.console import print_json
+from dreampedal.console.tables import figures, print_table
 from dreampedal.doctor.device import Heard, heard
 from dreampedal.doctor.devices import Listing, audio_line, listing
 from dreampedal.doctor.machine import advice, machine
 from dreampedal.doctor.options import Doctor
 from dreampedal.engine.host.board import Board
 from dreampedal.engine.live.blocktimes import BLOCK_SIZES, SHARE, BlockTimes, block_times, recommended
+from dreampedal.engine.live.device.devices import find
 from dreampedal.live_ui.presets import Setlist
 from dreampedal.live_ui.text import finite
 from dreampedal.presets.recording import demo_recording
@@ -56,21 +58,31 @@ def run(options: Doctor) -> None:
     preset, as_json = options.preset, options.as_json
     board = Setlist([preset], mode=options.mode).first().board
     facts, devices = machine(), listing()
-    console = Console()
     if not as_json:
-        _print_machine(console, facts, devices)
+        _show_machine(facts, devices)
     rate = options.sample_rate or _rate(devices, options.output)
     device = heard(devices, options.input, options.output, rate, options.seconds)
     times = _measure(board, rate, options.seconds, sorted({*BLOCK_SIZES, *device.sizes}), quiet=as_json)
     best = recommended(times, device.least, device.jitter)
     if not as_json:
         print(f"\n{device.sentence}")
-        console.print(_table(times, preset, rate))
+        _show_times(times, preset, rate)
         for line in filter(None, (sentence(best, times, preset, rate, device), caveat(best or times[-1]))):
             print(line)
     rows = _loopback(board, options, rate) if options.loopback else []
     if as_json:
-        print_json(finite(_document(facts, devices, preset, rate, times, best, rows, device)))
+        print_json(finite({
+            "machine": facts,
+            "advice": advice(facts),
+            "devices": devices.document(),
+            "preset": preset,
+            "sample_rate": rate,
+            "arrivals": asdict(device.arrivals) if device.arrivals else None,
+            "arrivals_trouble": device.trouble or None,
+            "block_times": [asdict(each) | {"is_safe": each.is_safe} for each in times],
+            "recommended_block": best.block_size if best else None,
+            "round_trip": [asdict(row) for row in rows],
+        }))  # fmt: skip
         return
     for row in rows:
         print(f"{row.name}: {row.sentence}")
@@ -122,11 +134,7 @@ def caveat(judged: BlockTimes) -> str:
 
 def _rate(devices: Listing, wanted: str | None) -> float:
     """The rate that `live` would play at: that of the output, or a usual one where there is none."""
-    if not devices.audio:
-        return USUAL_RATE
-    from dreampedal.engine.live.device.devices import find
-
-    return find(wanted, "output").default_rate
+    return find(wanted, "output").default_rate if devices.audio else USUAL_RATE
 
 
 def _measure(board: Board, rate: float, seconds: float, sizes: Sequence[int], quiet: bool) -> list[BlockTimes]:
@@ -159,7 +167,7 @@ def _loopback(board: Board, options: Doctor, rate: float) -> list[Compared]:
     ]
 
 
-def _print_machine(console: Console, facts: dict[str, Any], devices: Listing) -> None:
+def _show_machine(facts: dict[str, Any], devices: Listing) -> None:
     """Facts, a line each."""
     granted = {True: "granted", False: "not granted", None: "left to the system"}[facts["real_time"]]
     packages = ", ".join(f"{name} {version}" for name, version in facts["packages"].items())
@@ -177,42 +185,15 @@ def _print_machine(console: Console, facts: dict[str, Any], devices: Listing) ->
     grid = Table.grid(padding=(0, 2))
     for name, text in lines.items():
         grid.add_row(Text(name, "bold"), Text(text))
-    console.print(grid)
+    Console().print(grid)
 
 
-def _table(times: Iterable[BlockTimes], preset: str, rate: float) -> Table:
+def _show_times(times: Iterable[BlockTimes], preset: str, rate: float) -> None:
     """The times at each block size."""
-    table = Table(box=None, pad_edge=False, header_style="bold", title_justify="left", title_style="bold")
-    table.title = f"\nWhat a block of {preset} takes at {rate:g} Hz, in ms"
-    for name in ("block", "period", "median", "p99", "p99.9", "longest", "p99.9 of the period"):
-        table.add_column(name, justify="right", no_wrap=True)
+    rows = list[tuple[str | Text, ...]]()
     for each in times:
         values = (each.period, each.median, each.p99, each.p999, each.longest)
         share = Text(f"{100 * each.p999 / each.period:.0f} %", "green" if each.is_safe else "bold red")
-        table.add_row(str(each.block_size), *(f"{1000 * value:.2f}" for value in values), share)
-    return table
-
-
-def _document(
-    facts: dict[str, Any],
-    devices: Listing,
-    preset: str,
-    rate: float,
-    times: Sequence[BlockTimes],
-    best: BlockTimes | None,
-    rows: Sequence[Compared],
-    device: Heard,
-) -> dict[str, Any]:
-    """All of it as plain values."""
-    return {
-        "machine": facts,
-        "advice": advice(facts),
-        "devices": devices.document(),
-        "preset": preset,
-        "sample_rate": rate,
-        "arrivals": asdict(device.arrivals) if device.arrivals else None,
-        "arrivals_trouble": device.trouble or None,
-        "block_times": [asdict(each) | {"is_safe": each.is_safe} for each in times],
-        "recommended_block": best.block_size if best else None,
-        "round_trip": [asdict(row) for row in rows],
-    }
+        rows.append((str(each.block_size), *(f"{1000 * value:.2f}" for value in values), share))
+    columns = figures("block", "period", "median", "p99", "p99.9", "longest", "p99.9 of the period")
+    print_table(columns, rows, f"\nWhat a block of {preset} takes at {rate:g} Hz, in ms")

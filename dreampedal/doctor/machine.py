@@ -42,13 +42,7 @@ def machine() -> dict[str, Any]:
 
 def versions() -> dict[str, str]:
     """The packages that are installed, by name."""
-    found = {}
-    for name in PACKAGES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    return {name: found.version for name in PACKAGES for found in metadata.distributions(name=name)}
 
 
 def governor() -> str | None:

@@ -7,7 +7,6 @@ import re
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 NAMES = {
     "\x1b[A": "up", "\x1b[B": "down", "\x1b[C": "right", "\x1b[D": "left", "\x1b[Z": "shift-tab",
@@ -19,24 +18,14 @@ NAMES = {
 _KEY = re.compile(r"\x1b[\[O][0-9;]*[A-Za-z~]|\xe0.|.", re.DOTALL)
 
 
-class Keys(Protocol):
-    """A keyboard."""
+class Keys:
+    """A keyboard that nobody sits at."""
 
-    handles: tuple[int, ...]
+    handles: tuple[int, ...] = ()
     """File descriptors that can be waited for; none where keys must be asked for."""
 
     def pressed(self) -> list[str]:
         """The keys since the last call, without waiting."""
-        ...
-
-
-class NoKeys:
-    """Where nobody sits at a keyboard."""
-
-    handles: tuple[int, ...] = ()
-
-    def pressed(self) -> list[str]:
-        """None."""
         return []
 
 
@@ -57,7 +46,7 @@ def keyboard() -> Iterator[Keys]:
     Ctrl-C still interrupts. Ctrl-Z does not stop the process: with it, the sound would stop too.
     """
     if not sys.stdin.isatty():
-        yield NoKeys()
+        yield Keys()
     elif os.name == "nt":
         yield WindowsKeys()
     else:
@@ -76,11 +65,11 @@ def keyboard() -> Iterator[Keys]:
             termios.tcsetattr(handle, termios.TCSAFLUSH, before)
 
 
-class TerminalKeys:
+class TerminalKeys(Keys):
     """The keys of a terminal that hands each one over at once."""
 
     def __init__(self, handle: int) -> None:
-        self.handles: tuple[int, ...] = (handle,)
+        self.handles = (handle,)
 
     def pressed(self) -> list[str]:
         """The keys since the last call. A terminal that is gone has no more."""
@@ -101,17 +90,15 @@ class TerminalKeys:
             return ""
 
 
-class WindowsKeys:
+class WindowsKeys(Keys):
     """The keys of a Windows console, which cannot be waited for together with a pipe."""
-
-    handles: tuple[int, ...] = ()
 
     def pressed(self) -> list[str]:
         """The keys since the last call."""
-        assert sys.platform == "win32"
-        import msvcrt
-
         text = ""
-        while msvcrt.kbhit():
-            text += msvcrt.getwch()
+        if sys.platform == "win32":
+            import msvcrt
+
+            while msvcrt.kbhit():
+                text += msvcrt.getwch()
         return named(text)

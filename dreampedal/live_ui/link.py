@@ -16,7 +16,7 @@ from types import FrameType
 from typing import TextIO
 
 from dreampedal.live_ui.options import Live
-from dreampedal.live_ui.talk import Command, Ended, Message, Stop
+from dreampedal.live_ui.talk import Command, Ended, Message, Press
 
 PATIENCE_SECONDS = 10.0
 """How long the sound may take to fade, close its device and write the end of a take."""
@@ -56,7 +56,7 @@ class Link:
 
     def stop(self) -> Ended | None:
         """Let it fade and end; what it said last, or None if it cannot."""
-        self.send(Stop())
+        self.send(Press.STOP)
         try:
             while wait([self._pipe], PATIENCE_SECONDS):
                 message = self._received()

@@ -9,26 +9,13 @@ from rich.console import Console
 from rich.live import Live
 
 from dreampedal.live_ui.meters import Memory
-from dreampedal.live_ui.talk import (
-    Choose,
-    Command,
-    Ended,
-    Learn,
-    Opened,
-    Silence,
-    Snapshot,
-    Sound,
-    Step,
-    Stop,
-    ToggleBypass,
-    Turn,
-)
-from dreampedal.live_ui.text import summary_text
+from dreampedal.live_ui.talk import Choose, Command, Learn, Opened, Press, Snapshot, Step, Turn
+from dreampedal.live_ui.text import Front
 from dreampedal.live_ui.view import Scene, draw
 
 _ONE: dict[str, Command] = {
-    "b": ToggleBypass(), "p": Silence(), "r": Sound(), "n": Step(1), "right": Step(1), "N": Step(-1), "left": Step(-1),
-    "q": Stop(),
+    "b": Press.BYPASS, "p": Press.PANIC, "r": Press.RESUME, "q": Press.STOP,
+    "n": Step(1), "right": Step(1), "N": Step(-1), "left": Step(-1),
 }  # fmt: skip
 """Keys that always mean the same."""
 
@@ -36,15 +23,12 @@ _MOVES = {"tab": 1, "down": 1, "shift-tab": -1, "up": -1}
 _TURNS = {"+": 1, "=": 1, "-": -1, "_": -1}
 
 
-class Screen:
+class Screen(Front):
     """What a user sees, and what a key does there."""
 
     def __init__(self, opened: Opened, first: Snapshot, console: Console, live: Live) -> None:
         self.scene = Scene(opened, first)
         self._console, self._live = console, live
-
-    def begin(self) -> None:
-        """The first snapshot that is shown is soon enough."""
 
     def show(self, snapshot: Snapshot, memory: Memory) -> None:
         """Draw the newest snapshot."""
@@ -73,10 +57,6 @@ class Screen:
         elif key in "123456789" and int(key) <= len(scene.opened.presets):
             command = Choose(int(key) - 1)
         return command
-
-    def end(self, ended: Ended) -> None:
-        """One line stays when the screen is gone."""
-        print(summary_text(ended))
 
 
 @contextmanager

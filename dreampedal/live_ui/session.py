@@ -8,41 +8,20 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
-from typing import Protocol
 
 from dreampedal.console.console import COMPILING, fail, say_compiling
 from dreampedal.live_ui.keys import Keys, keyboard
 from dreampedal.live_ui.link import Link, sound
 from dreampedal.live_ui.meters import Memory
 from dreampedal.live_ui.options import Live
-from dreampedal.live_ui.talk import Command, Ended, Opened, Preparing, Refused, Snapshot, Stop
-from dreampedal.live_ui.text import Lines, Silent
+from dreampedal.live_ui.talk import Opened, Preparing, Press, Refused, Snapshot
+from dreampedal.live_ui.text import Front, Lines, Silent
 
 TICK_SECONDS = 0.05
 """How often keys are asked for where they cannot be waited for, and the time is looked at."""
 
 OPENING_SECONDS = 180.0
 """The first time on a machine, kernels are compiled."""
-
-
-class Front(Protocol):
-    """Where a session is shown."""
-
-    def begin(self) -> None:
-        """It plays."""
-        ...
-
-    def show(self, snapshot: Snapshot, memory: Memory) -> None:
-        """The newest snapshot."""
-        ...
-
-    def pressed(self, key: str) -> Command | None:
-        """What a key asks for."""
-        ...
-
-    def end(self, ended: Ended) -> None:
-        """What it came to."""
-        ...
 
 
 def run(options: Live) -> int:
@@ -100,12 +79,10 @@ def _opened(link: Link, as_json: bool) -> tuple[Opened, Snapshot]:
 @contextmanager
 def _front(opened: Opened, first: Snapshot, as_json: bool) -> Iterator[tuple[Front, Keys]]:
     """A screen with keys where there is one, else lines, or only a document at the end."""
-    from dreampedal.live_ui.keys import NoKeys
-
     if as_json:
-        yield Silent(opened), NoKeys()
+        yield Silent(opened), Keys()
     elif not sys.stdout.isatty() or os.environ.get("TERM") == "dumb":
-        yield Lines(opened, first), NoKeys()
+        yield Lines(opened, first), Keys()
     else:
         from dreampedal.live_ui.screen import screen
 
@@ -125,7 +102,7 @@ def _play(link: Link, front: Front, keys: Keys, seconds: float | None) -> None:
                 memory.see(message.report)
         for key in keys.pressed():
             command = front.pressed(key)
-            if isinstance(command, Stop):
+            if command is Press.STOP:
                 return
             if command is not None:
                 link.send(command)

@@ -28,13 +28,10 @@ from dreampedal.live_ui.talk import (
     LedgerRow,
     Opened,
     Preparing,
+    Press,
     Refused,
-    Silence,
     Snapshot,
-    Sound,
     Step,
-    Stop,
-    ToggleBypass,
     Turn,
 )
 from dreampedal.presets.playing import LiveStream
@@ -71,12 +68,12 @@ def serve(pipe: Connection, options: Live) -> None:
 
 
 def _answer(pipe: Connection, session: Session) -> None:
-    """Obey commands and send snapshots, up to `Stop`."""
+    """Obey commands and send snapshots, up to `STOP`."""
     due = time.monotonic()
     while True:
         while pipe.poll(max(0.0, due - time.monotonic())):
             command = pipe.recv()
-            if isinstance(command, Stop):
+            if command is Press.STOP:
                 return
             session.obey(command)
         due = time.monotonic() + SNAPSHOT_SECONDS
@@ -184,11 +181,11 @@ class Session:
     def _do(self, command: Command) -> None:
         live = self.live
         match command:
-            case ToggleBypass():
+            case Press.BYPASS:
                 live.bypass = not live.bypass
-            case Silence():
+            case Press.PANIC:
                 live.panic()
-            case Sound():
+            case Press.RESUME:
                 live.resume()
             case Choose(number):
                 self._choose(number)

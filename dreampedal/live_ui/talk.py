@@ -1,12 +1,13 @@
 """What the terminal's process and the sound's process say to each other, as plain data.
 
 The terminal sends commands; the sound says what it is `Preparing`, then `Opened` or `Refused`, then a `Snapshot` about
-ten times a second, and `Ended` when it has been told to `Stop`.
+ten times a second, and `Ended` when it has been told to `STOP`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 
 
@@ -86,19 +87,13 @@ class Ended:
     earlier_takes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class ToggleBypass:
-    """Dry, or wet again."""
+class Press(Enum):
+    """What a key asks for that takes no more words."""
 
-
-@dataclass(frozen=True)
-class Silence:
-    """Panic: silence at once."""
-
-
-@dataclass(frozen=True)
-class Sound:
-    """The end of panic."""
+    BYPASS = "dry, or wet again"
+    PANIC = "silence at once"
+    RESUME = "the end of panic"
+    STOP = "fade out and end"
 
 
 @dataclass(frozen=True)
@@ -132,10 +127,5 @@ class Learn:
     name: str = ""
 
 
-@dataclass(frozen=True)
-class Stop:
-    """Fade out and end."""
-
-
-Command = ToggleBypass | Silence | Sound | Choose | Step | Turn | Learn | Stop
+Command = Press | Choose | Step | Turn | Learn
 Message = Preparing | Opened | Snapshot | Refused | Ended

@@ -6,14 +6,32 @@ import math
 from typing import Any
 
 from dreampedal.live_ui.bars import clock, level_text
-from dreampedal.live_ui.late import late_text, why_late
+from dreampedal.live_ui.events import late_text, why_late
 from dreampedal.live_ui.meters import Memory
 from dreampedal.live_ui.talk import Command, Ended, LedgerRow, Opened, Snapshot
 
 EVERY_SECONDS = 5.0
 
 
-class Lines:
+class Front:
+    """Where a session is shown: nowhere, but for a line when it is over."""
+
+    def begin(self) -> None:
+        """It plays."""
+
+    def show(self, snapshot: Snapshot, memory: Memory) -> None:
+        """The newest snapshot."""
+
+    def pressed(self, key: str) -> Command | None:
+        """What a key asks of the sound."""
+        return None
+
+    def end(self, ended: Ended) -> None:
+        """What it came to."""
+        print(summary_text(ended))
+
+
+class Lines(Front):
     """One line at the start, one every few seconds, and a last one."""
 
     def __init__(self, opened: Opened, first: Snapshot) -> None:
@@ -48,26 +66,12 @@ class Lines:
             return
         print(progress_text(snapshot, memory), flush=True)
 
-    def pressed(self, _: str) -> Command | None:
-        """No keys here."""
-        return None
 
-    def end(self, ended: Ended) -> None:
-        """What it came to."""
-        print(summary_text(ended))
-
-
-class Silent(Lines):
+class Silent(Front):
     """Nothing but one JSON document at the end."""
 
     def __init__(self, opened: Opened) -> None:
         self._opened = opened
-
-    def begin(self) -> None:
-        """Nothing."""
-
-    def show(self, snapshot: Snapshot, memory: Memory) -> None:
-        """Nothing."""
 
     def end(self, ended: Ended) -> None:
         """All that is known."""

@@ -14,7 +14,7 @@ from dreampedal.console.tables import print_table
 from dreampedal.engine.model.classifier import Classifier
 from dreampedal.engine.model.library import library
 from dreampedal.networks.options import Classify
-from dreampedal.rendering.recordings import reading
+from dreampedal.rendering.recordings import finite_blocks, reading
 
 PREFERRED = "genres", "notes"
 """Models that judge a recording where none is named: the first that is there. The one knows whole songs, the other
@@ -61,7 +61,7 @@ def _mono(file: Path) -> tuple[NDArray[np.float32], float]:
     """All channels of a recording mixed by their mean."""
     with reading(file) as recording:
         try:
-            return np.concatenate([block.mean(0) for block in recording.blocks()]), recording.sample_rate
+            return np.concatenate([block.mean(0) for block in finite_blocks(recording)]), recording.sample_rate
         except MemoryError as error:
             raise MemoryError(f"{file} is {recording.seconds:.0f} s long, and is held whole") from error
 

@@ -6,23 +6,21 @@ Whatever is told here is measured on the files that were written, read and analy
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
 from pedalboard.io import AudioFile
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column
 
 from dreampedal.console.console import print_json, say
-from dreampedal.effects.spectral.base import NEPERS_PER_DB
+from dreampedal.console.tables import figures, print_table
 from dreampedal.effects.spectral.effect import SpectralEffect
-from dreampedal.effects.spectral.measure import features_of, heard, loudness_db, matched, trace
-from dreampedal.engine.host.board import Board, Rack
+from dreampedal.effects.spectral.measure import heard, loudness_db, matched, trace
+from dreampedal.engine.host.board import Board
+from dreampedal.engine.live.player.changes import paths
 from dreampedal.engine.runtime.files import written_whole
 from dreampedal.presets.loader import read_preset, shipped_presets
 from dreampedal.presets.recording import DEMO_RECORDING, demo_recording
@@ -49,17 +47,6 @@ class Dreamed:
     times_real_time: float
 
 
-@dataclass(frozen=True)
-class View:
-    """What a picture shows: log band magnitudes and their change in dB, each (bands, frames)."""
-
-    before: NDArray[np.float32]
-    after: NDArray[np.float32]
-    offset: NDArray[np.float32]
-    centres_hz: NDArray[Any]
-    seconds: float
-
-
 def run(out: Path, as_json: bool) -> None:
     """Dream the shipped recording with every shipped preset into the folder `out`, and show what came of it."""
     if out.exists() and not out.is_dir():
@@ -76,7 +63,8 @@ def run(out: Path, as_json: bool) -> None:
     if as_json:
         print_json([asdict(result) for result in results])
     else:
-        Console().print(_table(results))
+        columns = Column("preset", no_wrap=True), Column("turns up", min_width=18)
+        print_table((*columns, *figures("before", "after", "loudness", "latency", "speed")), map(_row, results))
         print("Before and after: what the network hears of it. Speed: times real time.")
         say(f"{len(results)} sounds{' and pictures' if draw else ''} are in {out}, beside the dry recording.")
 
@@ -86,16 +74,15 @@ def _dream(path: Path, out: Path, draw: Any) -> Dreamed:
     preset = read_preset(path)
     sound = Sound(str(path), ceiling_db=CEILING_DB)
     preset.board.stream(44_100, 2)  # loaded and compiled before the clock runs
-    written = render(Task(DEMO_RECORDING, out / f"{path.stem}.wav"), preset.board, sound, _quiet)
+    written = render(Task(DEMO_RECORDING, out / f"{path.stem}.wav"), preset.board, sound, lambda _: None)
     dry, rate = demo_recording()
     with AudioFile(written.target) as file:
         wet = file.read(file.frames)
-    place = _first_dream(preset.board)
-    effect = place.effect
+    effect, before = _first_dream(preset.board)
     after = matched(wet, dry, rate)
     picture = out / f"{path.stem}.png" if draw else None
     if draw:
-        draw(picture, preset, _view(effect, place.input(dry, rate), dry, after, rate))
+        draw(picture, preset, effect, trace(effect, before(dry, rate), rate), (dry, after), rate)
     return Dreamed(
         preset=path.stem,
         title=preset.title,
@@ -110,47 +97,12 @@ def _dream(path: Path, out: Path, draw: Any) -> Dreamed:
     )
 
 
-@dataclass(frozen=True)
-class Place:
-    """An effect on a board, and what the board has before it."""
-
-    effect: SpectralEffect
-    before: Board
-
-    def input(self, audio: NDArray[np.float32], rate: float) -> NDArray[np.float32]:
-        """What reaches the effect of `audio`."""
-        return self.before(audio, rate)
-
-
-def _first_dream(board: Board) -> Place:
-    """The first dreaming effect of a board; within a rack, it hears what the rack hears."""
-    for index, plugin in enumerate(board):
-        for effect in _flat([plugin]):
-            if isinstance(effect, SpectralEffect):
-                return Place(effect, Board(board.plugins[:index]))
+def _first_dream(board: Board) -> tuple[SpectralEffect, Board]:
+    """The first dreaming effect of a board, and the board before it; within a rack, it gets the rack's input."""
+    for path, item in paths(board):
+        if isinstance(item, SpectralEffect):
+            return item, Board(board.plugins[: int(path.partition(".")[0])])
     raise ValueError(f"{board!r} has no effect that dreams")
-
-
-def _flat(plugins: Iterable[Any]) -> Iterable[Any]:
-    for plugin in plugins:
-        if isinstance(plugin, Rack):
-            yield from _flat(plugin)
-        else:
-            yield plugin
-
-
-def _view(
-    effect: SpectralEffect,
-    reached: NDArray[np.float32],
-    dry: NDArray[np.float32],
-    wet: NDArray[np.float32],
-    rate: float,
-) -> View:
-    """Before, after and offset, averaged over channels."""
-    before, after = (features_of(effect, audio, rate).mean(0) / NEPERS_PER_DB for audio in (dry, wet))
-    offset = trace(effect, reached, rate).offset.mean(0) / NEPERS_PER_DB
-    centres = effect.layout.centres_hz
-    return View(before, after, offset, centres, dry.shape[1] / rate)
 
 
 def _painter(console: Console) -> Any:
@@ -163,24 +115,10 @@ def _painter(console: Console) -> Any:
     return draw
 
 
-def _table(results: Iterable[Dreamed]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("preset", no_wrap=True)
-    table.add_column("turns up", min_width=18)
-    for name in ("before", "after", "loudness", "latency", "speed"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for result in results:
-        table.add_row(
-            result.preset,
-            result.target,
-            f"{result.objective_before:.3g}",
-            f"{result.objective_after:.3g}",
-            f"{result.loudness_change_db:+.1f} dB",
-            f"{result.latency_milliseconds:.0f} ms",
-            f"{result.times_real_time:.0f}x",
-        )
-    return table
-
-
-def _quiet(_: float) -> None:
-    """A progress that nobody follows."""
+def _row(result: Dreamed) -> tuple[str, ...]:
+    """One preset in the table."""
+    return (
+        result.preset, result.target, f"{result.objective_before:.3g}", f"{result.objective_after:.3g}",
+        f"{result.loudness_change_db:+.1f} dB", f"{result.latency_milliseconds:.0f} ms",
+        f"{result.times_real_time:.0f}x",
+    )  # fmt: skip

@@ -8,39 +8,34 @@ from typing import Annotated
 
 import typer
 
-from dreampedal.console.options import AsJson, UsageError, sound_path
+from dreampedal.console.options import AsJson, UsageError, option, sound_path
 
 
 @dataclass(frozen=True)
 class Process:
     """Recordings or a take, what they are played through, and what is written."""
 
-    out: Annotated[  # a text: a path would forget the slash at its end
-        str, typer.Option("-o", "--out", metavar="PATH", help="A file for one recording, a folder for several: dreams/")
-    ]
+    out: Annotated[
+        str, option("-o --out PATH", "A file for one recording, a folder for several: dreams/")
+    ]  # a text: a path would forget the slash at its end
     recordings: Annotated[
         list[Path],
         typer.Argument(metavar="IN...", parser=sound_path, help="Recordings: wav, flac, aiff, ogg, opus, mp3, m4a."),
     ] = field(default_factory=list)
-    preset: Annotated[str | None, typer.Option(metavar="NAME", help="A preset by name, or the path of one.")] = None
+    preset: Annotated[str | None, option("--preset NAME", "A preset by name, or the path of one.")] = None
     settings: Annotated[
-        list[str],
-        typer.Option("--set", metavar="KEY=VALUE", help="Change a parameter: amount=0.5, or 1.mix=0.3 for effect 1."),
+        list[str], option("--set KEY=VALUE", "Change a parameter: amount=0.5, or 1.mix=0.3 for effect 1.")
     ] = field(default_factory=list)
-    phase: Annotated[
-        str | None, typer.Option(metavar="PHASE", help="input or estimate: whose phase what is turned up has.")
-    ] = None
-    ceiling_db: Annotated[
-        float | None, typer.Option("--ceiling", metavar="DB", help="Keep sample peaks under this, in dBFS.")
-    ] = None
-    ending: Annotated[str | None, typer.Option("--format", help="wav, flac, aiff, ogg or mp3; else as named.")] = None
-    bits: Annotated[int | None, typer.Option(help="16, 24, or 32 for float (wav); else as the recording.")] = None
-    jobs: Annotated[int, typer.Option(min=1, help="Recordings played at the same time.")] = 1
-    take: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="No recordings: a take of `live`, just as it was heard.")
-    ] = None
+    phase: Annotated[str | None, option("--phase PHASE", "input or estimate: whose phase what is turned up has.")] = (
+        None
+    )
+    ceiling_db: Annotated[float | None, option("--ceiling DB", "Keep sample peaks under this, in dBFS.")] = None
+    ending: Annotated[str | None, option("--format", "wav, flac, aiff, ogg or mp3; else as named.")] = None
+    bits: Annotated[int | None, option("--bits", "16, 24, or 32 for float (wav); else as the recording.")] = None
+    jobs: Annotated[int, option("--jobs", "Recordings played at the same time.", min=1)] = 1
+    take: Annotated[Path | None, option("--take DIR", "No recordings: a take of `live`, just as it was heard.")] = None
     master: Annotated[
-        bool, typer.Option("--master", help="The take as it was meant, nothing late; so it is with --set or --ceiling.")
+        bool, option("--master", "The take as it was meant, nothing late; so it is with --set or --ceiling.")
     ] = False
     as_json: AsJson = False
 

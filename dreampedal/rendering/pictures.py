@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, NullLocator
+from numpy.typing import NDArray
 
+from dreampedal.effects.spectral.base import NEPERS_PER_DB
+from dreampedal.effects.spectral.effect import SpectralEffect
+from dreampedal.effects.spectral.measure import Trace, features_of
 from dreampedal.engine.runtime.files import written_whole
 from dreampedal.presets.boards import Preset
 
-if TYPE_CHECKING:
-    from dreampedal.rendering.demo import View
+Sound = NDArray[np.float32]
 
 RANGE_DB = 70.0
 """From the loudest band of the sound before to black."""
@@ -21,29 +25,40 @@ RANGE_DB = 70.0
 _OCTAVES = (100, 200, 400, 800, 1600, 3200, 6400, 12800)
 
 
-def draw(path: Path, preset: Preset, view: View) -> None:
-    """Write the picture of a preset as a PNG."""
+def draw(
+    path: Path, preset: Preset, effect: SpectralEffect, played: Trace, sounds: tuple[Sound, Sound], rate: float
+) -> None:
+    """Write the picture of a preset as a PNG: its effect's hearing of the sounds before and after, and the offset."""
     figure = Figure(figsize=(10, 8), layout="constrained", dpi=110)
     figure.suptitle(f"{preset.title}\n{preset.description}", fontsize=11)
-    before, after, offset = figure.subplots(3, 1, sharex=True, sharey=True)
-    top = float(view.before.max())
-    for axes, features, name in ((before, view.before, "before"), (after, view.after, "after, at the same loudness")):
-        mesh = _paint(axes, features, view, cmap="magma", vmin=top - RANGE_DB, vmax=top)
-        axes.set_title(name, loc="left", fontsize=10)
-    figure.colorbar(mesh, ax=[before, after], label="dBFS in a band", pad=0.01)
-    reach = max(1.0, float(np.abs(view.offset).max()))
-    mesh = _paint(offset, view.offset, view, cmap="RdBu_r", vmin=-reach, vmax=reach)
-    offset.set_title("offset: what the network asked for", loc="left", fontsize=10)
-    offset.set_xlabel("seconds")
-    figure.colorbar(mesh, ax=offset, label="dB", pad=0.01)
+    paint = partial(_paint, seconds=sounds[0].shape[1] / rate, centres_hz=effect.layout.centres_hz)
+    before, after = (_averaged_db(features_of(effect, sound, rate)) for sound in sounds)
+    offset = _averaged_db(played.offset)
+    *axes, last = figure.subplots(3, 1, sharex=True, sharey=True)
+    top = float(before.max())
+    names = "before", "after, at the same loudness"
+    for each, features, name in zip(axes, (before, after), names, strict=True):
+        mesh = paint(each, features, cmap="magma", vmin=top - RANGE_DB, vmax=top)
+        each.set_title(name, loc="left", fontsize=10)
+    figure.colorbar(mesh, ax=axes, label="dBFS in a band", pad=0.01)
+    reach = max(1.0, float(np.abs(offset).max()))
+    mesh = paint(last, offset, cmap="RdBu_r", vmin=-reach, vmax=reach)
+    last.set_title("offset: what the network asked for", loc="left", fontsize=10)
+    last.set_xlabel("seconds")
+    figure.colorbar(mesh, ax=last, label="dB", pad=0.01)
     with written_whole(path) as part:
         figure.savefig(part, format="png")
 
 
-def _paint(axes: Any, values: Any, view: View, **colours: Any) -> Any:
+def _averaged_db(features: Sound) -> Sound:
+    """Log magnitudes (channels, bands, frames) as dB, averaged over channels."""
+    return np.asarray(features.mean(0) / NEPERS_PER_DB)
+
+
+def _paint(axes: Any, values: Sound, seconds: float, centres_hz: Any, **colours: Any) -> Any:
     """Bands over time, the frequency axis in octaves."""
-    times = np.linspace(0, view.seconds, values.shape[1])
-    mesh = axes.pcolormesh(times, view.centres_hz, values, shading="nearest", rasterized=True, **colours)
+    times = np.linspace(0, seconds, values.shape[1])
+    mesh = axes.pcolormesh(times, centres_hz, values, shading="nearest", rasterized=True, **colours)
     axes.set_yscale("log")
     axes.yaxis.set_major_locator(FixedLocator(_OCTAVES))
     axes.yaxis.set_minor_locator(NullLocator())

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,74 +15,48 @@ from dreampedal.engine.runtime.blocks import MAX_CHANNELS
 from dreampedal.engine.runtime.files import written_whole
 from dreampedal.engine.sound.reading import SoundFile, open_sound
 
-BLOCK_SAMPLES = 65_536
-
 BITS = {".wav": (16, 24, 32), ".flac": (16, 24), ".aiff": (16, 24), ".ogg": (), ".mp3": ()}
 """What can be written, by ending, and the bit depths there (32 is float); none where the format is lossy."""
 
 
-@dataclass(frozen=True)
-class Recording:
-    """A sound file that is open for reading."""
-
-    sound: SoundFile
-
-    @property
-    def path(self) -> Path:
-        """Its name."""
-        return self.sound.path
-
-    @property
-    def sample_rate(self) -> float:
-        """In Hz."""
-        return self.sound.sample_rate
-
-    @property
-    def channels(self) -> int:
-        """How many, 1 to 8."""
-        return self.sound.channels
-
-    @property
-    def samples(self) -> int:
-        """How many there are, of each channel."""
-        return self.sound.samples
-
-    @property
-    def seconds(self) -> float:
-        """Length in seconds."""
-        return self.sound.seconds
-
-    @property
-    def bits(self) -> int:
-        """Bit depth that keeps what the file holds; 24 for a lossy one, whose decoder gives more than 16."""
-        held = self.sound.bits or 24
-        return 16 if held <= 16 else 24 if held <= 24 else 32
-
-    def blocks(self) -> Iterator[NDArray[np.float32]]:
-        """The samples from the start, (channels, up to 65,536) at a time.
-
-        Raises:
-            ValueError: for a NaN or infinity, with its place, and for samples that could not be read.
-        """
-        done = 0
-        for block in self.sound.blocks(BLOCK_SAMPLES):
-            if not np.isfinite(block).all():
-                channel, at = np.argwhere(~np.isfinite(block))[0]
-                raise ValueError(
-                    f"{self.path}: sample {done + at} of channel {channel} is {block[channel, at]}: "
-                    "expected finite samples"
-                )
-            done += block.shape[1]
-            yield block
-
-
 @contextmanager
-def reading(path: Path) -> Iterator[Recording]:
+def reading(path: Path) -> Iterator[SoundFile]:
     """Open a sound file, or raise a ValueError that names it and says what is wrong."""
     with open_sound(path) as sound:
         if sound.channels > MAX_CHANNELS:
             raise ValueError(f"{path} has {sound.channels} channels: expected 1 to {MAX_CHANNELS}")
-        yield Recording(sound)
+        yield sound
+
+
+def finite_blocks(sound: SoundFile) -> Iterator[NDArray[np.float32]]:
+    """The samples from the start, (channels, up to 65,536) at a time.
+
+    Raises:
+        ValueError: for a NaN or infinity, with its place, and for samples that could not be read.
+    """
+    done = 0
+    for block in sound.blocks():
+        if found := not_finite(block):
+            channel, at, value = found
+            raise ValueError(
+                f"{sound.path}: sample {done + at} of channel {channel} is {value}: expected finite samples"
+            )
+        done += block.shape[1]
+        yield block
+
+
+def not_finite(block: NDArray[np.float32]) -> tuple[int, int, np.float32] | None:
+    """Channel, place and value of the first sample that is a NaN or infinity; None where there is none."""
+    if np.isfinite(block).all():
+        return None
+    channel, at = np.argwhere(~np.isfinite(block))[0]
+    return channel, at, block[channel, at]
+
+
+def lossless_bits(sound: SoundFile) -> int:
+    """Bit depth that keeps what a file holds; 24 for a lossy one, whose decoder gives more than 16."""
+    held = sound.bits or 24
+    return 16 if held <= 16 else 24 if held <= 24 else 32
 
 
 @contextmanager

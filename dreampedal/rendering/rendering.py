@@ -15,8 +15,17 @@ from numpy.typing import NDArray
 from dreampedal.engine.dsp.ceiling import Ceiling
 from dreampedal.engine.host.board import Board
 from dreampedal.engine.live.ledger import ledger
+from dreampedal.engine.sound.reading import SoundFile
 from dreampedal.presets.loader import read_preset
-from dreampedal.rendering.recordings import BITS, Recording, kept_bits, reading, writing
+from dreampedal.rendering.recordings import (
+    BITS,
+    finite_blocks,
+    kept_bits,
+    lossless_bits,
+    not_finite,
+    reading,
+    writing,
+)
 
 _WRITTEN_AS = {".aif": ".aiff", ".aifc": ".aiff", ".bwf": ".wav", ".wave": ".wav", ".oga": ".ogg"}
 """Endings that can be read, and what is written for them."""
@@ -139,7 +148,7 @@ def render(task: Task, board: Board, sound: Sound, progress: Callable[[float], N
     began = time.perf_counter()
     with reading(task.source) as recording:
         rate, channels = recording.sample_rate, recording.channels
-        bits = sound.bits or recording.bits
+        bits = sound.bits or lossless_bits(recording)
         ceiling = Ceiling(sound.ceiling_db, rate) if sound.ceiling_db is not None else None
         peak, overs, done = 0.0, 0, 0
         board.reset()
@@ -179,9 +188,9 @@ def render(task: Task, board: Board, sound: Sound, progress: Callable[[float], N
         )
 
 
-def _played(recording: Recording, board: Board) -> Iterator[NDArray[np.float32]]:
+def _played(recording: SoundFile, board: Board) -> Iterator[NDArray[np.float32]]:
     """Blocks of a recording through a board, and the rest of it."""
-    for block in recording.blocks():
+    for block in finite_blocks(recording):
         yield board(block, recording.sample_rate, reset=False)
     yield board.flush()
 
@@ -194,10 +203,10 @@ def _waited(board: Board, rate: float) -> int:
 
 def _require_finite(block: NDArray[np.float32], done: int, rate: float) -> None:
     """A ValueError for what no file can hold; a native plugin that is set beyond its means plays such a thing."""
-    if not np.isfinite(block).all():
-        channel, at = np.argwhere(~np.isfinite(block))[0]
+    if found := not_finite(block):
+        _, at, value = found
         raise ValueError(
-            f"{block[channel, at]} comes out of the preset at {(done + at) / rate:.3f} s: expected finite samples; "
+            f"{value} comes out of the preset at {(done + at) / rate:.3f} s: expected finite samples; "
             "set what a plugin of it has too high or too low"
         )
 

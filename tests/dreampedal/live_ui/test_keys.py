@@ -12,7 +12,7 @@ import pytest
 
 from dreampedal.live_ui.keys import keyboard, named
 from dreampedal.live_ui.screen import Screen
-from dreampedal.live_ui.talk import Choose, Learn, Silence, Sound, Step, Stop, ToggleBypass, Turn
+from dreampedal.live_ui.talk import Choose, Learn, Press, Step, Turn
 
 from ...engine.live.stage import until
 from ..conftest import command
@@ -44,7 +44,7 @@ def screen():
 
 
 @pytest.mark.parametrize("key, command", [
-    ("b", ToggleBypass()), ("p", Silence()), ("r", Sound()), ("q", Stop()),
+    ("b", Press.BYPASS), ("p", Press.PANIC), ("r", Press.RESUME), ("q", Press.STOP),
     ("n", Step(1)), ("right", Step(1)), ("N", Step(-1)), ("left", Step(-1)),
     ("1", Choose(0)), ("8", Choose(7)), ("9", None), ("0", None), ("x", None), ("escape", None),
     ("+", Turn("0", "amount", 1)), ("=", Turn("0", "amount", 1)), ("-", Turn("0", "amount", -1)),
