@@ -14,10 +14,10 @@ from rich.text import Text
 
 from dreampedal.console.console import print_json
 from dreampedal.console.tables import figures, print_table
-from dreampedal.doctor.device import Heard, heard
 from dreampedal.doctor.devices import Listing, audio_line, listing
 from dreampedal.doctor.machine import advice, machine
 from dreampedal.doctor.options import Doctor
+from dreampedal.doctor.timing import DeviceTiming, time_device
 from dreampedal.engine.host.board import Board
 from dreampedal.engine.live.blocktimes import BLOCK_SIZES, SHARE, BlockTimes, block_times, recommended
 from dreampedal.engine.live.device.devices import find
@@ -61,7 +61,7 @@ def run(options: Doctor) -> None:
     if not as_json:
         _show_machine(facts, devices)
     rate = options.sample_rate or _rate(devices, options.output)
-    device = heard(devices, options.input, options.output, rate, options.seconds)
+    device = time_device(devices, options, rate)
     times = _measure(board, rate, options.seconds, sorted({*BLOCK_SIZES, *device.sizes}), quiet=as_json)
     best = recommended(times, device.least, device.jitter)
     if not as_json:
@@ -91,10 +91,10 @@ def run(options: Doctor) -> None:
 
 
 def sentence(
-    best: BlockTimes | None, times: Sequence[BlockTimes], preset: str, rate: float, device: Heard | None = None
+    best: BlockTimes | None, times: Sequence[BlockTimes], preset: str, rate: float, device: DeviceTiming | None = None
 ) -> str:
     """What to choose, and why."""
-    device = device or Heard()
+    device = device or DeviceTiming()
     if best is None:
         largest = max(times, key=lambda each: each.block_size)
         if largest.is_safe:

@@ -40,13 +40,13 @@ def knobs_of(board: Any, controls: Iterable[Any] = ()) -> tuple[Knob, ...]:
     return tuple(sorted(found, key=lambda knob: not knob.source))
 
 
-def turned(parameter: Parameter[Any], value: Any, steps: int) -> Any:
+def stepped(parameter: Parameter[Any], value: Any, steps: int) -> Any:
     """The value some small steps further, within its range.
 
-    >>> turned(Number(0.5, 0.0, 1.0), 0.5, 1), turned(Count(4, low=1, high=8), 4, -9), turned(Switch(False), False, 1)
-    (0.52, 1, True)
-    >>> turned(Choice("wet", choices=("wet", "delta")), "delta", 1)
-    'wet'
+    >>> stepped(Number(0.5, 0.0, 1.0), 0.5, 1), stepped(Count(4, low=1, high=8), 4, -9)
+    (0.52, 1)
+    >>> stepped(Switch(False), False, 1), stepped(Choice("wet", choices=("wet", "delta")), "delta", 1)
+    (True, 'wet')
     """
     if isinstance(parameter, Switch):
         return not value
@@ -70,7 +70,7 @@ def turn(live: Any, path: str, name: str, steps: int) -> None:
         return
     parameter = parameters_of(type(item)).get(name)
     if parameter is not None and not parameter.fixed and not isinstance(parameter, Text):
-        live.set(path, name, turned(parameter, getattr(item, name), steps))
+        live.set(path, name, stepped(parameter, getattr(item, name), steps))
 
 
 def place_of(text: str) -> tuple[str, str]:

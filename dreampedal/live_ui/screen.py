@@ -9,13 +9,13 @@ from rich.console import Console
 from rich.live import Live
 
 from dreampedal.live_ui.meters import Memory
-from dreampedal.live_ui.talk import Choose, Command, Learn, Opened, Press, Snapshot, Step, Turn
+from dreampedal.live_ui.talk import Choose, Command, Learn, Move, Opened, Press, Snapshot, Turn
 from dreampedal.live_ui.text import Front
 from dreampedal.live_ui.view import Scene, draw
 
 _ONE: dict[str, Command] = {
     "b": Press.BYPASS, "p": Press.PANIC, "r": Press.RESUME, "q": Press.STOP,
-    "n": Step(1), "right": Step(1), "N": Step(-1), "left": Step(-1),
+    "n": Move(1), "right": Move(1), "N": Move(-1), "left": Move(-1),
 }  # fmt: skip
 """Keys that always mean the same."""
 

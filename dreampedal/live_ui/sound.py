@@ -26,12 +26,12 @@ from dreampedal.live_ui.talk import (
     Ended,
     Learn,
     LedgerRow,
+    Move,
     Opened,
     Preparing,
     Press,
     Refused,
     Snapshot,
-    Step,
     Turn,
 )
 from dreampedal.presets.playing import LiveStream
@@ -189,7 +189,7 @@ class Session:
                 live.resume()
             case Choose(number):
                 self._choose(number)
-            case Step(by):
+            case Move(by):
                 now = self._wanted if live.loading else self._number(live.name)
                 self._choose((now + by) % len(self.setlist.names))
             case Turn(path, name, steps):

@@ -104,7 +104,7 @@ class Choose:
 
 
 @dataclass(frozen=True)
-class Step:
+class Move:
     """A preset further on in the list, or back; the list has no ends."""
 
     by: int
@@ -127,5 +127,5 @@ class Learn:
     name: str = ""
 
 
-Command = Press | Choose | Step | Turn | Learn
+Command = Press | Choose | Move | Turn | Learn
 Message = Preparing | Opened | Snapshot | Refused | Ended

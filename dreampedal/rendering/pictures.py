@@ -17,7 +17,7 @@ from dreampedal.effects.spectral.measure import Trace, features_of
 from dreampedal.engine.runtime.files import written_whole
 from dreampedal.presets.boards import Preset
 
-Sound = NDArray[np.float32]
+Array = NDArray[np.float32]
 
 RANGE_DB = 70.0
 """From the loudest band of the sound before to black."""
@@ -26,7 +26,7 @@ _OCTAVES = (100, 200, 400, 800, 1600, 3200, 6400, 12800)
 
 
 def draw(
-    path: Path, preset: Preset, effect: SpectralEffect, played: Trace, sounds: tuple[Sound, Sound], rate: float
+    path: Path, preset: Preset, effect: SpectralEffect, played: Trace, sounds: tuple[Array, Array], rate: float
 ) -> None:
     """Write the picture of a preset as a PNG: its effect's hearing of the sounds before and after, and the offset."""
     figure = Figure(figsize=(10, 8), layout="constrained", dpi=110)
@@ -50,12 +50,12 @@ def draw(
         figure.savefig(part, format="png")
 
 
-def _averaged_db(features: Sound) -> Sound:
+def _averaged_db(features: Array) -> Array:
     """Log magnitudes (channels, bands, frames) as dB, averaged over channels."""
     return np.asarray(features.mean(0) / NEPERS_PER_DB)
 
 
-def _paint(axes: Any, values: Sound, seconds: float, centres_hz: Any, **colours: Any) -> Any:
+def _paint(axes: Any, values: Array, seconds: float, centres_hz: Any, **colours: Any) -> Any:
     """Bands over time, the frequency axis in octaves."""
     times = np.linspace(0, seconds, values.shape[1])
     mesh = axes.pcolormesh(times, centres_hz, values, shading="nearest", rasterized=True, **colours)

@@ -17,7 +17,7 @@ from dreampedal.console.tables import print_table
 from dreampedal.presets.loader import preset_names, read_preset
 from dreampedal.rendering.options import Process
 from dreampedal.rendering.rendering import Rendered, Sound, Task, folder_of, plan
-from dreampedal.rendering.workers import Progress as Heard
+from dreampedal.rendering.workers import Progress as Follower
 from dreampedal.rendering.workers import render_all
 
 
@@ -86,7 +86,7 @@ def _line(result: Rendered) -> str:
 
 
 @contextmanager
-def progress_bar(files: int) -> Iterator[Heard]:
+def progress_bar(files: int) -> Iterator[Follower]:
     """A progress bar on stderr with the time left; quiet where nobody looks."""
     console = Console(stderr=True)
     columns = TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn()
@@ -94,8 +94,8 @@ def progress_bar(files: int) -> Iterator[Heard]:
         bar = progress.add_task("", total=files)
         done: dict[Path, float] = {}
 
-        def heard(task: Task, fraction: float) -> None:
+        def follow(task: Task, fraction: float) -> None:
             done[task.target] = min(fraction, 1.0)
             progress.update(bar, completed=sum(done.values()), description=escape(task.source.name))
 
-        yield heard
+        yield follow

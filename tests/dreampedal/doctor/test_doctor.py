@@ -7,9 +7,9 @@ from contextlib import suppress
 
 import pytest
 
-from dreampedal.doctor.device import Heard
 from dreampedal.doctor.doctor import Compared, caveat, sentence
 from dreampedal.doctor.machine import advice, machine, transforms
+from dreampedal.doctor.timing import DeviceTiming
 from dreampedal.engine.dsp.fft.real import way
 from dreampedal.engine.live.blocktimes import BLOCK_SIZES, BlockTimes, recommended
 from dreampedal.engine.live.device.arrivals import Arrivals
@@ -69,7 +69,7 @@ def at(size, share):
 def listened(together, callbacks=(), early=0.0, samples=128):
     """A device that brings so many samples at a time."""
     several = together // samples
-    return Heard(
+    return DeviceTiming(
         Arrivals(samples, together, several, 99, together / 48_000, early, early, together / 24_000, 0),
         callbacks=callbacks,
     )

@@ -12,7 +12,7 @@ import pytest
 
 from dreampedal.live_ui.keys import keyboard, named
 from dreampedal.live_ui.screen import Screen
-from dreampedal.live_ui.talk import Choose, Learn, Press, Step, Turn
+from dreampedal.live_ui.talk import Choose, Learn, Move, Press, Turn
 
 from ...engine.live.stage import until
 from ..conftest import command
@@ -45,7 +45,7 @@ def screen():
 
 @pytest.mark.parametrize("key, command", [
     ("b", Press.BYPASS), ("p", Press.PANIC), ("r", Press.RESUME), ("q", Press.STOP),
-    ("n", Step(1)), ("right", Step(1)), ("N", Step(-1)), ("left", Step(-1)),
+    ("n", Move(1)), ("right", Move(1)), ("N", Move(-1)), ("left", Move(-1)),
     ("1", Choose(0)), ("8", Choose(7)), ("9", None), ("0", None), ("x", None), ("escape", None),
     ("+", Turn("0", "amount", 1)), ("=", Turn("0", "amount", 1)), ("-", Turn("0", "amount", -1)),
     ("l", Learn("0", "amount")),

@@ -7,7 +7,7 @@ from dreampedal import Board, Dream, Mix
 from dreampedal.engine.host.contract.parameters import Number, parameters_of
 from dreampedal.engine.live.midi.control import Midi
 from dreampedal.engine.live.midi.messages import ControlChange
-from dreampedal.live_ui.knobs import knobs_of, place_of, share_of, source_text, turn, turned
+from dreampedal.live_ui.knobs import knobs_of, place_of, share_of, source_text, stepped, turn
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def test_a_mapping_that_fits_no_longer_disturbs_nothing(board, midi):
 def test_steps_go_to_both_ends_and_no_further(name, parameter):
     value, seen = parameter.default, []
     for steps in [1] * 400 + [-1] * 800:
-        value = turned(parameter, value, steps)
+        value = stepped(parameter, value, steps)
         seen.append(value)
         assert parameter.checked(value, name) == value
     assert max(seen) == parameter.high and (min(seen) == parameter.low or parameter.unit == "Hz")

@@ -1,4 +1,4 @@
-"""What the doctor hears of a device: how its callbacks really come, and what follows for blocks."""
+"""How the callbacks of a device really come, and what follows for blocks."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from dreampedal.console.console import one_line
 from dreampedal.doctor.devices import Listing, audio_line
+from dreampedal.doctor.options import Doctor
 from dreampedal.engine.live.device.arrivals import Arrivals, arrivals, server_callbacks
 from dreampedal.engine.live.device.devices import check, find
 from dreampedal.engine.live.exchange.pacing import USUAL_BLOCK, usual_block
@@ -15,7 +16,7 @@ LONGEST_SECONDS, SHORTEST_SECONDS = 2.0, 0.5
 
 
 @dataclass(frozen=True)
-class Heard:
+class DeviceTiming:
     """A device's callbacks, or why nothing is known of them."""
 
     arrivals: Arrivals | None = None
@@ -54,7 +55,7 @@ class Heard:
     def sentence(self) -> str:
         """How callbacks come.
 
-        >>> Heard(Arrivals(128, 1024, 8, 93, 1024 / 48_000, 0.0002, 0.0001, 0.0217, 0)).sentence
+        >>> DeviceTiming(Arrivals(128, 1024, 8, 93, 1024 / 48_000, 0.0002, 0.0001, 0.0217, 0)).sentence
         'callbacks: 8 of 128 samples at once, every 21.33 ms; 19 of 20 within 0.20 ms, longest wait 21.70 ms, xruns 0'
         """
         found = self.arrivals
@@ -68,22 +69,22 @@ class Heard:
         )
 
 
-def heard(devices: Listing, input_device: str | None, output_device: str | None, rate: float, seconds: float) -> Heard:
+def time_device(devices: Listing, options: Doctor, rate: float) -> DeviceTiming:
     """Listen to a device that `live` would play through. One that was named and is not there is a ValueError."""
     if not devices.audio:
-        return Heard(trouble=audio_line(devices).removeprefix("audio: "))
+        return DeviceTiming(trouble=audio_line(devices).removeprefix("audio: "))
     try:
-        found = find(input_device, "input"), find(output_device, "output")
+        found = find(options.input, "input"), find(options.output, "output")
     except ValueError as error:
-        if input_device is not None or output_device is not None:
+        if options.input is not None or options.output is not None:
             raise
-        return Heard(trouble=str(error))
+        return DeviceTiming(trouble=str(error))
     columns = min(2, found[0].inputs), min(2, found[1].outputs)
-    listened = min(max(seconds, SHORTEST_SECONDS), LONGEST_SECONDS)
+    listened = min(max(options.seconds, SHORTEST_SECONDS), LONGEST_SECONDS)
     try:
         check(*found, rate, columns)
         callbacks = server_callbacks(found[1], rate)
         times = arrivals(found, rate, 0 if callbacks else USUAL_BLOCK, listened, columns)
     except Exception as error:  # whatever PortAudio says: the rest can be measured all the same
-        return Heard(trouble=one_line(error))
-    return Heard(times, "" if times else "callbacks came all at once, or none came", callbacks)
+        return DeviceTiming(trouble=one_line(error))
+    return DeviceTiming(times, "" if times else "callbacks came all at once, or none came", callbacks)
