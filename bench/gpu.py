@@ -88,9 +88,10 @@ class Captured:
     def __init__(self, ascent: Ascent, steps: int) -> None:
         from onnxruntime import OrtValue
 
-        model = ascent.model
-        chain = "window" if model.manifest.runs_on == "window" else "t1"
-        self.session = make_session(model.part(chain, steps), "cuda", enable_cuda_graph="1")
+        chains = ascent.chains
+        chain = "window" if chains.manifest.runs_on == "window" else "t1"
+        part = chains.sessions.part(chains.taps(chain, steps))
+        self.session = make_session(part, "cuda", enable_cuda_graph="1")
         self.binding, self.ascent = self.session.io_binding(), ascent
         self.values: dict[str, Any] = {}
         for value in self.session.get_inputs():
