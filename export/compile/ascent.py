@@ -18,7 +18,7 @@ from dreampedal.engine.model.format.manifest import MAX_STEPS, OWN_CHAINS, Bands
 from dreampedal.export.compile.columns import MovingColumns, outputs
 from dreampedal.export.compile.fold import causal_network
 from dreampedal.export.compile.golden import column_cases
-from dreampedal.export.compile.graph import Graph
+from dreampedal.export.compile.graph.writer import Graph
 from dreampedal.export.compile.model_file import Details, declare, write_model
 from dreampedal.export.nets.causal import Network
 

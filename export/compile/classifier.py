@@ -20,7 +20,7 @@ from dreampedal.engine.model.format.clip_manifest import ClassifierManifest
 from dreampedal.engine.model.format.manifest import Training
 from dreampedal.engine.model.golden import packed
 from dreampedal.export.compile.clips import SEEDS, Net, golden_clips, graph_outputs, take, traced
-from dreampedal.export.compile.graph import Graph
+from dreampedal.export.compile.graph.writer import Graph
 from dreampedal.export.compile.model_file import Details, declare, write_model
 
 __all__ = ["Training", "export_classifier"]

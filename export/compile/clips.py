@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from dreampedal.engine.model.format.inputs import BandImage, Envelope, Input, LogBands, Mel, shape_of
 from dreampedal.engine.model.golden import noise
-from dreampedal.export.compile.golden import Response, outputs_of
-from dreampedal.export.compile.graph import Graph
+from dreampedal.export.compile.golden import Response
+from dreampedal.export.compile.graph.writer import Graph
 from dreampedal.export.compile.trace import Trace, trace
+from dreampedal.export.nets.net import listening
 
 
 @runtime_checkable
@@ -87,7 +88,7 @@ def golden_clips(input: Input, shape: tuple[int, int], seed: int) -> np.ndarray:
 
 def forward(net: Net, x: Tensor) -> Response:
     """Activations (n, filters, *positions) by layer, and logits, by torch alone."""
-    with outputs_of(net.layers()) as outputs:
+    with listening(net.layers()) as outputs:
         logits = net(x)
     return {name: y if y.ndim > 2 else y[:, :, None] for name, y in outputs.items()}, logits
 

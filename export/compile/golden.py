@@ -7,14 +7,13 @@ Nothing here shares code with the exporter: the network is called as it was trai
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from dreampedal.engine.model.format.clip_manifest import WaveformManifest
 from dreampedal.engine.model.format.manifest import Manifest
@@ -108,22 +107,6 @@ def _case(columns: int, steps: int, arrays: Inputs, logits: Tensor) -> dict[str,
     if logits.shape[-1]:
         arrays = {**arrays, "logits": logits.numpy()}
     return {"columns": columns, "steps": steps} | {name: packed(array) for name, array in arrays.items()}
-
-
-@contextmanager
-def outputs_of(modules: Mapping[str, nn.Module]) -> Iterator[dict[str, Tensor]]:
-    """Keep the output of each module whenever it runs."""
-    kept: dict[str, Tensor] = {}
-
-    def keeper(name: str) -> Callable[[nn.Module, Any, Tensor], None]:
-        return lambda module, given, output: kept.update({name: output})
-
-    hooks = [module.register_forward_hook(keeper(name)) for name, module in modules.items()]
-    try:
-        yield kept
-    finally:
-        for hook in hooks:
-            hook.remove()
 
 
 def random_features(rng: np.random.Generator, manifest: Manifest, frames: int, channels: int = 2) -> Array:

@@ -13,7 +13,7 @@ from dreampedal.engine.model.format.interface import inputs, outputs
 from dreampedal.engine.model.format.manifest import GOLDEN_KEY, METADATA_KEY, Layer, Manifest, Training
 from dreampedal.engine.model.structure import MAX_FILE_BYTES, content_hash, metadata, read_model
 from dreampedal.engine.runtime.files import written_whole
-from dreampedal.export.compile.graph import Graph
+from dreampedal.export.compile.graph.writer import Graph
 
 Declared = TypeVar("Declared", Manifest, ClassifierManifest, WaveformManifest)
 

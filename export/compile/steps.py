@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from dreampedal.export.compile.graph import Graph
+from dreampedal.export.compile.graph.writer import Graph
 
 TINY = 1e-20
 """Added to the mean square of a gradient, so that none at all moves nothing."""

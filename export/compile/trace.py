@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from onnx import numpy_helper, shape_inference
 from torch import Tensor, nn
 
-from dreampedal.export.compile.golden import outputs_of
-from dreampedal.export.compile.graph import OPSET, Graph
+from dreampedal.export.compile.graph.writer import OPSET, Graph
 from dreampedal.export.compile.operators import Operator, Values, operator_class
+from dreampedal.export.nets.net import listening
 
 
 @dataclass(frozen=True)
@@ -103,7 +103,7 @@ class _WithLayers(nn.Module):
         self.network, self.layers = network, dict(layers)
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
-        with outputs_of(self.layers) as outputs:
+        with listening(self.layers) as outputs:
             logits = self.network(x)
         return (logits, *(_tensor(name, outputs.get(name)) for name in self.layers))
 

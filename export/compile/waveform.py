@@ -28,7 +28,7 @@ from dreampedal.engine.model.golden import packed, places
 from dreampedal.export.compile.clips import SEEDS, Net, forward, golden_clips, graph_outputs, take, traced
 from dreampedal.export.compile.golden import objective
 from dreampedal.export.compile.gradient import gradient
-from dreampedal.export.compile.graph import Graph
+from dreampedal.export.compile.graph.writer import Graph
 from dreampedal.export.compile.model_file import Details, declare, write_model
 
 __all__ = ["Training", "export_waveform"]

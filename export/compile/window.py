@@ -18,7 +18,7 @@ from dreampedal.engine.model.format.manifest import MAX_STEPS, Manifest, Normali
 from dreampedal.export.compile.clips import Net, forward, graph_outputs, traced
 from dreampedal.export.compile.golden import window_cases
 from dreampedal.export.compile.gradient import gradient
-from dreampedal.export.compile.graph import Graph
+from dreampedal.export.compile.graph.writer import Graph
 from dreampedal.export.compile.model_file import Details, declare, write_model
 from dreampedal.export.compile.steps import ascend, swapped
 from dreampedal.export.compile.trace import Trace

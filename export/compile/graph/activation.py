@@ -9,8 +9,8 @@ from typing import ClassVar
 
 from torch import nn
 
-from dreampedal.export.compile.graph import Graph
-from dreampedal.export.compile.operators.operator import REGISTERED, Gradients, Names, Operator
+from dreampedal.export.compile.graph.operator import REGISTERED, Gradients, Names, Operator
+from dreampedal.export.compile.graph.writer import Graph
 
 
 class Activation(Operator):

@@ -1,7 +1,7 @@
 """What an operator is: one node of a network, how it is written forward, and the gradient on its way back.
 
 A class stands for one operator of ONNX, or for a few that differ in a sign. It registers itself when its file is
-imported, which `dreampedal.export.compile.operators` does for each file.
+imported, which `dreampedal.export.compile.operators` does for all of them.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, ClassVar
 
 from numpy.typing import NDArray
 
-from dreampedal.export.compile.graph import Graph
+from dreampedal.export.compile.graph.writer import Graph
 
 Names = Sequence[str]
 """Of values in a graph: the inputs or outputs of an operator, "" for one left out."""

@@ -6,8 +6,8 @@ from math import pi, sqrt
 
 from torch import nn
 
-from dreampedal.export.compile.graph import Graph
-from dreampedal.export.compile.operators.activation import Activation
+from dreampedal.export.compile.graph.activation import Activation
+from dreampedal.export.compile.graph.writer import Graph
 
 
 class Gelu(Activation):

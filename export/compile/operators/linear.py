@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from dreampedal.export.compile.graph import Graph
-from dreampedal.export.compile.operators.operator import Gradients, Names, Operator
+from dreampedal.export.compile.graph.operator import Gradients, Names, Operator
+from dreampedal.export.compile.graph.writer import Graph
 
 
 class Matrix(Operator):

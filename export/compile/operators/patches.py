@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.export.compile.graph import Graph
-from dreampedal.export.compile.operators.operator import Gradients, Names, Operator
+from dreampedal.export.compile.graph.operator import Gradients, Names, Operator
+from dreampedal.export.compile.graph.writer import Graph
 
 
 class Convolution(Operator):

@@ -6,8 +6,8 @@ from itertools import accumulate, pairwise
 
 import numpy as np
 
-from dreampedal.export.compile.graph import Graph
-from dreampedal.export.compile.operators.operator import Gradients, Names, Operator
+from dreampedal.export.compile.graph.operator import Gradients, Names, Operator
+from dreampedal.export.compile.graph.writer import Graph
 
 
 class Concat(Operator):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dreampedal.export.compile.operators.operator import Operator
+from dreampedal.export.compile.graph.operator import Operator
 
 
 class Recurrence(Operator):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from torch import nn
 
-from dreampedal.export.compile.graph import Graph
-from dreampedal.export.compile.operators.activation import Activation
+from dreampedal.export.compile.graph.activation import Activation
+from dreampedal.export.compile.graph.writer import Graph
 
 
 class Relu(Activation):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dreampedal.export.compile.graph import Graph
-from dreampedal.export.compile.operators.operator import Gradients, Names, Operator
+from dreampedal.export.compile.graph.operator import Gradients, Names, Operator
+from dreampedal.export.compile.graph.writer import Graph
 
 
 class Reshape(Operator):

@@ -7,9 +7,9 @@ from torch import nn
 from dreampedal.effects import Dream
 from dreampedal.engine.model.structure import OPERATORS
 from dreampedal.engine.model.verify import verify
-from dreampedal.export.compile.graph import BEYOND_OPERATORS, Graph
+from dreampedal.export.compile.graph.operator import Operator
+from dreampedal.export.compile.graph.writer import BEYOND_OPERATORS, Graph
 from dreampedal.export.compile.operators import REGISTERED, activation_of, activations
-from dreampedal.export.compile.operators.operator import Operator
 from dreampedal.export.compile.trace import trace
 
 from .networks import ACTIVATIONS, exported, trained

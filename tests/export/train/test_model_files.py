@@ -9,7 +9,7 @@ import pytest
 
 from dreampedal.engine.model.format.manifest import METADATA_KEY, ModelError
 from dreampedal.engine.model.structure import read_model
-from dreampedal.export.compile.graph import Graph
+from dreampedal.export.compile.graph.writer import Graph
 from dreampedal.export.compile.model_file import write_model
 from dreampedal.export.nets.checkpoint import save
 from dreampedal.export.train.model_files import export_checkpoint

@@ -1,0 +1,1 @@
+"""The graph of a model under construction, and what an operator in it is."""
