@@ -15,8 +15,9 @@ from dreampedal.engine.sound.kinds import ENDINGS
 from dreampedal.engine.sound.reading import sound_in
 from dreampedal.export.data.clips import Clips
 from dreampedal.export.data.instruments.families import CLASSES, family_in
+from dreampedal.export.data.instruments.notes import drawn
 from dreampedal.export.data.instruments.qt_resource import read_resources
-from dreampedal.export.data.instruments.soundfonts import drawn, note_clips
+from dreampedal.export.data.instruments.soundfonts import note_clips
 from dreampedal.export.data.progress import Progress
 from dreampedal.export.data.recordings import LabelledSet, open_set
 from dreampedal.export.nets.table import NETWORKS

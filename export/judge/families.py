@@ -18,12 +18,12 @@ from dreampedal.engine.model.classifier import audible, frame_logits, softmax
 from dreampedal.engine.model.model import Model
 from dreampedal.engine.sound.reading import sound_in
 from dreampedal.export.data.instruments.families import CLASSES, INSTRUMENTS, family_in, general_midi_notes
+from dreampedal.export.data.instruments.notes import JUDGED, family_notes
 from dreampedal.export.data.instruments.qt_resource import read_resources
 from dreampedal.export.data.places import SOUNDS
 from dreampedal.export.data.progress import Progress
 from dreampedal.export.judge.pictures import draw_confusion
 from dreampedal.export.metrics.scores import score
-from dreampedal.export.train.notes import JUDGED, rendered
 
 VELOCITIES = (40, 80, 120)
 """Velocities of the fixed list of notes on which accuracy is reported."""
@@ -73,7 +73,7 @@ def evaluate(
 def _on_soundfonts(
     model: Model, soundfonts: Sequence[Path], picture: Path | None, key_step: int, progress: Progress | None
 ) -> dict[str, Any]:
-    notes = rendered(soundfonts, notes=general_midi_notes(VELOCITIES, key_step), progress=progress)
+    notes = family_notes(soundfonts, notes=general_midi_notes(VELOCITIES, key_step), progress=progress)
     logits = [
         frame_logits(model, notes.x[at : at + STREAMS].astype(np.float32))[:, JUDGED].mean(1)
         for at in range(0, len(notes), STREAMS)

@@ -38,7 +38,7 @@ from dreampedal.export.train.fit.fitting import Fitted, fit
 from dreampedal.export.train.fit.plan import Plan, plan_for
 from dreampedal.export.train.fit.processes import own_rank
 from dreampedal.export.train.fit.settings import checked, listed
-from dreampedal.export.train.model_files import export_checkpoint
+from dreampedal.export.train.model_files import check_out, export_checkpoint
 from dreampedal.export.train.search.search import search
 from dreampedal.export.train.search.space import check_names, read_space, space_for
 from dreampedal.export.train.search.trials import Task
@@ -172,12 +172,7 @@ def train_folder(
     Raises:
         ValueError: where something does not fit; OSError: if a disk is full or a file cannot be read.
     """
-    if out.suffix not in (".safetensors", ".onnx"):
-        raise ValueError(f"{out}: expected a name that ends in .safetensors or .onnx")
-    if not out.parent.is_dir():
-        raise ValueError(f"{out.parent}: no such folder; create it first")
-    if out.is_dir():
-        raise ValueError(f"{out} is a folder: expected the name of a file")
+    check_out(out, ".safetensors", ".onnx")
     run = run or out.with_name(f"{out.stem}_run")
     _check_places(out.resolve(), run.resolve())
     parts = parts_of(order, progress)

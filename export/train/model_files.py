@@ -52,10 +52,7 @@ def export_checkpoint(
     """
     if kind not in KINDS:
         raise ValueError(f"kind {kind!r}: expected {', '.join(KINDS)}")
-    if out.suffix != ".onnx":
-        raise ValueError(f"{out}: expected a name that ends in .onnx")
-    if not out.parent.is_dir():
-        raise ValueError(f"{out.parent}: no such folder; create it first")
+    check_out(out, ".onnx")
     net, kept = load(checkpoint), kept_in(checkpoint)
     require_room(checkpoint, {of: values.nbytes for of, values in net.named_parameters()}, most_bytes)
     if name is not None and not re.fullmatch(r"[a-z0-9_]+", name):
@@ -81,6 +78,16 @@ def export_checkpoint(
     if chosen == "waveform":
         return export_waveform(net, out, **told)
     return _ascent(net, out, told)
+
+
+def check_out(out: Path, *endings: str) -> None:
+    """A ValueError, before hours of work, unless a file of such a name can be written there."""
+    if out.suffix not in endings:
+        raise ValueError(f"{out}: expected a name that ends in {' or '.join(endings)}")
+    if not out.parent.is_dir():
+        raise ValueError(f"{out.parent}: no such folder; create it first")
+    if out.is_dir():
+        raise ValueError(f"{out} is a folder: expected the name of a file")
 
 
 def name_for(out: Path) -> str:

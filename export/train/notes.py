@@ -18,12 +18,11 @@ import torch
 from torch import Generator, Tensor
 
 from dreampedal.engine.dsp.bands import BandLayout
-from dreampedal.engine.model.format.inputs import LogBands
 from dreampedal.engine.model.format.manifest import Training
 from dreampedal.export.compile.ascent import export_ascent
 from dreampedal.export.data.clips import Clips
-from dreampedal.export.data.instruments.families import CLASSES, Note
-from dreampedal.export.data.instruments.soundfonts import drawn, note_clips
+from dreampedal.export.data.instruments.families import CLASSES
+from dreampedal.export.data.instruments.notes import JUDGED, SECONDS, drawn, family_notes
 from dreampedal.export.data.progress import Progress
 from dreampedal.export.metrics.scores import probabilities, score
 from dreampedal.export.nets.columns import Columns, ColumnsSettings
@@ -32,11 +31,6 @@ from dreampedal.export.train.augment import Recipe, augmented, mixed
 from dreampedal.export.train.fit.fitting import fit
 from dreampedal.export.train.fit.plan import Plan
 
-SECONDS, HELD_SECONDS = 1.35, 1.0
-"""Of a note, and until its key is let go."""
-VELOCITIES = (45, 80, 115)
-JUDGED = slice(4, 40)
-"""Frames over which a note is judged: 0.05 to 0.45 s after the onset, where attack and tone are both heard."""
 EVERY = 4
 """In training, the family is asked for at every so many frames."""
 UNSEEN = 0.1
@@ -44,7 +38,7 @@ UNSEEN = 0.1
 
 SETTINGS = ColumnsSettings(filters=(128, 96, 96), dilations=(1, 3, 9), context_frames=8)
 PLAN = Plan(
-    batch=192, learning_rate=8e-3, weight_decay=1e-2, clip_norm=2.0, averaging=0.998, label_smoothing=0.0,
+    batch=192, learning_rate=5e-3, weight_decay=1e-2, clip_norm=2.0, averaging=0.998, label_smoothing=0.0,
     least_learning_rate=0.0,
 )  # fmt: skip
 STEPS = 6_000
@@ -96,22 +90,10 @@ class Stretches:
         x, targets = mixed(x, targets, self.mixed_share, random)
         asked = (frames >= self.settle_frames) & (torch.arange(self.frames) >= self.settle_frames)
         asked = asked[:, None, EVERY - 1 :: EVERY].float()
+        # So the mean over notes of a batch is the mean over all frames that are asked for.
+        asked = asked * (len(asked) / asked.sum())
         smooth = targets * (1 - self.smoothing) + self.smoothing / targets.shape[1]
-        return augmented(x, self.recipe, random), smooth[..., None] * asked / asked.sum(2, keepdim=True)
-
-
-def rendered(
-    soundfonts: Sequence[Path],
-    key_step: int = 1,
-    notes: Sequence[Note] | None = None,
-    progress: Progress | None = None,
-) -> Clips:
-    """Notes as the note network hears them, as `note_clips` has them: all of them, or exactly these."""
-    held = HELD_SECONDS / SECONDS
-    return note_clips(
-        soundfonts, LogBands(), SECONDS, held=held, velocities=VELOCITIES, key_step=key_step, notes=notes,
-        progress=progress,
-    )  # fmt: skip
+        return augmented(x, self.recipe, random), smooth[..., None] * asked
 
 
 def train(
@@ -161,7 +143,7 @@ def train_notes(
         ValueError: if the soundfonts leave a family without notes.
     """
     began = time.monotonic()
-    notes = rendered(soundfonts, key_step, progress=progress)
+    notes = family_notes(soundfonts, key_step, progress=progress)
     fonts = ", ".join(path.name for path in soundfonts)
     missing = sorted(set(range(len(CLASSES))) - set(notes.labels.tolist()))
     if missing:

@@ -134,15 +134,6 @@ def notes_of(presets: Sequence[tuple[int, int]], velocities: Sequence[int], key_
     ]
 
 
-def drawn(group: str) -> float:
-    """A number from 0 to 1 by a hash of a group's name; below 0.1, a program's key is kept for the test.
-
-    >>> round(drawn("73:60"), 3)
-    0.864
-    """
-    return int.from_bytes(hashlib.sha256(group.encode()).digest()[:4], "big") / 2**32
-
-
 def _one_font(
     path: Path, how: Rendering, wanted: Sequence[Note], folder: Path, progress: Progress | None
 ) -> tuple[Path, list[Note]]:

@@ -125,37 +125,28 @@ def fit(
     return Fitted(net, tuple(training.history), training.course.best_epoch, training.seconds)
 
 
-@dataclass(frozen=True)
-class Clock:
-    """Seconds spent on a training, those before it was resumed included, and how many there may be."""
-
-    before: float
-    limit: float
-    began: float
-
-    @property
-    def spent(self) -> float:
-        """Seconds so far."""
-        return self.before + time.monotonic() - self.began
-
-
 def _epochs(training: Training, batches: Batches, val: Clips, progress: Progress | None) -> Iterator[Row]:
     """Train and judge epoch by epoch; each row is given once the training stands after it."""
     plan, agree = training.plan, training.processes.agree
-    clock = Clock(training.seconds, math.inf if plan.minutes is None else 60 * plan.minutes, time.monotonic())
+    began = time.monotonic() - training.seconds
+
+    def share() -> float:
+        """Of the minutes that there are, how much is spent, those before a resumption included."""
+        return agree(time.monotonic() - began) / (60 * plan.minutes) if plan.minutes else 0.0
+
     while len(training.history) < plan.epochs and not ended(training.course, plan):
-        if training.history and agree(clock.spent) >= clock.limit:
+        if training.history and share() >= 1:
             return
         epoch = len(training.history) + 1
         _seed(plan, epoch, training.processes.rank)
-        loss, accuracy, rate = _train_epoch(training, batches, epoch, clock, progress)
+        loss, accuracy, rate = _train_epoch(training, batches, epoch, share, progress)
         val_loss, val_accuracy = training.judge(val)
         for name, value in (("training", loss), ("validation", val_loss)):
             if not math.isfinite(value):
                 raise DivergenceError(
                     f"the loss of {name} is {value} at epoch {epoch}: lower learning_rate or clip_norm"
                 )
-        training.seconds = agree(clock.spent)
+        training.seconds = agree(time.monotonic() - began)
         row = {
             "epoch": epoch, "learning_rate": rate, "train_loss": loss, "train_accuracy": accuracy,
             "val_loss": val_loss, "val_accuracy": val_accuracy, "seconds": round(training.seconds, 3),
@@ -165,7 +156,7 @@ def _epochs(training: Training, batches: Batches, val: Clips, progress: Progress
 
 
 def _train_epoch(
-    training: Training, batches: Batches, epoch: int, clock: Clock, progress: Progress | None
+    training: Training, batches: Batches, epoch: int, spent: Callable[[], float], progress: Progress | None
 ) -> tuple[float, float, float]:
     """One pass of the batches: mean loss, accuracy, and the last learning rate."""
     plan, count = training.plan, training.processes.count
@@ -176,9 +167,7 @@ def _train_epoch(
         if len(x) < 2 * count:
             continue
         gone = epoch - 1 + step / steps
-        share = gone / plan.epochs
-        if plan.minutes is not None:
-            share = max(share, training.processes.agree(clock.spent) / clock.limit)
+        share = max(gone / plan.epochs, spent())
         rate = learning_rate(plan, training.course, gone, share)
         sums += training.step(x, targets, rate)
         if progress:

@@ -101,8 +101,8 @@ class Training(Descent[Net]):
         """One step of the optimiser on a batch, of which this process takes its part.
 
         Args:
-            x: features (n, rows, frames); targets: class weights (n, classes), or at frames (n, classes, frames) with
-                1 as the sum of a clip's; rate: learning rate.
+            x: features (n, rows, frames); targets: class weights (n, classes), or at frames (n, classes, frames);
+                rate: learning rate.
 
         Returns:
             float64 (3,), of this process's clips: sum of the losses, how many were right, how many there were.

@@ -13,8 +13,9 @@ import pytest
 
 from dreampedal.engine.model.format.inputs import LogBands, Mel, Waveform, features
 from dreampedal.export.data.instruments.families import CLASSES, Note, general_midi_notes
+from dreampedal.export.data.instruments.notes import drawn
 from dreampedal.export.data.instruments.patches import Patches
-from dreampedal.export.data.instruments.soundfonts import Rendering, drawn, note_clips
+from dreampedal.export.data.instruments.soundfonts import Rendering, note_clips
 from tests.export.soundfonts import FLUID, needs_fluid, write_patch
 
 
