@@ -9,6 +9,7 @@ objective depends on; its offsets are compared with ours.
 
 from __future__ import annotations
 
+import re
 import sys
 import tempfile
 from collections.abc import Callable
@@ -20,7 +21,7 @@ import onnx
 import torch
 from harness.report import median_seconds, report
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import Tensor
 
 from dreampedal.engine.model.ascent import Ascent
 from dreampedal.engine.model.model import Model
@@ -44,50 +45,42 @@ FORMS = {
 """What is climbed: which filters, and the weights of u, v and the classes in `u·y + ½v·y² + classes·logits`."""
 
 
-class Twin(nn.Module):
-    """The model's network in torch, rebuilt from the weights in its file."""
-
-    def __init__(self, model: Model) -> None:
-        super().__init__()
-        graph = parse(model.path).graph
-        weights = {
-            tensor.name: torch.tensor(onnx.numpy_helper.to_array(tensor))
-            for tensor in graph.initializer
-            if "." in tensor.name
-        }
-        activations = [node for node in graph.node if node.op_type in ("Elu", "LeakyRelu", "Relu")]
-        slope = next((entry.f for entry in activations[0].attribute if entry.name == "alpha"), 1.0)
-        self.activation = {"Elu": nn.ELU(slope), "LeakyRelu": nn.LeakyReLU(slope), "Relu": nn.ReLU()}[
-            activations[0].op_type
-        ]
-        self.layers = nn.ModuleDict()
-        for layer in model.manifest.layers:
-            weight = weights[f"{layer.name}.weight"]
-            filters, inputs, taps = weight.shape
-            columns = model.manifest.states.get(layer.name, (0, 0))[0]
-            conv = nn.Conv1d(inputs, filters, taps, dilation=max(columns // max(taps - 1, 1), 1))
-            conv.load_state_dict({"weight": weight, "bias": weights[f"{layer.name}.bias"]})
-            self.layers[layer.name] = conv
-        self.head = nn.Linear(weights["head.weight"].shape[1], len(weights["head.weight"]))
-        self.head.load_state_dict({"weight": weights["head.weight"], "bias": weights["head.bias"]})
-        self.context_frames = model.manifest.context_frames
-        self.history = sum(columns for name, (columns, _) in model.manifest.states.items() if name != "pool")
-
-    def forward(self, x: Tensor, columns: int, with_head: bool) -> tuple[dict[str, Tensor], Tensor | None]:
-        newest = {}
-        for name, layer in self.layers.items():
-            x = self.activation(layer(x))
-            newest[name] = x[:, :, -columns:]
-        return newest, self.head(x[:, :, -self.context_frames :].mean(2)) if with_head else None
+def network_of(model: Model) -> Network:
+    """The model's network in torch, rebuilt from the weights in its file, which have the normalisation in them."""
+    graph, manifest = parse(model.path).graph, model.manifest
+    weights = {
+        re.sub(r"(conv\d+)", r"layers.\1.conv", tensor.name): torch.tensor(onnx.numpy_helper.to_array(tensor))
+        for tensor in graph.initializer
+        if "." in tensor.name
+    }
+    taps = weights["layers.conv1.conv.weight"].shape[2]
+    columns = [manifest.states.get(layer.name, (0, 0))[0] for layer in manifest.layers]
+    network = Network(
+        manifest.bands.count, manifest.classes, [layer.filters for layer in manifest.layers], taps,
+        [max(count // max(taps - 1, 1), 1) for count in columns],
+        "leaky_relu" if any(node.op_type == "LeakyRelu" for node in graph.node) else "elu",
+        batch_norm=False, context_frames=manifest.context_frames,
+    )  # fmt: skip
+    network.load_state_dict(weights | {"mean": torch.zeros_like(network.mean), "std": torch.ones_like(network.std)})
+    return network.eval()
 
 
-def torch_loop(twin: Twin, ascent: Ascent, window: NDArray[np.float32]) -> Callable[[], NDArray[np.float32]]:
+def newest(network: Network, x: Tensor, columns: int, with_head: bool) -> tuple[dict[str, Tensor], Tensor | None]:
+    """Activations of the newest columns, and the logits after the last one."""
+    found = {}
+    for name, block in network.layers.items():
+        x = block(x)
+        found[name] = x[:, :, -columns:]
+    return found, network.head(x[:, :, -network.context_frames :].mean(2)) if with_head else None
+
+
+def torch_loop(network: Network, ascent: Ascent, window: NDArray[np.float32]) -> Callable[[], NDArray[np.float32]]:
     """What a user would write: features and an offset that wants a gradient, forward, backward, a normalised step."""
     u = {name: torch.tensor(value)[:, None] for name, value in ascent.u.items() if value.any()}
     v = {name: torch.tensor(value)[:, None] for name, value in ascent.v.items() if value.any()}
     classes = torch.tensor(ascent.classes) if ascent.classes.any() else None
     columns = ascent.columns
-    seen = twin.history + (twin.context_frames if classes is not None else columns)
+    seen = network.history_frames + (network.context_frames if classes is not None else columns)
     features = torch.tensor(window[:, :, -seen:])
     rate, reach = float(ascent.rate[0]), float(ascent.reach[0])
 
@@ -96,9 +89,9 @@ def torch_loop(twin: Twin, ascent: Ascent, window: NDArray[np.float32]) -> Calla
         for _ in range(STEPS):
             offset.requires_grad_()
             moving = torch.cat([features[:, :, :-columns], features[:, :, -columns:] + offset], 2)
-            newest, logits = twin(moving, columns, classes is not None)
-            terms = [(newest[name] * weight).sum(1).mean() for name, weight in u.items()]
-            terms += [0.5 * (newest[name].square() * weight).sum(1).mean() for name, weight in v.items()]
+            activations, logits = newest(network, moving, columns, classes is not None)
+            terms = [(activations[name] * weight).sum(1).mean() for name, weight in u.items()]
+            terms += [0.5 * (activations[name].square() * weight).sum(1).mean() for name, weight in v.items()]
             if logits is not None:
                 terms.append((logits * classes).sum())
             (g,) = torch.autograd.grad(sum(terms), offset)
@@ -146,14 +139,14 @@ def listened(model: Model, columns: int, window: NDArray[np.float32]) -> Ascent:
     return ascent
 
 
-def compared(model: Model, twin: Twin, columns: int, form: str) -> dict[str, Any]:
+def compared(model: Model, network: Network, columns: int, form: str) -> dict[str, Any]:
     """A row of the table."""
     rng = np.random.default_rng(0)
-    shape = 1, model.manifest.bands.count, twin.history + max(twin.context_frames, columns)
+    shape = 1, model.manifest.bands.count, network.history_frames + max(network.context_frames, columns)
     window = rng.normal(-6, 2, shape).astype(np.float32)
     ascent = listened(model, columns, window)
     set_form(ascent, form, rng)
-    theirs = torch_loop(twin, ascent, window)
+    theirs = torch_loop(network, ascent, window)
     hops = [repeated(work) for work in (ascent.run, theirs)]
     ours_seconds, their_seconds = (seconds / HOPS for seconds in median_seconds(*hops, runs=30))
     return {
@@ -182,8 +175,8 @@ def main() -> None:
         rows = []
         for model in models:
             size = "-".join(str(layer.filters) for layer in model.manifest.layers)
-            twin = Twin(model)
-            found = [compared(model, twin, columns, form) for columns in COLUMNS for form in FORMS]
+            network = network_of(model)
+            found = [compared(model, network, columns, form) for columns in COLUMNS for form in FORMS]
             rows += [{"network": f"{model.manifest.name} {size}"} | row for row in found]
     report("ascent", rows, steps=STEPS, threads=1)
 

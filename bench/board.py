@@ -28,6 +28,8 @@ CHAINS: dict[str, Callable[[], list[pedalboard.Plugin]]] = {
     ],
     "2 in parallel": lambda: [pedalboard.Mix([Gain(-6), Reverb()])],
 }  # fmt: skip
+EMPTY = "none (a mix of two empty boards)"
+"""The price of our own routing, against pedalboard's mix of two empty chains."""
 
 
 def main() -> int:
@@ -35,30 +37,27 @@ def main() -> int:
     audio, _ = demo_recording()
     audio = np.resize(audio, (2, BLOCK * BLOCKS))
     blocks = [np.ascontiguousarray(block) for block in np.split(audio, BLOCKS, axis=1)]
-    rows, all_same = [], True
-    for name, make in CHAINS.items():
-        theirs, stream = pedalboard.Pedalboard(make()), Board(make()).stream(RATE, 2, BLOCK)
-        same = all(
-            np.array_equal(stream.process(block), theirs.process(block, RATE, BLOCK, reset=False)) for block in blocks
-        )
-        all_same &= same
-
-        def ours(stream=stream) -> None:
-            for block in blocks:
-                stream.process(block)
-
-        def bare(theirs=theirs) -> None:
-            for block in blocks:
-                theirs.process(block, RATE, BLOCK, reset=False)
-
-        rows.append(_row(name, *median_seconds(ours, bare), same))
-    rows.append(_empty(blocks))
+    rows = [compared(name, Board(make()), pedalboard.Pedalboard(make()), blocks) for name, make in CHAINS.items()]
+    routing = pedalboard.Mix([pedalboard.Chain([]), pedalboard.Chain([])])
+    rows.append(compared(EMPTY, Mix([Board(), Board()]), routing, blocks))
     report("board", rows, rate=RATE, block=BLOCK, channels=2)
-    return 0 if all_same else 1
+    return 0 if all(row["same samples"] == "yes" for row in rows[:-1]) else 1
 
 
-def _row(name: str, ours: float, theirs: float, same: bool) -> dict[str, object]:
-    ours_us, theirs_us = ours / BLOCKS * 1e6, theirs / BLOCKS * 1e6
+def compared(name: str, board: Board | Mix, theirs: pedalboard.Plugin, blocks: list[np.ndarray]) -> dict[str, object]:
+    """A row of the table."""
+    stream = board.stream(RATE, 2, BLOCK)
+    same = all(np.array_equal(stream.process(x), theirs.process(x, RATE, BLOCK, reset=False)) for x in blocks)
+
+    def ours() -> None:
+        for block in blocks:
+            stream.process(block)
+
+    def bare() -> None:
+        for block in blocks:
+            theirs.process(block, RATE, BLOCK, reset=False)
+
+    ours_us, theirs_us = (seconds / BLOCKS * 1e6 for seconds in median_seconds(ours, bare))
     return {
         "plugins": name,
         "ours µs a block": ours_us,
@@ -67,18 +66,6 @@ def _row(name: str, ours: float, theirs: float, same: bool) -> dict[str, object]
         "added µs": ours_us - theirs_us,
         "same samples": "yes" if same else "no",
     }
-
-
-def _empty(blocks: list[np.ndarray]) -> dict[str, object]:
-    """The price of our own routing: a mix of two empty boards, against pedalboard's mix of two empty chains."""
-    stream = Mix([Board(), Board()]).stream(RATE, 2, BLOCK)
-    theirs = pedalboard.Mix([pedalboard.Chain([]), pedalboard.Chain([])])
-    same = all(np.array_equal(stream.process(x), theirs.process(x, RATE, BLOCK, reset=False)) for x in blocks)
-    ours, bare = median_seconds(
-        lambda: [stream.process(block) for block in blocks],
-        lambda: [theirs.process(block, RATE, BLOCK, reset=False) for block in blocks],
-    )
-    return _row("none (a mix of two empty boards)", ours, bare, same)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ from pathlib import Path
 import librosa
 import numpy as np
 import torch
-from ascent import SHIPPED, Twin
+from ascent import SHIPPED, network_of, newest
 from harness.recordings import mono_at
 from harness.report import median_seconds, report
 from numpy.typing import NDArray
@@ -45,16 +45,17 @@ print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
 def their_loop(audio: NDArray[np.float32]) -> NDArray[np.float32]:
     """Dream of the last layer's energy with librosa and torch: the whole receptive field again for every step."""
     model = Model.load(SHIPPED, device="cpu")
-    twin, layout = Twin(model), BandLayout()
+    network, layout = network_of(model), BandLayout()
     bands = lay(layout, RATE, 2048)
     spectrum = librosa.stft(audio[0], n_fft=2048, hop_length=512)
     features = torch.from_numpy(log_band_features(audio, RATE))
     dreamed, offsets = features.clone(), torch.zeros_like(features)
-    for t in range(twin.history, features.shape[2]):
+    for t in range(network.history_frames, features.shape[2]):
         for _ in range(STEPS):
-            newest = dreamed[:, :, t : t + 1].clone().requires_grad_()
-            heard, _ = twin(torch.cat([dreamed[:, :, t - twin.history : t], newest], 2), with_head=False, columns=1)
-            (gradient,) = torch.autograd.grad(0.5 * heard["conv3"].square().mean(), newest)
+            moving = dreamed[:, :, t : t + 1].clone().requires_grad_()
+            x = torch.cat([dreamed[:, :, t - network.history_frames : t], moving], 2)
+            found, _ = newest(network, x, 1, with_head=False)
+            (gradient,) = torch.autograd.grad(0.5 * found["conv3"].square().mean(), moving)
             offsets[:, :, t : t + 1] += 0.1 * gradient / (gradient.square().mean().sqrt() + 1e-10)
             dreamed[:, :, t] = features[:, :, t] + offsets[:, :, t]
     columns = [

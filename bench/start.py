@@ -6,12 +6,11 @@ Run with `python bench/start.py`.
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 
+from compile import from_empty_cache
 from harness.report import median_seconds, report
 
 IMPORT = "from dreampedal import Board, Dream"
@@ -28,15 +27,9 @@ Pedalboard([Reverb()])(numpy.zeros((2, 4410), numpy.float32), 44100)
 """
 
 
-def python(code: str, **environment: str) -> Callable[[], object]:
+def python(code: str) -> Callable[[], object]:
     """A run of `code` in a process of its own."""
-    return lambda: subprocess.run([sys.executable, "-c", code], check=True, env=os.environ | environment)
-
-
-def first_with_empty_cache() -> None:
-    """The first sound where numba has compiled nothing yet."""
-    with tempfile.TemporaryDirectory() as folder:
-        python(FIRST, NUMBA_CACHE_DIR=folder)()
+    return lambda: subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def help_page() -> None:
@@ -48,7 +41,7 @@ def main() -> None:
     imported, their_import, helped, first, their_first, bare = median_seconds(
         python(IMPORT), python(THEIR_IMPORT), help_page, python(FIRST), python(THEIR_FIRST), python("pass"), runs=7
     )
-    (empty,) = median_seconds(first_with_empty_cache, runs=3, warmup=0)
+    (empty,) = median_seconds(lambda: from_empty_cache("-c", FIRST), runs=3, warmup=0)
     rows: list[dict[str, object]] = [
         {"what": IMPORT, "ours s": imported, "theirs s": their_import, "ratio": imported / their_import},
         {"what": "dreampedal --help", "ours s": helped, "theirs s": "-", "ratio": "-"},

@@ -1,13 +1,12 @@
 """Streaming frames, the FFT alone, and one frame-iteration of Griffin-Lim, against what a Python user would pick.
 
 librosa has no streaming transform: a user transforms the newest window of a ring buffer and overlap-adds by hand.
-rocket-fft (FFTs inside numba) is compared where it is installed. Run with `python bench/stft.py`.
+Run with `python bench/stft.py`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from importlib.util import find_spec
 from typing import Any
 
 import librosa
@@ -103,7 +102,7 @@ def transform_back(times, re, im, window, onto, plan):  # type: ignore[no-untype
 def alone(samples: np.ndarray) -> list[Row]:
     """The window and the transform, and the inverse with window and addition, called as each is used at its best.
 
-    Ours is inlined into a kernel, as rocket-fft is; scipy.fft is called from Python. The plain loops that stand in for
+    Ours is inlined into a kernel; scipy.fft is called from Python. The plain loops that stand in for
     our vectors where those do not compile are a peer as well.
     """
     size = samples.size
@@ -115,7 +114,6 @@ def alone(samples: np.ndarray) -> list[Row]:
     plain = plan_for(size, "plain")
     plain_re, plain_im = np.zeros((2, size // 2 + 1), np.float32)
     plain_onto = np.zeros(size, np.float32)
-    results = {"scipy.fft": spectrum, PLAIN: spectrum}
 
     def with_scipy() -> None:
         for _ in range(HOPS):
@@ -130,11 +128,9 @@ def alone(samples: np.ndarray) -> list[Row]:
         "scipy.fft": with_scipy,
         PLAIN: lambda: transform(HOPS, samples, window, plain_re, plain_im, plain),
     }
-    if find_spec("rocket_fft") is not None:
-        peers["rocket-fft"], results["rocket-fft"] = with_rocket(samples, window)
     rows = compare(
         "window and FFT", str(size), lambda: transform(HOPS, samples, window, re, im, tables), peers,
-        lambda peer: float(np.abs(re + 1j * im - results[peer]).max() / np.abs(spectrum).max()),
+        lambda _: float(np.abs(re + 1j * im - spectrum).max() / np.abs(spectrum).max()),
     )  # fmt: skip
     return rows + compare(
         "inverse FFT, window, addition", str(size),
@@ -143,18 +139,6 @@ def alone(samples: np.ndarray) -> list[Row]:
          PLAIN: lambda: transform_back(HOPS, re, im, window, plain_onto, plain)},
         lambda peer: float(np.abs(onto - (plain_onto if peer == PLAIN else theirs)).max()),
     )  # fmt: skip
-
-
-def with_rocket(samples: np.ndarray, window: np.ndarray) -> tuple[Work, np.ndarray]:
-    """rocket-fft's transform within numba, and its result."""
-
-    @njit
-    def many(times, samples, window):  # type: ignore[no-untyped-def]
-        for _ in range(times):
-            result = np.fft.rfft(samples * window)
-        return result
-
-    return lambda: many(HOPS, samples, window), many(1, samples, window)
 
 
 @njit(nogil=True, fastmath=FASTMATH, error_model="numpy")

@@ -6,10 +6,10 @@ a trained network loses kernel by kernel is `pruning`.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from dreampedal.export.data.clips import Clips
     from dreampedal.export.data.recordings import LabelledSet
 
+V = TypeVar("V")
 Parts = tuple["Clips", "Clips", "Clips"]
 """Clips for training, validation and test."""
 Sets = tuple["LabelledSet", "LabelledSet", "LabelledSet"]
@@ -124,14 +125,12 @@ def against_kernels(
     filters = getattr(whole, "filters", None)
     if not filters:
         raise ValueError(f"{name} has no setting 'filters': expected a network with convolutions")
-    points = []
-    for at, share in enumerate(shares):
-        _tell(progress, f"{name} by kernels", at, len(shares))
+
+    def point(share: float) -> Point:
         fewer = tuple(max(1, round(share * count)) for count in filters)
-        chosen = {**dict(settings or {}), "filters": fewer}
-        points.append(_point(float(sum(fewer)), name, parts, chosen, plan, seeds))
-    _tell(progress, f"{name} by kernels", len(shares), len(shares))
-    return Study("kernels", tuple(points))
+        return _point(float(sum(fewer)), name, parts, {**dict(settings or {}), "filters": fewer}, plan, seeds)
+
+    return _study("kernels", f"{name} by kernels", point, shares, progress)
 
 
 def against_seconds(
@@ -147,13 +146,12 @@ def against_seconds(
     progress: Progress | None = None,
 ) -> Study:
     """Accuracy against the length of a clip: each recording cut into clips of each length, one after another."""
-    points = []
-    for at, length in enumerate(seconds):
-        _tell(progress, f"{name} by seconds", at, len(seconds))
+
+    def point(length: float) -> Point:
         parts = _encoded(sets, NETWORKS[name].input if input is None else input, length, jobs)
-        points.append(_point(float(length), name, parts, settings, plan, seeds))
-    _tell(progress, f"{name} by seconds", len(seconds), len(seconds))
-    return Study("seconds of a clip", tuple(points))
+        return _point(float(length), name, parts, settings, plan, seeds)
+
+    return _study("seconds of a clip", f"{name} by seconds", point, seconds, progress)
 
 
 def against_inputs(
@@ -167,12 +165,26 @@ def against_inputs(
     progress: Progress | None = None,
 ) -> Study:
     """Accuracy of what is heard of the same clips: by default envelope, spectrogram and samples (`INPUTS`)."""
-    chosen, points = inputs or INPUTS, []
-    for at, (what, (name, input, settings)) in enumerate(chosen.items()):
-        _tell(progress, "inputs", at, len(chosen))
-        points.append(_point(what, name, _encoded(sets, input, seconds, jobs), settings, plan, seeds))
-    _tell(progress, "inputs", len(chosen), len(chosen))
-    return Study("input", tuple(points))
+    chosen = inputs or INPUTS
+
+    def point(what: str) -> Point:
+        name, input, settings = chosen[what]
+        return _point(what, name, _encoded(sets, input, seconds, jobs), settings, plan, seeds)
+
+    return _study("input", "inputs", point, list(chosen), progress)
+
+
+def _study(
+    across: str, what: str, point: Callable[[V], Point], values: Sequence[V], progress: Progress | None
+) -> Study:
+    """A point for each value, with progress told before each and at the end."""
+    tell = progress or (lambda _what, _done, _total: None)
+    points = []
+    for at, value in enumerate(values):
+        tell(what, at, len(values))
+        points.append(point(value))
+    tell(what, len(values), len(values))
+    return Study(across, tuple(points))
 
 
 def _point(
@@ -207,8 +219,3 @@ def _fresh(name: str, clips: Clips, settings: Mapping[str, Any] | None, seed: in
 def _encoded(sets: Sets, input: Input, seconds: float, jobs: int) -> Parts:
     train, val, test = (encode(part, input, Segmenting(seconds=seconds), jobs=jobs) for part in sets)
     return train, val, test
-
-
-def _tell(progress: Progress | None, what: str, done: int, total: int) -> None:
-    if progress is not None:
-        progress(what, done, total)
