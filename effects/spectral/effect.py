@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from dreampedal.effects.spectral import estimates
 from dreampedal.effects.spectral.base import NEPERS_PER_DB, SMOOTHING_SECONDS, BandEffect
+from dreampedal.effects.spectral.frame.bound import Bound
 from dreampedal.effects.spectral.frame.fill import level_of, match_filled_loudness
 from dreampedal.effects.spectral.frame.kernels import Columns, prepare
 from dreampedal.effects.spectral.frame.state import StreamSpec
@@ -105,6 +106,7 @@ class SpectralStream(BandStream):
         self.played = ascent.columns - effect.columns
         self.seen_target: str | None = None
         self.shares = (0.0, 1.0) if estimates.is_asked(effect) else (0.0,)
+        self.prepare, self.match_filled_loudness = Bound(prepare), Bound(match_filled_loudness)
         super().__init__(effect, sample_rate, channels, max_block)
         estimates.streamed(effect.mode, len(self.shares) > 1)
 
@@ -116,7 +118,7 @@ class SpectralStream(BandStream):
     def _find_offset(self, spectrum: Array) -> None:
         """Dream on: climb from the newest frame, and from those that are foreseen."""
         ascent, state = self.ascent, self.state
-        awake = prepare(
+        awake = self.prepare(
             spectrum, state.features, self.moving.band_loudness, self.decay, self.frozen, self.limits.gate_db,
             self.played + state.spectra.shape[0], self.columns, state.awake,
         )  # fmt: skip
@@ -136,7 +138,7 @@ class SpectralStream(BandStream):
         lost, state = super()._find_gains(), self.state
         if state.floor.now > 0:
             level = level_of(self.spec.frames.window)
-            match_filled_loudness(
+            self.match_filled_loudness(
                 state.oldest, state.floor.now, level, self.tables, self.moving, state.played, self.limits
             )
         if lost:

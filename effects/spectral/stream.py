@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreampedal.effects.spectral.base import NEPERS_PER_DB, SMOOTHING_SECONDS, BandEffect
+from dreampedal.effects.spectral.frame.bound import Bound
 from dreampedal.effects.spectral.frame.guard import k_gain
 from dreampedal.effects.spectral.frame.kernels import Limits, analyse, match_loudness, shift, update_makeup_gain
 from dreampedal.effects.spectral.frame.state import SpectralState
@@ -41,6 +42,7 @@ class BandStream(ABC):
         self.moving = MovingBands(mask, band_loudness, np.zeros(frames.bins, np.float32))
         self.gate_release = float(np.exp(-frames.hop_samples / sample_rate / GATE_RELEASE_SECONDS))
         self.out = np.zeros((channels, max_block), np.float32)
+        self.analyse, self.match_loudness = Bound(analyse), Bound(match_loudness)
         self.seen_changes = -1
         self.seen_bands: tuple[float, ...] | None = None
         self._turn = Turn(f"a stream of {type(effect).__name__}")
@@ -70,8 +72,8 @@ class BandStream(ABC):
         if block.ndim != 2 or block.shape[0] != self.spec.channels or block.shape[1] > self.out.shape[1]:
             expected = f"({self.spec.channels}, n) with n up to {self.out.shape[1]}"
             raise ValueError(f"block of shape {block.shape}: this stream takes {expected}")
-        if block.dtype != np.float32 or not (block.flags.c_contiguous and block.flags.writeable):
-            # A kernel is compiled anew for every kind of memory.
+        if block.dtype != np.float32 or not block.flags.carray:
+            # What is compiled is for this kind of memory.
             block = np.array(block, np.float32, order="C")
         with self._turn:
             if self.effect.changes != self.seen_changes:
@@ -104,10 +106,10 @@ class BandStream(ABC):
     def _find_gains(self) -> bool:
         """Analyse the newest frame, and find the gains of the oldest one; returns whether its offset was not finite."""
         state, newest = self.state, self.state.oldest  # it was played, and gives its place to the newest
-        analyse(state.io.line, newest, self.transform, self.tables, state.features)
+        self.analyse(state.io.line, newest, self.transform, self.tables, state.features)
         self._find_offset(newest)
         state.hops += 1
-        lost = match_loudness(
+        lost = self.match_loudness(
             state.oldest, state.wanted, self.tables, self.moving, state.played, self.limits, self.effect.keeps_loudness
         )
         state.lost_hops += lost

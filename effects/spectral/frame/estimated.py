@@ -26,6 +26,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from dreampedal.effects.spectral.frame.bound import Bound
 from dreampedal.effects.spectral.frame.fill import (
     PINK_FROM,
     Floors,
@@ -72,6 +73,7 @@ class EstimatedPhase:
         self.scattered = np.stack([np.cos(angle), np.sin(angle)]).astype(np.float32)
         """Phases to begin with, the same each time: bins that all began at the same one would be a click."""
         self.estimator: Estimator | None = None
+        self.write_wanted = Bound(write_wanted)
         self.reset()
 
     def reset(self) -> None:
@@ -107,7 +109,7 @@ class EstimatedPhase:
             self.estimator.state.turn[:] = self.scattered
         if floor > 0:
             self._analyse_noise(self.hops % NOISE_HOPS * self.frames.hop_samples)
-        write_wanted(spectrum, gains, floor, estimated, self.floors, self.wanted)
+        self.write_wanted(spectrum, gains, floor, estimated, self.floors, self.wanted)
         self.waiting[self.hops % self.waiting.shape[0]] = spectrum
         self.hops += 1
         played = self.estimator.push(self.wanted.magnitude, self.wanted.known, self.wanted.weight)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from dreampedal.effects.spectral.frame.bound import Bound
 from dreampedal.effects.spectral.frame.tables import BandTables, Transform
 from dreampedal.engine.dsp.bands import BandLayout, lay
 from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, rfft
@@ -38,13 +39,14 @@ class MinimumPhase:
         self.transform = Transform.of(np.ones(size), fold)
         self.cepstrum: Array = np.zeros(size, np.float32)
         self.magnitude: Array = np.zeros(size // 2 + 1, np.float32)
+        self.kernel = Bound(respond)
 
     def respond(self, offset: Array, response: Array) -> bool:
         """Write what gains of `offset` (rows, bands), in nepers, add: their response less 1, (rows, 2, bins).
 
         Returns whether anything is added at all.
         """
-        return bool(respond(offset, self.bands, self.transform, self.cepstrum, self.magnitude, response))
+        return bool(self.kernel(offset, self.bands, self.transform, self.cepstrum, self.magnitude, response))
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)

@@ -13,6 +13,7 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dreampedal.effects.spectral.frame.bound import Bound
 from dreampedal.effects.spectral.frame.guard import SILENCE, k_weighted, ramped, update_guard_gain
 from dreampedal.effects.spectral.frame.kernels import give, take
 from dreampedal.effects.spectral.frame.minimum_phase import MinimumPhase
@@ -93,6 +94,8 @@ class Instant(Renderer):
         taper[: self.taps] = 1
         taper[self.taps - tapered : self.taps] = np.cos(np.pi / 2 * (np.arange(tapered) + 0.5) / tapered) ** 2
         self.tapered = self.phase.transform._replace(synthesis=taper)
+        self.filter_block, self.write_taps = Bound(filter_block), Bound(write_taps)
+        self.update_guard_gain = Bound(update_guard_gain_of_rows)
         self.reset()
 
     @classmethod
@@ -122,7 +125,7 @@ class Instant(Renderer):
 
     def render(self, block: Block, done: int, out: Block, state: SpectralState) -> int:
         """Filter up to the end of the hop."""
-        reached = filter_block(
+        reached = self.filter_block(
             block, done, out, state.io, state.position, self.newest, self.age, self.state, self.pace, state.guard
         )
         return int(reached)
@@ -132,12 +135,12 @@ class Instant(Renderer):
         own = self.state
         self.newest, self.age = 1 - self.newest, -self.hop
         own.adds[self.newest] = self.phase.respond(state.played.offset, own.response)
-        write_taps(own.response, own.adds[self.newest], self.tapered, own.impulse, own.taps[self.newest])
+        self.write_taps(own.response, own.adds[self.newest], self.tapered, own.impulse, own.taps[self.newest])
 
     def advance(self, state: SpectralState) -> None:
         """Update the guard after the hop that is over; its gain is reached within the next one."""
         self.age += self.hop
-        update_guard_gain_of_rows(state.guard, self.hop, self.state.start)
+        self.update_guard_gain(state.guard, self.hop, self.state.start)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)

@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dreampedal.effects.spectral.frame.bound import Bound
 from dreampedal.effects.spectral.frame.estimated import EstimatedPhase
 from dreampedal.effects.spectral.frame.guard import guard_rephased, k_gain
 from dreampedal.effects.spectral.frame.kernels import pass_on
@@ -86,6 +87,9 @@ class Live(Renderer):
         self.end = frames.window_samples + spec.phase_lookahead_frames * self.hop
         own_frames = Frames(self.size, self.hop, "asymmetric")
         self.estimated = EstimatedPhase(own_frames, frames, spec.channels, spec.phase_lookahead_frames)
+        self.pass_on, self.play = Bound(pass_on), Bound(play)
+        self.add_by_gain, self.analyse_with_gains = Bound(add_by_gain), Bound(analyse_with_gains)
+        self.overlap_add = Bound(overlap_add)
         self.reset()
 
     @classmethod
@@ -128,7 +132,7 @@ class Live(Renderer):
 
     def render(self, block: Block, done: int, out: Block, state: SpectralState) -> int:
         """Up to the end of the hop."""
-        return int(pass_on(block, done, out, state.io, self.state.dry, self.state.added, state.position))
+        return int(self.pass_on(block, done, out, state.io, self.state.dry, self.state.added, state.position))
 
     def follow(self, state: SpectralState) -> None:
         """Cross-fade to the gains of the new offset."""
@@ -145,13 +149,13 @@ class Live(Renderer):
         weight = self.age / self.crossfade_hops
         floor = float(own.floors[1 - newest] + weight * (own.floors[newest] - own.floors[1 - newest]))
         if self.estimated.asked(floor, state.estimated.now):
-            analyse_with_gains(line, self.end, self.transform, own, newest, weight, self.weighting)
+            self.analyse_with_gains(line, self.end, self.transform, own, newest, weight, self.weighting)
             added = self.estimated.add(own.spectrum, own.gains, floor, state.estimated.now)
-            overlap_add(added, self.transform, own.overlap)
+            self.overlap_add(added, self.transform, own.overlap)
         else:
-            add_by_gain(line, self.end, self.transform, own, newest, weight, self.weighting)
+            self.add_by_gain(line, self.end, self.transform, own, newest, weight, self.weighting)
         begin = self.hops * self.hop - self.latency
-        play(line, self.spec.frames.window_samples, own, begin, state.guard)
+        self.play(line, self.spec.frames.window_samples, own, begin, state.guard)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)

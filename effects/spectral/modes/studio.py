@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dreampedal.effects.spectral.frame.bound import Bound
 from dreampedal.effects.spectral.frame.estimated import EstimatedPhase
 from dreampedal.effects.spectral.frame.guard import guard_hop, guard_rephased
 from dreampedal.effects.spectral.frame.kernels import pass_on
@@ -48,6 +49,7 @@ class Studio(Renderer):
         self.waited_samples = (spec.lookahead_frames + spec.phase_lookahead_frames) * self.hop
         self.transform = Transform.of(frames.window, frames.dual)
         self.estimated = EstimatedPhase(frames, frames, spec.channels, spec.phase_lookahead_frames)
+        self.pass_on, self.play, self.play_rephased = Bound(pass_on), Bound(play), Bound(play_rephased)
         self.reset()
 
     @classmethod
@@ -75,7 +77,7 @@ class Studio(Renderer):
 
     def render(self, block: Block, done: int, out: Block, state: SpectralState) -> int:
         """Up to the end of the hop."""
-        return int(pass_on(block, done, out, state.io, self.state.dry, self.state.added, state.position))
+        return int(self.pass_on(block, done, out, state.io, self.state.dry, self.state.added, state.position))
 
     def advance(self, state: SpectralState) -> None:
         """The next hop of dry sound, and of what is added."""
@@ -83,10 +85,10 @@ class Studio(Renderer):
         if self.estimated.asked(state.floor.now, state.estimated.now):
             own.response[0] = state.played.gains
             wet = self.estimated.add(state.oldest, own.response, state.floor.now, state.estimated.now)
-            play_rephased(wet, own, self.transform, state.io.line, begin, state.guard)
+            self.play_rephased(wet, own, self.transform, state.io.line, begin, state.guard)
         else:
             add_by_gain(state.oldest, state.played.gains, own.wet)
-            play(own.wet, own, self.transform, state.io.line, begin, state.guard)
+            self.play(own.wet, own, self.transform, state.io.line, begin, state.guard)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)

@@ -190,9 +190,11 @@ def test_no_layout_of_memory_compiles_a_kernel_anew(clip):
     strided = np.repeat(audio, 2, axis=1)[:, ::2]
     read_only = audio.copy()
     read_only.flags.writeable = False
+    unaligned = np.ndarray(audio.shape, np.float32, np.zeros(audio.nbytes + 1, np.uint8), 1)
+    unaligned[:] = audio
     first = played(Dream().stream(rate, 2, 512), audio)
     known = len(pass_on.signatures)
-    for other in (np.asfortranarray(audio), strided, read_only, audio.astype(np.float64)):
+    for other in (np.asfortranarray(audio), strided, read_only, unaligned, audio.astype(np.float64)):
         stream = Dream().stream(rate, 2, 512)
         parts = []
         for start in range(0, audio.shape[1], 512):
