@@ -17,6 +17,8 @@ from dreampedal.engine.dsp.rates import at_rate
 from dreampedal.engine.dsp.stft import Frames, FrameState, Planes, analyse
 from dreampedal.engine.runtime.jit import njit
 
+Array = NDArray[np.float32]
+
 NARROWEST_HZ = 24.0
 """Half-width of the narrowest triangle: a bin of 2,048 samples at 48 kHz, whatever the rate."""
 
@@ -58,13 +60,13 @@ class LaidBands:
     """First bin of each band, shape (bands,)."""
     start: NDArray[np.int32]
     """Where a band's weights start in `weights`, shape (bands + 1,); equal starts mean a band above Nyquist."""
-    weights: NDArray[np.float32]
+    weights: Array
     """Weights on |X|², the scale to amplitude included."""
     below: NDArray[np.int32]
     """The band at or below each bin, shape (bins,)."""
-    toward: NDArray[np.float32]
+    toward: Array
     """How far a bin lies from that band toward the next, 0 to 1, shape (bins,)."""
-    reach: NDArray[np.float32]
+    reach: Array
     """How much of the offset a bin takes: 1 within the bands, fading to 0 beyond them, shape (bins,)."""
 
     @property
@@ -105,12 +107,7 @@ def lay(layout: BandLayout, sample_rate: float, window_samples: int) -> LaidBand
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
 def write_features(
-    spectrum: Planes,
-    first: NDArray[np.int32],
-    start: NDArray[np.int32],
-    weights: NDArray[np.float32],
-    floor: float,
-    features: NDArray[np.float32],
+    spectrum: Planes, first: NDArray[np.int32], start: NDArray[np.int32], weights: Array, floor: float, features: Array
 ) -> None:
     """Features of a frame: (2, channels, bins) to (channels or 1, bands). One row means all channels together (RMS)."""
     channels = spectrum.shape[1]
@@ -128,13 +125,7 @@ def write_features(
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
-def write_gains(
-    offset: NDArray[np.float32],
-    below: NDArray[np.int32],
-    toward: NDArray[np.float32],
-    reach: NDArray[np.float32],
-    gains: NDArray[np.float32],
-) -> None:
+def write_gains(offset: Array, below: NDArray[np.int32], toward: Array, reach: Array, gains: Array) -> None:
     """Linear gain of each bin from an offset in nepers a band: (rows, bands) to (rows, bins)."""
     for row in range(offset.shape[0]):
         for k in range(below.size):
@@ -143,12 +134,8 @@ def write_gains(
 
 
 def log_band_features(
-    audio: NDArray[np.float32],
-    sample_rate: float,
-    layout: BandLayout | None = None,
-    window: int = 2048,
-    hop: int = 512,
-) -> NDArray[np.float32]:
+    audio: Array, sample_rate: float, layout: BandLayout | None = None, window: int = 2048, hop: int = 512
+) -> Array:
     """Features of a whole recording, the same numbers as the streaming engine sees.
 
     Args:

@@ -16,7 +16,6 @@ True
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +25,8 @@ from dreampedal.engine.dsp.windows import first_sounding, gaussian, window_pair
 from dreampedal.engine.runtime.checks import is_whole, real_numbers
 from dreampedal.engine.runtime.jit import njit
 from dreampedal.engine.runtime.turns import Turn
+
+Array = NDArray[np.float32]
 
 Planes = NDArray[np.float32]
 """A complex frame as two planes, real and imaginary: shape (2, channels, bins)."""
@@ -44,9 +45,9 @@ class Frames:
     hop_samples: int
     kind: str
     """One of `windows.KINDS`."""
-    window: NDArray[np.float32] = field(repr=False, compare=False)
+    window: Array = field(repr=False, compare=False)
     """Of the analysis."""
-    dual: NDArray[np.float32] = field(repr=False, compare=False)
+    dual: Array = field(repr=False, compare=False)
     """Of the synthesis."""
     bins: int = field(repr=False, compare=False)
     """Rows of a frame, from 0 Hz to half of the sample rate."""
@@ -62,22 +63,21 @@ class Frames:
             raise ValueError(f"window of {window_samples!r} samples: expected a power of two from 16 to {LONGEST}")
         if not is_whole(hop_samples, 1, window_samples // 2):
             raise ValueError(f"hop of {hop_samples!r} samples: expected a whole number from 1 to {window_samples // 2}")
-        window_samples, hop_samples = int(window_samples), int(hop_samples)
-        own: dict[str, Any] = {"window_samples": window_samples, "hop_samples": hop_samples, "kind": window}
-        own["bins"] = window_samples // 2 + 1
-        analysis, synthesis = window_pair(window, window_samples, hop_samples)
-        own["gamma"], own["centre"] = gaussian(window, analysis)
-        own["first"] = first_sounding(window, window_samples, hop_samples)
-        own["window"], own["dual"] = analysis.astype(np.float32), synthesis.astype(np.float32)
-        for name, value in own.items():
-            object.__setattr__(self, name, value)
+        size, hop = int(window_samples), int(hop_samples)
+        analysis, synthesis = window_pair(window, size, hop)
+        gamma, centre = gaussian(window, analysis)
+        vars(self).update(
+            window_samples=size, hop_samples=hop, kind=window, window=analysis.astype(np.float32),
+            dual=synthesis.astype(np.float32), bins=size // 2 + 1, gamma=gamma, centre=centre,
+            first=first_sounding(window, size, hop),
+        )  # fmt: skip
 
     @property
     def delay_samples(self) -> int:
         """From a hop that goes into `analyse` to the same hop out of `synthesise`."""
         return self.window_samples - self.first - self.hop_samples
 
-    def analyse(self, hop: NDArray[np.float32], state: FrameState) -> Planes:
+    def analyse(self, hop: Array, state: FrameState) -> Planes:
         """Take the next `(channels, hop_samples)` and return the newest frame, a view of the state.
 
         A ValueError for another shape, a state of other frames, and what is no real number; an OverlapError while
@@ -94,7 +94,7 @@ class Frames:
             state.turn.leave()
         return state.spectrum
 
-    def synthesise(self, spectrum: Planes, state: FrameState) -> NDArray[np.float32]:
+    def synthesise(self, spectrum: Planes, state: FrameState) -> Array:
         """Add a frame and return the `(channels, hop_samples)` that it completes, a view of the state.
 
         They are the samples that came in `delay_samples` before the hop of this frame. Errors as of `analyse`.
@@ -122,12 +122,12 @@ class Frames:
 class FrameState:
     """What lies between two hops; a fresh one is `silent`."""
 
-    line: NDArray[np.float32]
+    line: Array
     """The last `window_samples` of the input, (channels, window)."""
     spectrum: Planes
-    overlap: NDArray[np.float32]
+    overlap: Array
     """Samples not yet complete, (channels, window)."""
-    played: NDArray[np.float32]
+    played: Array
     plan: Plan
 
     def __post_init__(self) -> None:
@@ -150,7 +150,7 @@ class FrameState:
 
 
 @njit(cache=True, nogil=True, forceinline=True)
-def push(line: NDArray[np.float32], block: NDArray[np.float32]) -> None:
+def push(line: Array, block: Array) -> None:
     """Shift every row of `line` to the left and write `block` at its end."""
     kept = line.shape[1] - block.shape[1]
     for channel in range(line.shape[0]):
@@ -161,13 +161,7 @@ def push(line: NDArray[np.float32], block: NDArray[np.float32]) -> None:
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
-def analyse(
-    hop: NDArray[np.float32],
-    line: NDArray[np.float32],
-    spectrum: Planes,
-    window: NDArray[np.float32],
-    plan: Plan,
-) -> None:
+def analyse(hop: Array, line: Array, spectrum: Planes, window: Array, plan: Plan) -> None:
     """Push a hop into the line and transform the line."""
     push(line, hop)
     for channel in range(line.shape[0]):
@@ -175,14 +169,7 @@ def analyse(
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
-def synthesise(
-    spectrum: Planes,
-    overlap: NDArray[np.float32],
-    played: NDArray[np.float32],
-    window: NDArray[np.float32],
-    plan: Plan,
-    first: int = 0,
-) -> None:
+def synthesise(spectrum: Planes, overlap: Array, played: Array, window: Array, plan: Plan, first: int = 0) -> None:
     """Overlap-add one frame, hand out the samples that no later frame reaches, and shift.
 
     `window` is 0 before its sample `first`: that is where the samples that go out are.

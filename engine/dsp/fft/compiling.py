@@ -55,5 +55,5 @@ def _call(typing: Any, address: Any, arguments: Any) -> Any:
     return (signature(types.none, types.intp, arguments), lower) if tuple(arguments) == _ARGUMENTS else None
 
 
-call: Any = (lambda function, arguments: function(*arguments)) if config.DISABLE_JIT else intrinsic(_call)
+call: Any = (lambda function, arguments: function(*arguments)) if config.DISABLE_JIT else intrinsic(_call)  # type: ignore[attr-defined]
 """Calls a transform from within a kernel."""

@@ -2,8 +2,9 @@
 
 LLVM vectorises a loop only where it can prove, or test at each call, that no plane overlaps another, and it does not
 find the order in which an FFT can be read and written in whole vectors. `Lanes` says it: a value of eight complex
-numbers, as a vector of eight real and one of eight imaginary parts. `+`, `-` and `*` work lane by lane; a kernel that
-uses them compiles to vector instructions on every processor (two of four lanes each where eight do not fit).
+numbers, as a vector of eight real and one of eight imaginary parts (a lane is one place of a SIMD vector). `+`, `-` and
+`*` work lane by lane; a kernel that uses them compiles to vector instructions on every processor (two of four lanes
+each where eight do not fit).
 
 Planes are contiguous float32 arrays. Nothing here checks bounds: a kernel must stay inside them.
 """
@@ -218,37 +219,32 @@ def add_pairs(typing: Any, onto: Any, window: Any, at: Any, lanes: Any) -> Any:
     return (signature(types.none, onto, window, types.intp, LANES), lower) if _is_plane(onto, window) else None
 
 
-@_operation
-def turned(typing: Any, lanes: Any) -> Any:
-    """Times -i."""
+def _changed(change: Any) -> Any:
+    """What numba needs to know of an operation on the two vectors of one value."""
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        re, im = _parts(builder, args[0])
-        return _joined(builder, im, builder.fneg(re))
+        return _joined(builder, *change(builder, *_parts(builder, args[0])))
 
     return signature(LANES, LANES), lower
+
+
+@_operation
+def minus_i(typing: Any, lanes: Any) -> Any:
+    """Times -i."""
+    return _changed(lambda builder, re, im: (im, builder.fneg(re)))
 
 
 @_operation
 def conjugate(typing: Any, lanes: Any) -> Any:
     """With the other sign of the imaginary parts."""
-
-    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        re, im = _parts(builder, args[0])
-        return _joined(builder, re, builder.fneg(im))
-
-    return signature(LANES, LANES), lower
+    return _changed(lambda builder, re, im: (re, builder.fneg(im)))
 
 
 @_operation
 def backwards(typing: Any, lanes: Any) -> Any:
     """The last lane first."""
-
-    def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
-        order = list(range(WIDTH))[::-1]
-        return _joined(builder, *(_shuffled(builder, part, part, order) for part in _parts(builder, args[0])))
-
-    return signature(LANES, LANES), lower
+    order = list(range(WIDTH))[::-1]
+    return _changed(lambda builder, *parts: (_shuffled(builder, part, part, order) for part in parts))
 
 
 @_operation
@@ -272,8 +268,8 @@ def transposed(typing: Any, rows: Any) -> Any:
 
     def lower(context: Any, builder: Any, sig: Any, args: Any) -> Any:
         parts = [_parts(builder, row) for row in cgutils.unpack_tuple(builder, args[0])]
-        turned_parts = [columns(builder, [part[n] for part in parts]) for n in range(2)]
-        lanes = [_joined(builder, re, im) for re, im in zip(*turned_parts, strict=True)]
+        transposed_parts = [columns(builder, [part[n] for part in parts]) for n in range(2)]
+        lanes = [_joined(builder, re, im) for re, im in zip(*transposed_parts, strict=True)]
         return context.make_tuple(builder, sig.return_type, lanes)
 
     return signature(types.UniTuple(LANES, WIDTH), types.UniTuple(LANES, WIDTH)), lower

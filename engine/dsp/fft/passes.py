@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from dreampedal.engine.dsp.fft.compiling import INLINED, Plane
-from dreampedal.engine.dsp.fft.lanes import WIDTH, load, load_next, load_one, store, transposed, turned
+from dreampedal.engine.dsp.fft.lanes import WIDTH, load, load_next, load_one, minus_i, store, transposed
 from dreampedal.engine.runtime.jit import njit
 
 
@@ -23,7 +23,7 @@ def radix_of(left: int) -> int:
 @njit(**INLINED)
 def four(a, b, c, d):  # type: ignore[no-untyped-def]
     """The DFT of four numbers."""
-    s, t, u, v = a + c, a - c, b + d, turned(b - d)
+    s, t, u, v = a + c, a - c, b + d, minus_i(b - d)
     return s + u, t + v, s - u, t - v
 
 
@@ -37,8 +37,8 @@ def four_apart(re, im, at, step):  # type: ignore[no-untyped-def]
 def eight(a, b, c, d, e, f, g, h):  # type: ignore[no-untyped-def]
     """The DFT of eight numbers."""
     eighth = np.float32(0.7071067811865476)
-    q, r, s, t = a - e, b - f, turned(c - g), d - h
-    r, t = (r + turned(r)) * eighth, (turned(t) - t) * eighth
+    q, r, s, t = a - e, b - f, minus_i(c - g), d - h
+    r, t = (r + minus_i(r)) * eighth, (minus_i(t) - t) * eighth
     y = four(a + e, b + f, c + g, d + h)
     z = four(q, r, s, t)
     return y[0], z[0], y[1], z[1], y[2], z[2], y[3], z[3]

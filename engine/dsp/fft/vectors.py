@@ -17,9 +17,9 @@ from dreampedal.engine.dsp.fft.lanes import (
     conjugate,
     load,
     load_pairs,
+    minus_i,
     store,
     store_first,
-    turned,
 )
 from dreampedal.engine.dsp.fft.passes import eight, eight_apart, four, four_apart, middle, radix_of, spread
 from dreampedal.engine.runtime.jit import njit
@@ -123,10 +123,10 @@ def add_inverse(re: Plane, im: Plane, window: Plane, onto: Plane, twiddle: Plane
     step = z_re.size // 4
     for q in range(0, step, WIDTH):
         z = four_apart(z_re, z_im, q, step)
-        add_pairs(onto, window, 2 * q, conjugate(turned(z[0])))
-        add_pairs(onto, window, 2 * (q + step), conjugate(turned(z[1])))
-        add_pairs(onto, window, 2 * (q + 2 * step), conjugate(turned(z[2])))
-        add_pairs(onto, window, 2 * (q + 3 * step), conjugate(turned(z[3])))
+        add_pairs(onto, window, 2 * q, conjugate(minus_i(z[0])))
+        add_pairs(onto, window, 2 * (q + step), conjugate(minus_i(z[1])))
+        add_pairs(onto, window, 2 * (q + 2 * step), conjugate(minus_i(z[2])))
+        add_pairs(onto, window, 2 * (q + 3 * step), conjugate(minus_i(z[3])))
 
 
 @njit(**INLINED)

@@ -1,4 +1,4 @@
-"""RTPGHI fitted to its neighbours: every frame that the gradient predicts is heard once among those around it.
+"""RTPGHI fitted to its neighbours: each frame that the gradient predicts is re-analysed once against those around it.
 
 Frames overlap, so the gradient's phases for one frame contradict those of the frames that were played: at attacks and
 where partials meet, the gradient is wrong and what was played knows better. The predicted frame, and with look-ahead
@@ -12,18 +12,15 @@ the combination and the weights are ours, by measurement on twelve recordings wi
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, rfft
 from dreampedal.engine.dsp.phase.arithmetic import Bits, Row
-from dreampedal.engine.dsp.phase.frame_kernels import hand_out_leaning, taken
+from dreampedal.engine.dsp.phase.frame_kernels import hand_out_leaning, keep_directions, taken
 from dreampedal.engine.dsp.phase.gradient import rise_of, take_in
 from dreampedal.engine.dsp.phase.integration import find_roots, turn_from_roots
-from dreampedal.engine.dsp.phase.state import Gradient, Memory
-from dreampedal.engine.dsp.stft import Planes
+from dreampedal.engine.dsp.phase.state import Bare, Given, Gradient, Memory
 from dreampedal.engine.runtime.jit import njit
 
 TRUST = (0.4, 0.1)
@@ -31,11 +28,9 @@ TRUST = (0.4, 0.1)
 LEAST = 0.01
 """The least sum of windows that is divided by, so that the ends of a frame do not grow."""
 
-_NOTHING = 1e-30  # the square of a length that has no direction
-
 
 def fit_windows(window: Row, dual: Row, hop_samples: int, lookahead_frames: int) -> NDArray[np.float32]:
-    """The window that hears a frame among those around it, and the dual window at the weight of predicted frames.
+    """The window to re-analyse a frame with, and the dual window at the weight of predicted frames.
 
     Shape (2, window); `window` and `dual` are those of analysis and synthesis.
     """
@@ -49,29 +44,9 @@ def fit_windows(window: Row, dual: Row, hop_samples: int, lookahead_frames: int)
     return np.array([window / np.maximum(there, LEAST), trust * dual], np.float32)
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
-def _choose(re: Row, im: Row, heard_re: Row, heard_im: Row) -> None:
-    """Take the direction that was heard, in bins where something was."""
-    for m in range(re.size):
-        square = heard_re[m] * heard_re[m] + heard_im[m] * heard_im[m]
-        scale = np.float32(1) / np.sqrt(max(square, np.float32(_NOTHING)))
-        directed = square > np.float32(_NOTHING)
-        re[m] = heard_re[m] * scale if directed else re[m]
-        im[m] = heard_im[m] * scale if directed else im[m]
-
-
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
 def push_fitted(
-    magnitude: NDArray[np.float32],
-    known: Planes,
-    weight: NDArray[np.float32],
-    leans: bool,
-    bare_memory: tuple[Any, ...],
-    line: NDArray[np.float32],
-    roots: Bits,
-    bare_settings: tuple[Any, ...],
-    sound: Row,
-    work: tuple[Any, ...],
+    given: Given, bare_memory: Bare, line: Row, roots: Bits, bare_settings: Bare, sound: Row, work: Bare
 ) -> bool:
     """Take the newest magnitudes and write the frame that they complete; False, and nothing done, if invalid.
 
@@ -79,8 +54,9 @@ def push_fitted(
     room for a window and a hop. Other arguments are as in `push_gradient`.
     """
     memory = Memory(*bare_memory)
-    if not taken(magnitude, known, weight, leans, memory):
+    if not taken(given, memory):
         return False
+    magnitude, _, _, leans = given
     bare_gradient, windows, dual, hop = bare_settings
     gradient, held, knowns = Gradient(*bare_gradient), memory.held, memory.knowns
     rows, plan = work
@@ -111,7 +87,7 @@ def push_fitted(
             x[m], y[m] = wanted[0, m] * re[m], wanted[0, m] * im[m]
         irfft_add(x, y, windows[1], sound[:size], plan)
         rfft(sound[:size], windows[0], x, y, plan)
-        _choose(re, im, x, y)
+        keep_directions(x, y, re, im)
         hand_out_leaning(
             re, im, wanted[0], turn_re, turn_im,
             leans, knowns[0, channel, 0], knowns[1, channel, 0], knowns[2, channel, 0],

@@ -7,9 +7,11 @@ from numpy.typing import NDArray
 
 from dreampedal.engine.dsp.fft.real import FASTMATH
 from dreampedal.engine.dsp.phase.arithmetic import Row
-from dreampedal.engine.dsp.phase.state import Memory, Rows
-from dreampedal.engine.dsp.stft import Planes
+from dreampedal.engine.dsp.phase.state import Given, Memory, Rows
 from dreampedal.engine.runtime.jit import njit
+
+NOTHING = 1e-30
+"""The square of a length that has no direction."""
 
 LOUDEST = 1e15
 """The largest magnitude accepted: squares and products of two stay finite in float32."""
@@ -57,8 +59,20 @@ def lean(re: Row, im: Row, known_re: Row, known_im: Row, weight: Row) -> None:
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
-def acceptable(magnitude: NDArray[np.float32], known: Planes, weight: NDArray[np.float32], leans: bool) -> bool:
-    """Whether magnitudes, and with `leans` a known frame and its weights, are finite and in their ranges."""
+def keep_directions(re: Row, im: Row, turn_re: Row, turn_im: Row) -> None:
+    """Write the directions of a frame to `turn`; where it is silent, `turn` keeps what it had."""
+    for m in range(re.size):
+        square = re[m] * re[m] + im[m] * im[m]
+        scale = np.float32(1) / np.sqrt(max(square, np.float32(NOTHING)))
+        directed = square > np.float32(NOTHING)
+        turn_re[m] = re[m] * scale if directed else turn_re[m]
+        turn_im[m] = im[m] * scale if directed else turn_im[m]
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
+def acceptable(given: Given) -> bool:
+    """Whether magnitudes, and where they count a known frame and its weights, are finite and in their ranges."""
+    magnitude, known, weight, leans = given
     if not within(magnitude, 0, LOUDEST):
         return False
     if not leans:
@@ -68,12 +82,11 @@ def acceptable(magnitude: NDArray[np.float32], known: Planes, weight: NDArray[np
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
-def taken(
-    magnitude: NDArray[np.float32], known: Planes, weight: NDArray[np.float32], leans: bool, memory: Memory
-) -> bool:
-    """Take the newest magnitudes, and with `leans` the known frame; False, and nothing done, if they are invalid."""
-    if not acceptable(magnitude, known, weight, leans):
+def taken(given: Given, memory: Memory) -> bool:
+    """Take the newest magnitudes, and the known frame where it counts; False, and nothing done, if they are invalid."""
+    if not acceptable(given):
         return False
+    magnitude, known, weight, leans = given
     shift(memory.held, magnitude)
     if leans:
         shift(memory.knowns[0], known[0])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,8 +9,7 @@ from dreampedal.engine.dsp.fft.real import FASTMATH
 from dreampedal.engine.dsp.phase.arithmetic import Bits, Row, logarithms
 from dreampedal.engine.dsp.phase.frame_kernels import hand_out_leaning, taken
 from dreampedal.engine.dsp.phase.integration import find_roots, turn_from_roots
-from dreampedal.engine.dsp.phase.state import Gradient, Memory
-from dreampedal.engine.dsp.stft import Planes
+from dreampedal.engine.dsp.phase.state import Bare, Given, Gradient, Memory
 from dreampedal.engine.runtime.jit import njit
 
 
@@ -57,23 +54,15 @@ def predict(  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
-def push_gradient(
-    magnitude: NDArray[np.float32],
-    known: Planes,
-    weight: NDArray[np.float32],
-    leans: bool,
-    bare_memory: tuple[Any, ...],
-    bare_gradient: tuple[Any, ...],
-    rows: NDArray[np.float32],
-    root: Bits,
-) -> bool:
+def push_gradient(given: Given, bare_memory: Bare, bare_gradient: Bare, rows: Row, root: Bits) -> bool:
     """Take the newest magnitudes and write the frame that they complete; False, and nothing done, if invalid.
 
-    `known` and `weight` are a known frame and its weights, used with `leans`; `rows` and `root` are working memory.
+    `rows` and `root` are working memory.
     """
     memory, gradient = Memory(*bare_memory), Gradient(*bare_gradient)
-    if not taken(magnitude, known, weight, leans, memory):
+    if not taken(given, memory):
         return False
+    magnitude, _, _, leans = given
     held, knowns, turn = memory.held, memory.knowns, memory.turn
     for channel in range(magnitude.shape[0]):
         re, im = memory.out[0, channel], memory.out[1, channel]

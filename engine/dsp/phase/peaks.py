@@ -6,15 +6,12 @@ through its magnitude and those beside it; the bins down to the valleys on both 
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
 from dreampedal.engine.dsp.fft.real import FASTMATH
 from dreampedal.engine.dsp.phase.arithmetic import Bits, Row, cosine, sine
 from dreampedal.engine.dsp.phase.frame_kernels import acceptable, hand_out_leaning
-from dreampedal.engine.dsp.phase.state import Gradient
+from dreampedal.engine.dsp.phase.state import Bare, Given, Gradient
 from dreampedal.engine.dsp.stft import Planes
 from dreampedal.engine.runtime.jit import njit
 
@@ -44,22 +41,14 @@ def owners(magnitude: Row, origin: Bits) -> None:
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
 def push_peaks(
-    magnitude: NDArray[np.float32],
-    known: Planes,
-    weight: NDArray[np.float32],
-    leans: bool,
-    turn: Planes,
-    out: Planes,
-    bare_gradient: tuple[Any, ...],
-    hop: int,
-    turns: Row,
-    origin: Bits,
+    given: Given, turn: Planes, out: Planes, bare_gradient: Bare, hop: int, turns: Row, origin: Bits
 ) -> bool:
     """Take the newest magnitudes and write their frame to `out`; False, and nothing done, if they are invalid.
 
     Other arguments are as in `push_gradient`.
     """
-    if not acceptable(magnitude, known, weight, leans):
+    magnitude, known, weight, leans = given
+    if not acceptable(given):
         return False
     gradient = Gradient(*bare_gradient)
     advance, centre = gradient.advance, np.int32(gradient.centre)

@@ -15,20 +15,15 @@ middle of the window, for where nothing was left.
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, rfft
 from dreampedal.engine.dsp.phase.arithmetic import Bits, Row
-from dreampedal.engine.dsp.phase.frame_kernels import give_back, lean, taken
+from dreampedal.engine.dsp.phase.frame_kernels import NOTHING, give_back, keep_directions, lean, taken
 from dreampedal.engine.dsp.phase.gradient import predict
-from dreampedal.engine.dsp.phase.state import Gradient, Memory, PhaseSettings, Refining, Rows, Work
-from dreampedal.engine.dsp.stft import Planes
+from dreampedal.engine.dsp.phase.state import Bare, Given, Gradient, Memory, PhaseSettings, Refining, Rows, Work
 from dreampedal.engine.runtime.jit import njit
-
-_NOTHING = 1e-30  # the square of a length that has no direction
 
 
 def partial_windows(window: Row, dual: Row, hop_samples: int, slots: int) -> NDArray[np.float32]:
@@ -60,8 +55,8 @@ def _towards(re: Row, im: Row, length: Row, fallback_re: Row, fallback_im: Row) 
     """Scale a frame to `length` in every bin; the fallback, of that length already, where it has no direction."""
     for m in range(re.size):
         square = re[m] * re[m] + im[m] * im[m]
-        scale = length[m] / np.sqrt(max(square, np.float32(_NOTHING)))
-        directed = square > np.float32(_NOTHING)
+        scale = length[m] / np.sqrt(max(square, np.float32(NOTHING)))
+        directed = square > np.float32(NOTHING)
         re[m] = re[m] * scale if directed else fallback_re[m]
         im[m] = im[m] * scale if directed else fallback_im[m]
 
@@ -73,17 +68,6 @@ def _lean_towards(re: Row, im: Row, fallback_re: Row, fallback_im: Row, known: N
         ones[m] = np.float32(1)
     _towards(re, im, ones, fallback_re, fallback_im)
     lean(re, im, known[0], known[1], known[2])
-
-
-@njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
-def _directions(re: Row, im: Row, turn_re: Row, turn_im: Row) -> None:
-    """The directions of a frame; where it is silent, what `turn` had."""
-    for m in range(re.size):
-        square = re[m] * re[m] + im[m] * im[m]
-        scale = np.float32(1) / np.sqrt(max(square, np.float32(_NOTHING)))
-        directed = square > np.float32(_NOTHING)
-        turn_re[m] = re[m] * scale if directed else turn_re[m]
-        turn_im[m] = im[m] * scale if directed else turn_im[m]
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
@@ -135,16 +119,13 @@ def _iterate(  # type: ignore[no-untyped-def]
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
 def push_refined(
-    magnitude: NDArray[np.float32],
-    known: Planes,
-    weight: NDArray[np.float32],
-    leans: bool,
-    bare_memory: tuple[Any, ...],
-    overlap: tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]],
-    bare_settings: tuple[Any, ...],
-    bare_refining: tuple[Any, ...],
+    given: Given,
+    bare_memory: Bare,
+    overlap: tuple[Row, Row, Row],
+    bare_settings: Bare,
+    bare_refining: Bare,
     root: Bits,
-    bare_work: tuple[Any, ...],
+    bare_work: Bare,
 ) -> bool:
     """Take the newest magnitudes and write the frame that may change no longer; False, and nothing done, if invalid.
 
@@ -153,8 +134,9 @@ def push_refined(
     `push_gradient`.
     """
     memory = Memory(*bare_memory)
-    if not taken(magnitude, known, weight, leans, memory):
+    if not taken(given, memory):
         return False
+    magnitude, _, _, leans = given
     bare_gradient, windows, dual, hop = bare_settings
     settings = PhaseSettings(Gradient(*bare_gradient), windows, dual, hop)
     refining, work, (line, frames, found) = Refining(*bare_refining), Work(*bare_work), overlap
@@ -168,7 +150,7 @@ def push_refined(
         for m in range(re.size):
             re[m], im[m] = turn_re[m], turn_im[m]
         if refining.predicts:
-            _directions(own[0, newest], own[1, newest], turn_re, turn_im)
+            keep_directions(own[0, newest], own[1, newest], turn_re, turn_im)
             predict(
                 memory.logs[channel], magnitude[channel], held.shape[0] > newest + 1, settings.gradient,
                 turn_re, turn_im, re, im, work.rows, root,

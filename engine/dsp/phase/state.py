@@ -11,6 +11,12 @@ from dreampedal.engine.dsp.fft.real import Plan
 from dreampedal.engine.dsp.phase.arithmetic import SMALLEST, Bits, Row
 from dreampedal.engine.dsp.stft import Frames, Planes
 
+Given = tuple[NDArray[np.float32], Planes, NDArray[np.float32], bool]
+"""What is pushed: the newest magnitudes, a known frame, its weights, and whether these two count."""
+
+Bare = tuple[Any, ...]
+"""A NamedTuple as a plain tuple (see `bare`)."""
+
 Rows = NDArray[np.float32]
 """Several frames of one kind, the oldest first: (channels, frames, bins)."""
 

@@ -19,7 +19,16 @@ from dreampedal.engine.dsp.phase.frame_kernels import LOUDEST
 from dreampedal.engine.dsp.phase.gradient import push_gradient
 from dreampedal.engine.dsp.phase.peaks import push_peaks
 from dreampedal.engine.dsp.phase.refinement import partial_windows, push_refined
-from dreampedal.engine.dsp.phase.state import WORK_ROWS, Gradient, PhaseSettings, PhaseState, Refining, Work, bare
+from dreampedal.engine.dsp.phase.state import (
+    WORK_ROWS,
+    Given,
+    Gradient,
+    PhaseSettings,
+    PhaseState,
+    Refining,
+    Work,
+    bare,
+)
 from dreampedal.engine.dsp.stft import MOST_CHANNELS, Frames, Planes
 from dreampedal.engine.runtime.checks import is_real, is_whole, real_numbers
 from dreampedal.engine.runtime.turns import Turn
@@ -142,7 +151,7 @@ class Estimator:
         with self._turn:
             state = self.state
             leans = leaning or bool(state.leans[0])
-            if not self._step(magnitude, known, weight, leans):
+            if not self._step((magnitude, known, weight, leans)):
                 raise ValueError(
                     f"magnitudes: expected numbers from 0 to {LOUDEST:g}"
                     + (", a finite known frame and weights from 0 to 1" if leaning else "")
@@ -150,18 +159,18 @@ class Estimator:
             state.leans[0] = leans
             return state.out
 
-    def _step(self, magnitude: NDArray[np.float32], known: Planes, weight: NDArray[np.float32], leans: bool) -> bool:
+    def _step(self, given: Given) -> bool:
         """One hop of the method, into `state.out`; False if the numbers are invalid."""
         state, settings, rows = self.state, self._settings, self._work.rows
-        given = magnitude, known, weight, leans
         if self.method == "spsi":
             own = state.turn, state.out, settings[0], self.frames.hop_samples, rows[0], self._origin
-            return bool(push_peaks(*given, *own))
+            return bool(push_peaks(given, *own))
         memory = state[:5]
         if self.method == "rtpghi_plain":
-            return bool(push_gradient(*given, memory, settings[0], rows, self._origin[0]))
+            return bool(push_gradient(given, memory, settings[0], rows, self._origin[0]))
+        # The plan is made bare anew: in a copy of it for another process it has other addresses.
         work = rows, tuple(self._work.plan)
         if self.method == "rtpghi":
-            return bool(push_fitted(*given, memory, state.line, state.roots, settings, self._sound, work))
+            return bool(push_fitted(given, memory, state.line, state.roots, settings, self._sound, work))
         overlap = state.line, state.frames, state.found
-        return bool(push_refined(*given, memory, overlap, settings, self._refining, self._origin[0], work))
+        return bool(push_refined(given, memory, overlap, settings, self._refining, self._origin[0], work))

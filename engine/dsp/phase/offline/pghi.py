@@ -44,18 +44,14 @@ def pghi(magnitude: Array, frames: Frames, seed: int = 0) -> Array:
         log = np.log(np.maximum(magnitude, np.float32(floor)))
         hops = np.arange(magnitude.shape[1]) * hop_samples % window_samples
         advance = (2 * np.pi / window_samples * hops).astype(np.float32)
+        rise = np.gradient(log, axis=0) if len(log) > 1 else np.zeros_like(log)
         over_time = (advance + hop_samples * window_samples / gamma * np.gradient(log, axis=1)).astype(np.float32)
-        over_bins = (-gamma / (hop_samples * window_samples) * slope(log)).astype(np.float32)
+        over_bins = (-gamma / (hop_samples * window_samples) * rise).astype(np.float32)
         loud = np.flatnonzero(magnitude > floor)
         order = loud[np.argsort(-magnitude.ravel()[loud], kind="stable")].astype(np.int32)
         integrate(magnitude, order, over_time, over_bins, magnitude <= floor, np.zeros(order.size, np.int32), phase)
     phase[:, 1::2] += np.float32(np.pi)  # from the middle of each frame to its first sample
     return np.stack([magnitude * np.cos(phase), magnitude * np.sin(phase)])
-
-
-def slope(log: Array) -> Array:
-    """Differences over time, central where both neighbours are there."""
-    return np.gradient(log, axis=0) if log.shape[0] > 1 else np.zeros_like(log)
 
 
 @njit(cache=True, nogil=True, forceinline=True)
