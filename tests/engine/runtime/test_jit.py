@@ -19,7 +19,7 @@ import dreampedal.engine
 from dreampedal.engine.runtime import jit
 
 SOURCE = """
-from dreampedal.engine.jit import njit
+from dreampedal.engine.runtime.jit import njit
 
 @njit(cache=True)
 def doubled(x):
