@@ -10,11 +10,11 @@ from dreampedal.engine.live.midi.messages import (
     KeyPressure,
     NoteOff,
     NoteOn,
-    Parser,
     PitchBend,
     ProgramChange,
     Transport,
 )
+from dreampedal.engine.live.midi.parser import Parser
 
 DATA = st.integers(0, 127)
 CHANNEL = st.integers(0, 15)
