@@ -25,7 +25,8 @@ from dreampedal.engine.live.midi.input import Input, Packet
 from dreampedal.engine.live.midi.knob import Knob
 from dreampedal.engine.live.midi.learning import Learner
 from dreampedal.engine.live.midi.map import Mapping
-from dreampedal.engine.live.midi.messages import ControlChange, Message, Parser, ProgramChange
+from dreampedal.engine.live.midi.messages import ControlChange, Message, ProgramChange
+from dreampedal.engine.live.midi.parser import Parser
 from dreampedal.engine.live.midi.ports import QUEUE, input_names
 from dreampedal.engine.live.midi.travel import require_mapping
 from dreampedal.engine.live.player.changes import Change, Program, paths

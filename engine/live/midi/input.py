@@ -17,7 +17,7 @@ from itertools import accumulate
 from threading import Lock
 from typing import Any
 
-from dreampedal.engine.live.midi.messages import END_OF_SYSEX
+from dreampedal.engine.live.midi.parser import END_OF_SYSEX
 from dreampedal.engine.live.midi.ports import MENDER, NO_MIDI, QUEUE, Port, apis, awaited, chosen, clients, ports
 from dreampedal.engine.runtime.stderr import discard_stderr
 
