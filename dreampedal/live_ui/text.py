@@ -5,9 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from dreampedal.live_ui.bars import clock, level_text
 from dreampedal.live_ui.events import late_text, why_late
-from dreampedal.live_ui.meters import Memory
+from dreampedal.live_ui.meters import Memory, clock, level_text
 from dreampedal.live_ui.talk import Command, Ended, LedgerRow, Opened, Snapshot
 
 EVERY_SECONDS = 5.0

@@ -15,9 +15,20 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from dreampedal.live_ui.bars import Bar, clock, level_bar, level_text, load_style, load_text, shortened, since
 from dreampedal.live_ui.events import happened, why_late
-from dreampedal.live_ui.meters import COUNTERS, Level, Memory
+from dreampedal.live_ui.meters import (
+    COUNTERS,
+    Bar,
+    Level,
+    Memory,
+    clock,
+    level_bar,
+    level_text,
+    load_style,
+    load_text,
+    shortened,
+    since,
+)
 from dreampedal.live_ui.talk import Knob, Opened, Snapshot
 
 KEYS = (

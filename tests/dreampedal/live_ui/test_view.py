@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from dreampedal.engine.live.report import Report
-from dreampedal.live_ui.bars import load_text, since
+from dreampedal.live_ui.meters import load_text, since
 from dreampedal.live_ui.talk import Ended, Knob
 from dreampedal.live_ui.text import document, finite, progress_text, summary_text
 from dreampedal.live_ui.view import HELP, KEYS, draw
