@@ -48,7 +48,10 @@ OPERATORS = frozenset(
         "Sigmoid", "Sign", "Slice", "Split", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze", "Where",
     }
 )  # fmt: skip
-"""Operators of the standard domain that a model may hold: numbers in, numbers out, no subgraph, no file, no text."""
+"""Operators of the standard domain that a model may hold: numbers in, numbers out, no subgraph, no file, no text.
+
+They are those that the compiler writes: a test compares them with what its operators declare.
+"""
 
 
 def read_model(path: str | Path) -> tuple[ModelProto, AnyManifest]:
