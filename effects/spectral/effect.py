@@ -114,6 +114,7 @@ class SpectralStream(BandStream):
         self.ascent.reset()
         self.ascent.features[:] = self.spec.layout.floor
         self.ascent.result[:] = 0
+        self.state.wanted = self.ascent.result[:, :, self.played]
 
     def _find_offset(self, spectrum: Array) -> None:
         """Dream on: climb from the newest frame, and from those that are foreseen."""
@@ -132,7 +133,6 @@ class SpectralStream(BandStream):
             ascent.result[:, :, : self.played] = ascent.offset[:, :, : self.played]
         if awake < self.spec.rows:  # one channel's dream does not grow while only another plays
             ascent.result[~state.awake] = ascent.offset[~state.awake]
-        state.wanted[:] = ascent.result[:, :, self.played]
 
     def _find_gains(self) -> bool:
         lost, state = super()._find_gains(), self.state
