@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -49,6 +48,8 @@ def options(
 ) -> None:
     """Play a sound through a neural network and turn up what the network hears in it."""
     if version:
+        from importlib import metadata  # a tenth of what help takes
+
         print(f"dreampedal {metadata.version('dreampedal')}")
         raise typer.Exit
     if context.invoked_subcommand is None:
