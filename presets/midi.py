@@ -10,8 +10,8 @@
     action = "bypass"
 
 `source` is one of those that `dreampedal.engine.live.midi.map.Mapping` lists: "cc:74", "cc14:1", "nrpn:148",
-"rel:74:twos", "bend", "pressure", "key_pressure:60", "note:60". `effect` counts from 0, and "2.1" is the second effect
-inside the third. `low`, `high`, `curve` and `pickup` are those of that class too.
+"rel:74:twos", "bend", "pressure", "key_pressure:60", "note:60", "transport". `effect` counts from 0, and "2.1" is the
+second effect inside the third. `low`, `high`, `curve` and `pickup` are those of that class too.
 
 The shipped presets share one convention, so that a controller plays them all alike. It follows what MIDI calls these
 controllers: 1 (modulation wheel) turns the `amount` of the dream, 71 (timbre) its `mix`, 72 (release time) its

@@ -8,7 +8,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import signal
+import threading
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, NoReturn
@@ -167,10 +171,27 @@ def _built(task: Task, plan: Plan, settings: dict[str, Any]) -> Net:
 def _report(trial: Trial, record: dict[str, Any], row: Row) -> None:
     """Tell the study of an epoch; it may give the trial up."""
     record["history"].append(row)
-    trial.report(_best(record["history"]), int(row["epoch"]))
-    if trial.should_prune():
-        trial.set_user_attr(REASON, f"below the median at epoch {row['epoch']}")
-        raise optuna.TrialPruned
+    with _whole():
+        trial.report(_best(record["history"]), int(row["epoch"]))
+        if trial.should_prune():
+            trial.set_user_attr(REASON, f"below the median at epoch {row['epoch']}")
+            raise optuna.TrialPruned
+
+
+@contextmanager
+def _whole() -> Iterator[None]:
+    """Ctrl-C waits for the end of what is within: it would leave a transaction open, and the study locked."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    pressed: list[int] = []
+    usual = signal.signal(signal.SIGINT, lambda number, frame: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, usual)
+        if pressed:
+            raise KeyboardInterrupt
 
 
 def _best(history: list[Row]) -> float:

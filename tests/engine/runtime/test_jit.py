@@ -93,13 +93,16 @@ def test_what_is_damaged_is_compiled_and_written_anew(folder, ending, damage):
     assert again(2) == 4 and was_found(again)
 
 
+SHARES = st.floats(0, 1)
+
+
 @given(st.data())
 @settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_any_damage_of_any_file_leaves_the_result(folder, data):
     assert loaded(folder).doubled(2) == 4
     for kept in sorted(folder.rglob("*.nb?")):
-        content = kept.read_bytes()
-        begin, end = sorted((data.draw(st.integers(0, len(content))), data.draw(st.integers(0, len(content)))))
+        content = kept.read_bytes()  # as long as the compiler makes it, which differs from time to time
+        begin, end = sorted(int(share * len(content)) for share in data.draw(st.tuples(SHARES, SHARES)))
         kept.write_bytes(content[:begin] + data.draw(st.binary(max_size=40)) + content[end:])
     assert loaded(folder).doubled(2) == 4
 
