@@ -47,9 +47,11 @@ def write_help(app: object) -> None:
 
 
 def fit_links(app: object, path: Path, parent: str, content: list[str]) -> None:
-    """Links of an included page: to a table in `bench/` as one to its page here, to code as its name alone."""
-    plain = re.sub(r"\[([^]]+)\]\([^)]*\.(py|csv)\)", r"`\1`", content[0])
-    content[0] = re.sub(r"\]\(bench/(research/)?", "](tables/", plain)
+    """Links of an included page: to pages as they lie here, to code as its name alone."""
+    text = re.sub(r"\[([^]]+)\]\([^)]*\.(py|csv)\)", r"`\1`", content[0])
+    for there, here in (("bench/", "tables/"), ("docs/", ""), ("CONTRIBUTING.md", "contributing.md")):
+        text = text.replace(f"]({there}", f"]({here}")
+    content[0] = text
 
 
 def setup(app: object) -> None:
