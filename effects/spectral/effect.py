@@ -25,7 +25,6 @@ from numpy.typing import NDArray
 
 from dreampedal.effects.spectral import estimates
 from dreampedal.effects.spectral.base import NEPERS_PER_DB, SMOOTHING_SECONDS, BandEffect
-from dreampedal.effects.spectral.frame.bound import Bound
 from dreampedal.effects.spectral.frame.fill import level_of, match_filled_loudness
 from dreampedal.effects.spectral.frame.kernels import Columns, prepare
 from dreampedal.effects.spectral.frame.state import StreamSpec
@@ -35,6 +34,7 @@ from dreampedal.engine.dsp.bands import BandLayout
 from dreampedal.engine.dsp.rates import at_rate
 from dreampedal.engine.dsp.stft import Frames
 from dreampedal.engine.host.contract.effect import require_stream
+from dreampedal.engine.runtime.bound import Bound
 
 RESOLUTION_HZ = 24.0
 """Neighbouring bands move together within this: gains that differ from bin to bin do not survive overlap-add."""

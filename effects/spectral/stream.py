@@ -8,13 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreampedal.effects.spectral.base import NEPERS_PER_DB, SMOOTHING_SECONDS, BandEffect
-from dreampedal.effects.spectral.frame.bound import Bound
 from dreampedal.effects.spectral.frame.guard import k_gain
 from dreampedal.effects.spectral.frame.kernels import Limits, analyse, match_loudness, shift, update_makeup_gain
 from dreampedal.effects.spectral.frame.state import SpectralState
 from dreampedal.effects.spectral.frame.tables import BandTables, MovingBands, Transform
 from dreampedal.engine.dsp.bands import lay
 from dreampedal.engine.runtime.blocks import Block
+from dreampedal.engine.runtime.bound import Bound
 from dreampedal.engine.runtime.turns import Turn
 
 GATE_RELEASE_SECONDS = 0.1

@@ -28,17 +28,17 @@ def is_real(value: Any) -> bool:
 
 
 def real_numbers(name: str, values: ArrayLike, kinds: str = "fiu") -> NDArray[np.float32]:
-    """`values` in float32, C-contiguous; what lies beyond float32 is infinite.
+    """`values` in float32, contiguous, aligned and writeable, as kernels take them; beyond float32 they are infinite.
 
     A ValueError for complex numbers, texts and whatever else has none of the `kinds` of NumPy.
 
     >>> real_numbers("magnitudes", [[1, 2]])
     array([[1., 2.]], dtype=float32)
     """
-    if isinstance(values, np.ndarray) and values.dtype == np.float32 and values.flags.c_contiguous:
+    if isinstance(values, np.ndarray) and values.dtype == np.float32 and values.flags.carray:
         return values
     given = np.asarray(values)
     if given.dtype.kind not in kinds:
         raise ValueError(f"{name} of type {given.dtype}: expected real numbers")
     with np.errstate(over="ignore", under="ignore"):
-        return np.asarray(given, np.float32, order="C")
+        return np.array(given, np.float32, order="C")

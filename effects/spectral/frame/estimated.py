@@ -26,7 +26,6 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.effects.spectral.frame.bound import Bound
 from dreampedal.effects.spectral.frame.fill import (
     PINK_FROM,
     Floors,
@@ -41,6 +40,7 @@ from dreampedal.effects.spectral.frame.fill import (
 from dreampedal.engine.dsp.fft.real import plan_for, rfft
 from dreampedal.engine.dsp.phase.streaming import Estimator
 from dreampedal.engine.dsp.stft import Frames
+from dreampedal.engine.runtime.bound import Bound
 
 Array = NDArray[np.float32]
 

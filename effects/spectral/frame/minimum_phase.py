@@ -10,10 +10,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.effects.spectral.frame.bound import Bound
 from dreampedal.effects.spectral.frame.tables import BandTables, Transform
 from dreampedal.engine.dsp.bands import BandLayout, lay
 from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add, rfft
+from dreampedal.engine.runtime.bound import Bound
 from dreampedal.engine.runtime.jit import njit
 
 Array = NDArray[np.float32]

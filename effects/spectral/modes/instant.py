@@ -13,7 +13,6 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.effects.spectral.frame.bound import Bound
 from dreampedal.effects.spectral.frame.guard import SILENCE, k_weighted, ramped, update_guard_gain
 from dreampedal.effects.spectral.frame.kernels import give, take
 from dreampedal.effects.spectral.frame.minimum_phase import MinimumPhase
@@ -22,6 +21,7 @@ from dreampedal.effects.spectral.modes.renderer import Renderer
 from dreampedal.engine.dsp.fft.real import FASTMATH, irfft_add
 from dreampedal.engine.dsp.rates import at_rate, dividing_hop
 from dreampedal.engine.runtime.blocks import Block
+from dreampedal.engine.runtime.bound import Bound
 from dreampedal.engine.runtime.jit import njit
 
 Array = NDArray[np.float32]

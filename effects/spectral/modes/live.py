@@ -13,7 +13,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.effects.spectral.frame.bound import Bound
 from dreampedal.effects.spectral.frame.estimated import EstimatedPhase
 from dreampedal.effects.spectral.frame.guard import guard_rephased, k_gain
 from dreampedal.effects.spectral.frame.kernels import pass_on
@@ -26,6 +25,7 @@ from dreampedal.engine.dsp.rates import at_rate, dividing_hop, live_latency
 from dreampedal.engine.dsp.stft import Frames
 from dreampedal.engine.dsp.windows import asymmetric_pair
 from dreampedal.engine.runtime.blocks import Block
+from dreampedal.engine.runtime.bound import Bound
 from dreampedal.engine.runtime.jit import njit
 
 Array = NDArray[np.float32]

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.effects.spectral.frame.bound import Bound
 from dreampedal.effects.spectral.frame.estimated import EstimatedPhase
 from dreampedal.effects.spectral.frame.guard import guard_hop, guard_rephased
 from dreampedal.effects.spectral.frame.kernels import pass_on
@@ -18,6 +17,7 @@ from dreampedal.engine.dsp.fft.real import FASTMATH
 from dreampedal.engine.dsp.rates import studio_latency
 from dreampedal.engine.dsp.stft import synthesise
 from dreampedal.engine.runtime.blocks import Block
+from dreampedal.engine.runtime.bound import Bound
 from dreampedal.engine.runtime.jit import njit
 
 Array = NDArray[np.float32]

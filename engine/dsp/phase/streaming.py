@@ -30,6 +30,7 @@ from dreampedal.engine.dsp.phase.state import (
     bare,
 )
 from dreampedal.engine.dsp.stft import MOST_CHANNELS, Frames, Planes
+from dreampedal.engine.runtime.bound import Bound
 from dreampedal.engine.runtime.checks import is_real, is_whole, real_numbers
 from dreampedal.engine.runtime.turns import Turn
 
@@ -108,6 +109,8 @@ class Estimator:
         self._sound = np.zeros(frames.window_samples + hop, np.float32)
         self._unknown = np.zeros((2, channels, frames.bins), np.float32)
         self._estimated = np.ones((channels, frames.bins), np.float32)
+        kernels = {"spsi": push_peaks, "rtpghi_plain": push_gradient, "rtpghi": push_fitted}
+        self._push = Bound(kernels.get(method, push_refined))
         self._turn = Turn("a phase estimator")
         self.reset()
 
@@ -164,13 +167,13 @@ class Estimator:
         state, settings, rows = self.state, self._settings, self._work.rows
         if self.method == "spsi":
             own = state.turn, state.out, settings[0], self.frames.hop_samples, rows[0], self._origin
-            return bool(push_peaks(given, *own))
+            return bool(self._push(given, *own))
         memory = state[:5]
         if self.method == "rtpghi_plain":
-            return bool(push_gradient(given, memory, settings[0], rows, self._origin[0]))
+            return bool(self._push(given, memory, settings[0], rows, self._origin[0]))
         # The plan is made bare anew: in a copy of it for another process it has other addresses.
         work = rows, tuple(self._work.plan)
         if self.method == "rtpghi":
-            return bool(push_fitted(given, memory, state.line, state.roots, settings, self._sound, work))
+            return bool(self._push(given, memory, state.line, state.roots, settings, self._sound, work))
         overlap = state.line, state.frames, state.found
-        return bool(push_refined(given, memory, overlap, settings, self._refining, self._origin[0], work))
+        return bool(self._push(given, memory, overlap, settings, self._refining, self._origin[0], work))

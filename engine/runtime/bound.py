@@ -24,6 +24,10 @@ class Bound:
     def __init__(self, kernel: Any) -> None:
         self._kernel, self._entry = kernel, None
 
+    def __reduce__(self) -> tuple[Any, tuple[Any]]:
+        """What is compiled lies elsewhere in another process."""
+        return Bound, (self._kernel,)
+
     def __call__(self, *arguments: Any) -> Any:
         if self._entry is not None:
             return self._entry(*arguments)
