@@ -46,7 +46,7 @@ unit: .venv/develop live-server build/musicnn
 live-server: build/live-server
 
 docs: .venv/develop ## The documentation as pages, in build/docs; the first warning stops it.
-	$(BIN)/python -m sphinx -W --keep-going --quiet -b html docs build/docs
+	$(BIN)/python -m sphinx -W -E --keep-going --quiet -b html docs build/docs
 
 soak: .venv/develop ## Eight hours' worth of blocks at the end of a live stream: finite, under the ceiling, memory flat.
 	SOAK_HOURS=8 $(BIN)/python -m pytest tests/engine/live/test_soak.py

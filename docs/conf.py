@@ -49,7 +49,9 @@ def write_help(app: object) -> None:
 def fit_links(app: object, path: Path, parent: str, content: list[str]) -> None:
     """Links of an included page: to pages as they lie here, to code as its name alone."""
     text = re.sub(r"\[([^]]+)\]\([^)]*\.(py|csv)\)", r"`\1`", content[0])
-    for there, here in (("bench/", "tables/"), ("docs/", ""), ("CONTRIBUTING.md", "contributing.md")):
+    for there, here in (
+        ("bench/research/", "tables/"), ("bench/", "tables/"), ("docs/", ""), ("CONTRIBUTING.md", "contributing.md"),
+    ):
         text = text.replace(f"]({there}", f"]({here}")
     content[0] = text
 
