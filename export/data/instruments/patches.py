@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreampedal.export.data.instruments.families import PROGRAMS, Note
+from dreampedal.export.data.instruments.phrase import Phrase
 from dreampedal.export.data.instruments.soundfont import Soundfont, SoundfontError
 
 MAGIC = b"GF1PATCH110\0ID#000002\0"
@@ -28,6 +29,8 @@ SUSTAIN_POINT = 3
 ENVELOPE_OCTAVES = 6.0
 """Range of the envelope, whose steps are even in decibels: 36 dB, then silence."""
 ENVELOPE_HZ = 44_100
+RELEASE_SECONDS = 0.35
+"""That the notes of a phrase are let go for."""
 JUDGES_SAMPLES = ("064_Soprano_Sax.pat", "069_English_Horn.pat", "079_Ocarina.pat")
 """Patches of FreePats left out, since samples of theirs are in TimGM6mb too, on which models are judged."""
 
@@ -152,10 +155,20 @@ class Patches:
         sound = sample.render(hz, self.sample_rate, held, release)
         return sound * np.float32(0.5 * (note.velocity / 127) ** 2)
 
+    def play(self, bank: int, program: int, phrase: Phrase) -> NDArray[np.float32]:
+        """A phrase of such notes, dry, mono, float32; where keys overlap they sum."""
+        sound = np.zeros(round(phrase.seconds * self.sample_rate), np.float32)
+        for note in phrase.notes:
+            at = round(note.begin * self.sample_rate)
+            played = self.render(Note(bank, program, note.key, note.velocity), note.seconds, RELEASE_SECONDS)
+            count = max(0, min(len(played), len(sound) - at))
+            sound[at : at + count] += played[:count]
+        return sound
 
-def open_instruments(path: Path, sample_rate: float) -> Soundfont | Patches:
-    """A soundfont file, or a folder of patches."""
-    return Patches(path, sample_rate) if Path(path).is_dir() else Soundfont(path, sample_rate)
+
+def open_instruments(path: Path, sample_rate: float, reverberant: bool = False) -> Soundfont | Patches:
+    """A soundfont file, or a folder of patches (which have no rooms)."""
+    return Patches(path, sample_rate) if Path(path).is_dir() else Soundfont(path, sample_rate, reverberant)
 
 
 def _distance(sample: Sample, hz: float) -> tuple[bool, float]:

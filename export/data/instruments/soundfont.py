@@ -14,12 +14,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreampedal.export.data.instruments.families import PROGRAMS, Note
+from dreampedal.export.data.instruments.phrase import Phrase
 
 GAIN = 0.8
 """FluidSynth's master gain: the loudest single notes of the usual soundfonts stay just under full scale."""
 
 SETTLING_SAMPLES = 2_048
 """Rendered and thrown away after a reset, while FluidSynth lets go of the note before."""
+
+MODULATION, REVERB_SEND = 1, 91
+"""MIDI controllers."""
 
 VARIATION_BANKS = (0, 8, 16)
 """General MIDI's own bank and the variations that Roland's GS standard puts over the same programs."""
@@ -37,19 +41,20 @@ class Soundfont:
     Args:
         path: an .sf2 or .sf3 file.
         sample_rate: of what is rendered, 8 to 96 kHz.
+        reverberant: let `play` put notes into rooms; `render` is dry only where this is False.
 
     Raises:
         SoundfontError: if the file is missing or is no soundfont, or FluidSynth is not installed.
     """
 
-    def __init__(self, path: str | os.PathLike[str], sample_rate: float = 48_000) -> None:
+    def __init__(self, path: str | os.PathLike[str], sample_rate: float = 48_000, reverberant: bool = False) -> None:
         self.path, self.sample_rate = Path(path), sample_rate
         if not self.path.is_file():
             raise SoundfontError(f"{self.path}: no such soundfont")
         module = _fluidsynth()
         _steady_dither()
         self._synth = module.Synth(gain=GAIN, samplerate=sample_rate, channels=16)
-        self._synth.setting("synth.reverb.active", 0)
+        self._synth.setting("synth.reverb.active", int(reverberant))
         self._synth.setting("synth.chorus.active", 0)
         with _quiet():
             self._font = self._synth.sfload(str(self.path))
@@ -90,6 +95,33 @@ class Soundfont:
         synth.noteoff(0, note.key)
         let_go = synth.get_samples(round(release_seconds * self.sample_rate))
         stereo = np.concatenate([held, let_go]).reshape(-1, 2).astype(np.float32)
+        return np.asarray(stereo.mean(1) / np.float32(32_768))
+
+    def play(self, bank: int, program: int, phrase: Phrase) -> NDArray[np.float32]:
+        """A phrase as `render` plays a note; in its room where the font was opened as `reverberant`."""
+        synth, room = self._synth, phrase.room
+        synth.system_reset()
+        synth.get_samples(SETTLING_SAMPLES)
+        if room is not None:
+            synth.set_reverb(room.size, room.damping, room.width, room.level)
+            synth.cc(0, REVERB_SEND, 127)
+        if synth.program_select(0, self._font, bank, program) != 0:
+            raise SoundfontError(f"{self.path}: has no preset at bank {bank}, program {program}")
+        synth.cc(0, MODULATION, phrase.modulation)
+        begins = [(note.begin, 1, note.key, note.velocity) for note in phrase.notes]
+        ends = [(note.begin + note.seconds, 0, note.key, 0) for note in phrase.notes]
+        events = sorted(event for event in begins + ends if event[0] < phrase.seconds)
+        parts, at = [], 0
+        for seconds, is_on, key, velocity in [*events, (phrase.seconds, -1, 0, 0)]:
+            until = round(seconds * self.sample_rate)
+            if until > at:
+                parts.append(synth.get_samples(until - at))
+                at = until
+            if is_on == 1:
+                synth.noteon(0, key, velocity)
+            elif is_on == 0:
+                synth.noteoff(0, key)
+        stereo = np.concatenate(parts).reshape(-1, 2).astype(np.float32)
         return np.asarray(stereo.mean(1) / np.float32(32_768))
 
 

@@ -1,0 +1,1 @@
+"""Distillation: dreams of many listeners, learned by one small network that needs a single pass a hop."""
