@@ -75,16 +75,17 @@ class Student(nn.Module):
         self.steering = nn.ModuleList(nn.Linear(len(targets) + 1, 2 * filters) for _ in range(1 + len(dilations)))
         self.head = nn.Conv1d(filters, bands, 1)
         self.curves = nn.Linear(len(targets), bands, bias=False)
-        self.adding = nn.Conv1d(filters, len(carriers) * bands, 1)
-        self.adding_curves = nn.Linear(len(targets), len(carriers) * bands)
+        if carriers:
+            self.adding = nn.Conv1d(filters, len(carriers) * bands, 1)
+            self.adding_curves = nn.Linear(len(targets), len(carriers) * bands)
+            nn.init.normal_(self.adding.weight, 0, 0.02)
+            nn.init.zeros_(self.adding_curves.weight)
+            nn.init.constant_(self.adding_curves.bias, -4.0)
         for steer in self.steering:
             nn.init.normal_(steer.weight, 0, 0.3)
             nn.init.zeros_(steer.bias)
         nn.init.zeros_(self.curves.weight)
         nn.init.normal_(self.head.weight, 0, 0.02)
-        nn.init.normal_(self.adding.weight, 0, 0.02)
-        nn.init.zeros_(self.adding_curves.weight)
-        nn.init.constant_(self.adding_curves.bias, -4.0)
 
     @property
     def history_frames(self) -> int:
@@ -133,6 +134,9 @@ class Student(nn.Module):
         edged = nn.functional.pad(wanted.transpose(1, 2), (1, 1), "replicate")
         wanted = nn.functional.avg_pool1d(edged, 3, 1).transpose(1, 2)
         most = reach[:, None, None]
-        added = self.adding(x) + self.adding_curves(target)[..., None]
+        offset = most * torch.tanh(wanted * GAIN / most)
         shape = (x.shape[0], len(self.carriers), self.bands, x.shape[2])
-        return Offsets(most * torch.tanh(wanted * GAIN / most), MOST_ADDED * torch.sigmoid(added).reshape(shape))
+        if not self.carriers:
+            return Offsets(offset, x.new_zeros(shape))
+        added = self.adding(x) + self.adding_curves(target)[..., None]
+        return Offsets(offset, MOST_ADDED * torch.sigmoid(added).reshape(shape))
