@@ -205,5 +205,3 @@ def test_kernels_that_nobody_asked_to_keep():
 
 def abs_of(x):
     return abs(x)
-
-

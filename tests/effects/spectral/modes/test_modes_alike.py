@@ -25,6 +25,7 @@ from ....conftest import read
 
 pytestmark = pytest.mark.any_recording
 
+
 class Filters(NamedTuple):
     """What `filtered` reads."""
 

@@ -89,9 +89,7 @@ def test_after_any_bytes_a_whole_message_is_heard(packets, message):
     parser = Parser()
     for packet in packets:
         for found in parser.feed(packet):
-            assert all(
-                0 <= value <= 127 for name, value in vars(found).items() if name in ("number", "velocity")
-            )
+            assert all(0 <= value <= 127 for name, value in vars(found).items() if name in ("number", "velocity"))
             assert 1 <= found.channel <= 16 or isinstance(found, Transport)
     assert parser.feed(message) == plainly(message)
 
