@@ -72,7 +72,7 @@ class Student(nn.Module):
         self.dilations, self.floor = tuple(dilations), BandLayout().floor
         self.first = nn.Conv1d(bands, filters, KERNEL)
         self.layers = nn.ModuleList(nn.Conv1d(filters, filters, KERNEL, dilation=d) for d in dilations)
-        self.steering = nn.ModuleList(nn.Linear(len(targets) + 1, 2 * filters) for _ in range(1 + len(dilations)))
+        steering = [nn.Linear(len(targets) + 1, 2 * filters) for _ in range(1 + len(dilations))]
         self.head = nn.Conv1d(filters, bands, 1)
         self.curves = nn.Linear(len(targets), bands, bias=False)
         if carriers:
@@ -81,9 +81,10 @@ class Student(nn.Module):
             nn.init.normal_(self.adding.weight, 0, 0.02)
             nn.init.zeros_(self.adding_curves.weight)
             nn.init.constant_(self.adding_curves.bias, -4.0)
-        for steer in self.steering:
+        for steer in steering:
             nn.init.normal_(steer.weight, 0, 0.3)
             nn.init.zeros_(steer.bias)
+        self.steering = nn.ModuleList(steering)
         nn.init.zeros_(self.curves.weight)
         nn.init.normal_(self.head.weight, 0, 0.02)
 

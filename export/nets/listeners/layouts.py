@@ -97,7 +97,8 @@ def hann(window: int) -> Tensor:
 
 def spectra(sound: Tensor, window: int = 2048, hop: int = 512) -> Tensor:
     """(n, samples) to complex (n, frames, bins); no padding: a frame wherever a whole window lies."""
-    return torch.fft.rfft(sound.unfold(-1, window, hop) * hann(window))
+    found: Tensor = torch.fft.rfft(sound.unfold(-1, window, hop) * hann(window))
+    return found
 
 
 def power_of(sound: Tensor, window: int = 2048, hop: int = 512) -> Tensor:

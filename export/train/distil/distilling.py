@@ -13,6 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +23,7 @@ from dreampedal.export.data.progress import Progress
 from dreampedal.export.nets.listeners.layouts import SAMPLE_RATE, power_of, spectra
 from dreampedal.export.nets.student import Student
 from dreampedal.export.train.distil import pitch, played
+from dreampedal.export.train.distil.curves import Curves
 from dreampedal.export.train.distil.hearing import Hearing
 from dreampedal.export.train.distil.rooms import Rooms
 from dreampedal.export.train.distil.saving import Kept, read, write
@@ -32,6 +34,8 @@ DB = 20 / math.log(10)
 SETTLING = 22
 """Frames before anybody listens: the student has to hear some of the sound first."""
 SAVED_EVERY = 200
+
+Taught = TypeVar("Taught", Student, Curves)
 
 
 @dataclass(frozen=True)
@@ -79,7 +83,7 @@ class NotFiniteError(ValueError):
 
 
 def distilled(
-    student: Student,
+    student: Taught,
     hearings: Sequence[Hearing],
     sources: Sources,
     course: Course,
@@ -87,10 +91,11 @@ def distilled(
     folder: Path,
     identity: str = "",
     progress: Progress | None = None,
-) -> Student:
+) -> Taught:
     """Teach a student; it is changed in place and returned in evaluation mode.
 
     Args:
+        student: a network, or curves.
         hearings: at least as many as are asked in a step.
         sources: their classes are places among the student's targets.
         folder: of the checkpoint, which is gone on from.
@@ -127,7 +132,7 @@ def distilled(
 
 
 def _loss(
-    student: Student,
+    student: Student | Curves,
     hearings: Sequence[Hearing],
     sources: Sources,
     course: Course,

@@ -32,14 +32,16 @@ def _of_window(size: int) -> Tensor:
     """The autocorrelation of the window itself at the lags, which is divided out."""
     power = torch.fft.rfft(hann(size), 2 * size).abs().square()
     whole = torch.fft.irfft(power)
-    return (whole[SHORTEST:LONGEST] / whole[0]).float()
+    found: Tensor = whole[SHORTEST:LONGEST] / whole[0]
+    return found.float()
 
 
 def autocorrelation(power: Tensor) -> Tensor:
     """|X|² (n, frames, bins) to the normalised autocorrelation at the lags, (n, frames, lags)."""
     whole = torch.fft.irfft(power)
     size = whole.shape[-1]
-    return whole[..., SHORTEST:LONGEST] / (whole[..., :1] + 1e-9) / _of_window(size)
+    found: Tensor = whole[..., SHORTEST:LONGEST] / (whole[..., :1] + 1e-9) / _of_window(size)
+    return found
 
 
 def lost(before: Tensor, after: Tensor) -> Tensor:

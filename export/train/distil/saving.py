@@ -9,10 +9,9 @@ from pathlib import Path
 import safetensors
 import safetensors.torch
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from dreampedal.engine.runtime.files import written_whole
-from dreampedal.export.nets.student import Student
 
 MEMORY = 0.98
 """Of the running means that are reported."""
@@ -28,12 +27,12 @@ class Kept:
     history: list[dict[str, float]] = field(default_factory=list)
 
     @classmethod
-    def begun(cls, student: Student) -> Kept:
+    def begun(cls, student: nn.Module) -> Kept:
         """Before the first step."""
         return cls(0, {name: tensor.clone() for name, tensor in student.state_dict().items()})
 
     @torch.no_grad()
-    def follow(self, student: Student, averaging: float, told: dict[str, float]) -> None:
+    def follow(self, student: nn.Module, averaging: float, told: dict[str, float]) -> None:
         """One step further."""
         for name, tensor in student.state_dict().items():
             self.mean[name].lerp_(tensor, 1 - averaging)
@@ -42,7 +41,7 @@ class Kept:
         self.steps += 1
 
 
-def write(file: Path, identity: str, student: Student, optimiser: torch.optim.Adam, kept: Kept) -> None:
+def write(file: Path, identity: str, student: nn.Module, optimiser: torch.optim.Adam, kept: Kept) -> None:
     """Everything, in one file of safetensors."""
     kept.history.append({"step": kept.steps} | {name: round(value, 4) for name, value in kept.reported.items()})
     tensors = {f"now.{name}": tensor for name, tensor in student.state_dict().items()}
@@ -58,7 +57,7 @@ def write(file: Path, identity: str, student: Student, optimiser: torch.optim.Ad
         safetensors.torch.save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, about)
 
 
-def read(file: Path, identity: str, student: Student, optimiser: torch.optim.Adam) -> Kept | None:
+def read(file: Path, identity: str, student: nn.Module, optimiser: torch.optim.Adam) -> Kept | None:
     """What was written last, put into the student and the optimiser; None where there is nothing.
 
     Raises:

@@ -11,6 +11,7 @@ from torch import nn
 from dreampedal.export.nets.listeners import layouts
 from dreampedal.export.nets.student import Student
 from dreampedal.export.train.distil import distilling
+from dreampedal.export.train.distil.curves import Curves
 from dreampedal.export.train.distil.distilling import Course, NotFiniteError, distilled
 from dreampedal.export.train.distil.hearing import ClassHearing
 from dreampedal.export.train.distil.sources import UNKNOWN, Source, Sources
@@ -129,3 +130,11 @@ def test_sources_are_drawn_alike_and_by_their_shares(sources):
     assert first.abs().max() <= 2 and set(of_first) == {0, 1, UNKNOWN}
     with pytest.raises(ValueError, match="no sounds to dream on"):
         Sources([])
+
+
+def test_curves_are_taught_as_students_are(hearings, sources, tmp_path):
+    course = replace(COURSE, steps=40, batch=6, learning_rate=0.1, mixtures=0.0, pitch=0.0, noisy=0.0)
+    curves = distilled(Curves(TARGETS), hearings, sources, course, 1, tmp_path)
+    dark, bright = curves(torch.zeros(2, 96, 5), torch.eye(2), torch.full((2,), 2.0)).offset[..., 0]
+    assert dark[:48].mean() - dark[48:].mean() > 0.3
+    assert bright[48:].mean() - bright[:48].mean() > 0.3
