@@ -1,0 +1,12 @@
+"""Carriers: sounds made of the dry one by fixed causal rules, which a student filters and adds to it.
+
+What gain cannot give is not in the source: a bass below a flute, breath in a piano. A carrier has it, at the level of
+the dry sound, and depends on nothing else: no network, no parameter. A student answers how loud each is in each band.
+
+| module | what it is |
+| --- | --- |
+| octaves | `below`, `deep` and `above`: the peaks of a frame an octave or two away, at phases that go on |
+| breath | noise at the level of the frame |
+| frame | all of them, of one frame, and their sum at the amplitudes that are asked |
+| whole | all of them, of whole sounds, as training has them |
+"""
