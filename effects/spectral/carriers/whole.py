@@ -32,7 +32,11 @@ def asked_for(names: Sequence[str]) -> NDArray[np.bool_]:
 
 
 def carriers_of(
-    sound: NDArray[np.float32], names: Sequence[str] = CARRIERS, sample_rate: float = 48_000, frames: Frames = FRAMES
+    sound: NDArray[np.float32],
+    names: Sequence[str] = CARRIERS,
+    sample_rate: float = 48_000,
+    frames: Frames = FRAMES,
+    first: int = 0,
 ) -> NDArray[np.complex64]:
     """The carriers of some sounds, each after endless silence.
 
@@ -41,6 +45,7 @@ def carriers_of(
         names: of the carriers, out of `CARRIERS`, in any order.
         sample_rate: in Hz; it says where the noise begins to fall.
         frames: wherever a whole window lies, 1 + (samples - window) // hop.
+        first: number of the first frame, by which the noise is drawn.
 
     Returns:
         (n, carriers, frames, bins).
@@ -62,7 +67,7 @@ def carriers_of(
     state = CarrierState.silent(sound.shape[0], frames.bins)
     tables = _tables(frames, sample_rate)._replace(plan=plan_for(frames.window_samples))
     parts = found.view(np.float32).reshape(*found.shape, 2)
-    _write_all(sound, frames.window, tables, asked, places, state, parts)
+    _write_all(sound, frames.window, tables, asked, places, state, first, parts)
     return found
 
 
@@ -72,14 +77,14 @@ def _tables(frames: Frames, sample_rate: float) -> CarrierTables:
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
-def _write_all(sound, window, tables, asked, places, state, parts):  # type: ignore[no-untyped-def]
+def _write_all(sound, window, tables, asked, places, state, first, parts):  # type: ignore[no-untyped-def]
     count, hop = sound.shape[0], tables.octaves.hop
     spectrum = np.zeros((2, count, parts.shape[3]), np.float32)
     for frame in range(parts.shape[2]):
         for n in range(count):
             samples = sound[n, frame * hop : frame * hop + window.size]
             rfft(samples, window, spectrum[0, n], spectrum[1, n], tables.plan)
-        write_carriers(spectrum, frame, tables, asked, state)
+        write_carriers(spectrum, first + frame, tables, asked, state)
         for n in range(count):
             for place in range(places.size):
                 made, out = state.carriers[n, places[place]], parts[n, place, frame]

@@ -31,13 +31,14 @@ from dreampedal.engine.dsp.bands import BandLayout, lay
 from dreampedal.export.nets.listeners.layouts import SAMPLE_RATE
 
 
-def carrier_spectra(sound: Tensor, names: Sequence[str] = CARRIERS) -> Tensor:
+def carrier_spectra(sound: Tensor, names: Sequence[str] = CARRIERS, first: int = 0) -> Tensor:
     """The carriers of sounds (n, samples) at 48 kHz, each after endless silence: complex (n, carriers, frames, bins).
 
     `names` are those wanted, in their order, out of `CARRIERS`: "below", "deep" (two octaves), "above" and "breath".
-    Frames are those of `layouts.spectra`. A ValueError for other names and for sounds shorter than a window.
+    Frames are those of `layouts.spectra`; `first` is the number of the first, by which the noise is drawn. A ValueError
+    for other names and for sounds shorter than a window.
     """
-    return torch.from_numpy(carriers_of(sound.detach().numpy(), names, SAMPLE_RATE))
+    return torch.from_numpy(carriers_of(sound.detach().numpy(), names, SAMPLE_RATE, first=first))
 
 
 def carried(spectra: Tensor, added: Tensor) -> Tensor:

@@ -17,12 +17,14 @@ from typing import TypeVar
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Generator, Tensor, nn
 
 from dreampedal.export.data.progress import Progress
 from dreampedal.export.nets.listeners.layouts import SAMPLE_RATE, power_of, spectra
 from dreampedal.export.nets.student import Student
 from dreampedal.export.train.distil import pitch, played
+from dreampedal.export.train.distil.carriers import carried, carrier_spectra
 from dreampedal.export.train.distil.curves import Curves
 from dreampedal.export.train.distil.hearing import Hearing
 from dreampedal.export.train.distil.rooms import Rooms
@@ -53,12 +55,13 @@ class Course:
         noisy: share of sounds with a noise in the room; noise_db: so far under the frame.
         smooth, near: weights of changes from frame to frame and of bends over bands, and of the offset itself, in dB².
         pitch: weight of what is lost of the pitch.
+        octaves_up, breath_up: share of sounds for which the knobs of carriers are turned up.
     """
 
     steps: int = 12_000
     batch: int = 16
     frames: int = 96
-    learning_rate: float = 3e-3
+    learning_rate: float = 2e-3
     warm_up: int = 100
     clip_norm: float = 1.0
     averaging: float = 0.998
@@ -74,7 +77,9 @@ class Course:
     noise_db: tuple[float, float] = (25.0, 40.0)
     smooth: float = 0.5
     near: float = 3e-4
-    pitch: float = 1.0
+    pitch: float = 4.0
+    octaves_up: float = 0.5
+    breath_up: float = 0.9
     rooms: Rooms = field(default_factory=Rooms)
 
 
@@ -146,9 +151,13 @@ def _loss(
     dry = spectra(sound)
     dry = dry + _noise(dry, course, torch_random)
     power = dry.real**2 + dry.imag**2
-    offset = student(played.features(power), target, reach).offset
-    heard_offset = _late(played.matched(power, offset, reach), int(random.choice(course.lags, p=course.lag_shares)))
-    wet = dry * played.gains(heard_offset)
+    offset, added = student(played.features(power), target, reach)
+    lag = int(random.choice(course.lags, p=course.lag_shares))
+    wet = dry * played.gains(_late(played.matched(power, offset, reach), lag))
+    if student.carriers:
+        turned = torch.from_numpy(_knobs(student.carriers, course, random))
+        made = carrier_spectra(sound, student.carriers, int(random.integers(1 << 20)))
+        wet = played.as_loud(wet + carried(made, _late(added * turned[:, :, None, None], lag)), dry)
     if random.random() < course.resynthesised:
         again = played.overlap_added(wet)[:, SETTLING * played.HOP + int(random.integers(played.HOP)) :]
         hear = _Afresh(again[:, : -3 * played.HOP])
@@ -190,7 +199,7 @@ class _Afresh:
         return layout.features(self.powers[size])
 
 
-def _targets(own: np.ndarray, count: int, mixtures: float, random: np.random.Generator) -> Tensor:
+def _targets(own: NDArray[np.int64], count: int, mixtures: float, random: np.random.Generator) -> Tensor:
     """A target for each sound that is not what it is already, some of them two at once; weights that sum to 1."""
     target = np.zeros((len(own), count), np.float32)
     for row, known in enumerate(own):
@@ -200,6 +209,13 @@ def _targets(own: np.ndarray, count: int, mixtures: float, random: np.random.Gen
         share = random.uniform(0.3, 0.7) if two else 1.0
         target[row, places] = (share, 1 - share)[: len(places)]
     return torch.from_numpy(target)
+
+
+def _knobs(carriers: Sequence[str], course: Course, random: np.random.Generator) -> NDArray[np.float32]:
+    """How far the knob of each carrier is turned for each sound: octaves all up or all at 0, and breath."""
+    octaves = random.random(course.batch) < course.octaves_up
+    breath = random.random(course.batch) < course.breath_up
+    return np.stack([breath if name == "breath" else octaves for name in carriers], 1).astype(np.float32)
 
 
 def _noise(dry: Tensor, course: Course, random: Generator) -> Tensor:

@@ -43,6 +43,13 @@ def to_bins() -> Tensor:
     return torch.from_numpy(weights)
 
 
+def as_loud(wet: Tensor, dry: Tensor) -> Tensor:
+    """Frames `wet` (n, frames, bins), each scaled until it is as loud as that of `dry`."""
+    weights = loudness_of_bins()
+    before, after = ((frames.real**2 + frames.imag**2) @ weights for frames in (dry, wet))
+    return wet * ((before + 1e-20) / (after + 1e-20)).sqrt()[..., None]
+
+
 @lru_cache
 def loudness_of_bins() -> Tensor:
     """What each bin within the bands weighs in loudness, (bins,)."""
