@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-import safetensors
 import safetensors.torch
 import torch
 from numpy.typing import NDArray
@@ -22,7 +22,9 @@ from dreampedal.export.data.instruments.phrases import FRAMES, Phrases
 from dreampedal.export.data.progress import Progress
 from dreampedal.export.nets.listeners.layouts import NEPERS, Layout
 from dreampedal.export.nets.listeners.table import Listener
+from dreampedal.export.train.distil import standing
 from dreampedal.export.train.distil.rooms import Rooms
+from dreampedal.export.train.distil.standing import Standing, UnusableError
 
 AT_ONCE = 16
 """Phrases that are analysed at a time."""
@@ -75,11 +77,14 @@ def taught(
 ) -> nn.Module:
     """A listener in evaluation mode, read from `folder` where it was taught before, else gone on with.
 
+    A kill at any moment costs at most `EVERY` steps, and changes no bit of what comes of it.
+
     Raises:
         ValueError: if what lies in the folder is another training's.
+        OSError: if the disk is full; what was kept stays.
     """
     file, torch_seed = folder / f"{listener.name}.safetensors", seed + sum(map(ord, listener.name))
-    heard = [fonts[place] for place in listener.fonts if place < len(fonts)] if listener.fonts else list(fonts)
+    heard = [fonts[place] for place in listener.fonts if place < len(fonts)] or list(fonts)
     identity = json.dumps([asdict(schooling), repr(listener), seed, [font.path.stem for font in heard]], sort_keys=True)
     with torch.random.fork_rng():
         torch.manual_seed(torch_seed)
@@ -88,7 +93,15 @@ def taught(
         if state and state[0] == schooling.steps:
             net.load_state_dict(state[1])
             return net.eval().requires_grad_(False)
-        _learn(net, listener, heard, schooling, torch_seed, file, identity, progress)
+        optimiser = torch.optim.AdamW(net.parameters(), schooling.learning_rate, weight_decay=schooling.weight_decay)
+        random, rng = Generator().manual_seed(torch_seed), np.random.default_rng(torch_seed)
+        stand = Standing({"listener": net}, optimiser, random, rng)
+        stand.resume(folder, listener.name, identity)
+        for step in _learn(net, listener, heard, schooling, stand, progress):
+            if step % EVERY == 0 and step < schooling.steps:
+                stand.write(folder, listener.name, identity)
+        _save(file, net, identity, schooling.steps)
+        standing.remove(folder, listener.name)
     return net.eval().requires_grad_(False)
 
 
@@ -97,23 +110,18 @@ def _learn(
     listener: Listener,
     heard: Sequence[Phrases],
     schooling: Schooling,
-    seed: int,
-    file: Path,
-    identity: str,
+    stand: Standing,
     progress: Progress | None,
-) -> None:
+) -> Iterator[int]:
+    """Take the steps that are left; yields how many were taken, after each."""
     features = [encoded(font, listener.layout, progress) for font in heard]
     places = np.array([(font, row) for font, x in enumerate(features) for row in range(len(x)) if row % VALIDATION])
     families = np.array([heard[font].families[row] for font, row in places])
     chance = 1 / np.bincount(families, minlength=len(CLASSES))[families]
     chance /= chance.sum()
-    rooms, random, rng = Rooms(), Generator().manual_seed(seed), np.random.default_rng(seed)
-    optimiser = torch.optim.AdamW(net.parameters(), schooling.learning_rate, weight_decay=schooling.weight_decay)
+    rooms, random, rng = Rooms(), stand.random, stand.rng
     net.train()
-    for step in range(schooling.steps):
-        for group in optimiser.param_groups:
-            ramp = min(1.0, (step + 1) / 30)
-            group["lr"] = schooling.learning_rate * ramp * (0.51 + 0.49 * math.cos(math.pi * step / schooling.steps))
+    while (step := stand.steps) < schooling.steps:
         chosen = rng.choice(len(places), schooling.batch, p=chance)
         width = int(rng.choice(WIDTHS))
         begin = int(rng.integers(0, features[0].shape[2] - width))
@@ -127,13 +135,12 @@ def _learn(
         if listener.adversarial_db and step % 3 == 2:
             x = _opposed(net, x, targets, listener.adversarial_db, random)
         loss = nn.functional.cross_entropy(net(x), targets, label_smoothing=schooling.smoothing)
-        optimiser.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        nn.utils.clip_grad_norm_(net.parameters(), schooling.clip_norm)
-        optimiser.step()
+        ramp = min(1.0, (step + 1) / 30)
+        rate = schooling.learning_rate * ramp * (0.51 + 0.49 * math.cos(math.pi * step / schooling.steps))
+        stand.down(loss, rate, schooling.clip_norm)
         if progress and (step % 20 == 19 or step == schooling.steps - 1):
             progress(f"listener {listener.name}", step + 1, schooling.steps)
-    _save(file, net, identity, schooling.steps)
+        yield stand.steps
 
 
 def _together(x: Tensor, targets: Tensor, random: Generator) -> tuple[Tensor, Tensor]:
@@ -174,10 +181,14 @@ def _save(file: Path, net: nn.Module, identity: str, steps: int) -> None:
 
 
 def _saved(file: Path, identity: str) -> tuple[int, dict[str, Tensor]] | None:
+    """Steps and weights of a listener that was taught; None where there is none, or none that can be used."""
     if not file.exists():
         return None
-    with safetensors.safe_open(file, "pt") as stream:
-        about = stream.metadata() or {}
-        if about.get("identity") != identity:
-            raise ValueError(f"{file}: is another training's: expected an empty folder, or the same settings")
-        return int(about["steps"]), {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+    try:
+        about, tensors = standing.read(file)
+    except UnusableError as error:
+        warnings.warn(f"{file} {error}: it is taught again", stacklevel=3)
+        return None
+    if about.get("identity") != identity:
+        raise standing.another(file)
+    return int(about["steps"]), tensors
