@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import math
+import warnings
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -30,6 +31,7 @@ from dreampedal.export.train.distil.hearing import Hearing
 from dreampedal.export.train.distil.rooms import Rooms
 from dreampedal.export.train.distil.saving import Kept, read, write
 from dreampedal.export.train.distil.sources import Sources
+from dreampedal.export.train.distil.standing import MOST_SKIPPED
 
 DB = 20 / math.log(10)
 """Decibels in a neper."""
@@ -108,32 +110,46 @@ def distilled(
 
     Raises:
         ValueError: if the checkpoint is another training's.
-        NotFiniteError: if the loss becomes infinite or no number; the last checkpoint stays.
+        NotFiniteError: if the loss is no finite number in `MOST_SKIPPED` steps in a row; the last checkpoint stays. A
+            single such step changes no weight, and a warning says so.
     """
     told = json.dumps([asdict(course), seed, [hearing.name for hearing in hearings], student.targets, identity])
     optimiser = torch.optim.Adam(student.parameters(), course.learning_rate, betas=(0.8, 0.98))
     kept = read(folder / "student.safetensors", told, student, optimiser) or Kept.begun(student)
     student.train()
+    skipped = 0
     for step in range(kept.steps, course.steps):
         random, torch_random = np.random.default_rng([seed, step]), Generator().manual_seed(seed * 1_000_003 + step)
         ramp = min(1.0, (step + 1) / course.warm_up)
         for group in optimiser.param_groups:
             group["lr"] = course.learning_rate * ramp * (0.51 + 0.49 * math.cos(math.pi * step / course.steps))
         loss, told_of = _loss(student, hearings, sources, course, random, torch_random)
-        if not torch.isfinite(loss):
-            raise NotFiniteError(f"{folder}: the loss of step {step + 1} is {loss.item()}: expected a finite number")
         optimiser.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         norm = nn.utils.clip_grad_norm_(student.parameters(), course.clip_norm)
-        if torch.isfinite(norm):
+        if torch.isfinite(loss) and torch.isfinite(norm):
             optimiser.step()
-        kept.follow(student, min(course.averaging, (step + 1) / (step + 10)), told_of)
+            kept.follow(student, min(course.averaging, (step + 1) / (step + 10)), told_of)
+            skipped = 0
+        else:
+            kept.steps += 1
+            skipped += 1
+            _say_skipped(step + 1, skipped)
         if progress and (step % 10 == 9 or step == course.steps - 1):
             progress("student", step + 1, course.steps)
         if (step + 1) % SAVED_EVERY == 0 or step == course.steps - 1:
             write(folder / "student.safetensors", told, student, optimiser, kept)
     student.load_state_dict(kept.mean)
     return student.eval().requires_grad_(False)
+
+
+def _say_skipped(step: int, in_a_row: int) -> None:
+    if in_a_row == MOST_SKIPPED:
+        raise NotFiniteError(
+            f"the student's loss is no finite number in {in_a_row} steps in a row, up to step {step}: "
+            "remove sounds that are silent or damaged, or take another seed; the last checkpoint stays"
+        )
+    warnings.warn(f"the loss of step {step} is no number: it changes nothing, training goes on", stacklevel=3)
 
 
 def _loss(

@@ -1,17 +1,23 @@
-"""The checkpoint of a student under training: what it is worth to go on from, whole or not there."""
+"""The checkpoint of a student under training: what it is worth to go on from, whole or not there.
+
+The two last are kept. One that is damaged or holds NaN is passed over with a warning: the training goes on from the one
+before, and comes to the same end.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import warnings
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import safetensors
 import safetensors.torch
 import torch
 from torch import Tensor, nn
 
 from dreampedal.engine.runtime.files import written_whole
+from dreampedal.export.train.distil import standing
 
 MEMORY = 0.98
 """Of the running means that are reported."""
@@ -54,27 +60,38 @@ def write(file: Path, identity: str, student: nn.Module, optimiser: torch.optim.
     }  # fmt: skip
     file.parent.mkdir(parents=True, exist_ok=True)
     with written_whole(file) as part:
-        safetensors.torch.save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, part, about)
+        part.write_bytes(safetensors.torch.save({name: one.contiguous() for name, one in tensors.items()}, about))
+        if file.exists():
+            os.replace(file, before(file))
+
+
+def before(file: Path) -> Path:
+    """Where the checkpoint before the newest lies."""
+    return file.with_name(f"{file.stem}.before{file.suffix}")
 
 
 def read(file: Path, identity: str, student: nn.Module, optimiser: torch.optim.Adam) -> Kept | None:
-    """What was written last, put into the student and the optimiser; None where there is nothing.
+    """The last whole state, put into the student and the optimiser; None where there is none.
 
     Raises:
-        ValueError: if it is another training's, or damaged.
+        ValueError: if it is another training's.
     """
-    if not file.exists():
-        return None
-    try:
-        with safetensors.safe_open(file, "pt") as stream:
-            about = stream.metadata() or {}
-            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
-    except (safetensors.SafetensorError, OSError) as error:
-        raise ValueError(f"{file}: damaged ({error}): remove it to begin anew") from None
-    if about.get("identity") != identity:
-        raise ValueError(f"{file}: is another training's: expected an empty folder, or the same settings")
-    if not all(torch.isfinite(tensor).all() for tensor in tensors.values()):
-        raise ValueError(f"{file}: holds NaN or infinity: remove it to begin anew")
+    for place in (file, before(file)):
+        if place.exists():
+            try:
+                about, tensors = standing.read(place)
+            except standing.UnusableError as error:
+                warnings.warn(f"{place} {error}: training goes on from its last whole state", stacklevel=3)
+                continue
+            if about.get("identity") != identity:
+                raise standing.another(place)
+            return _restored(about, tensors, student, optimiser)
+    return None
+
+
+def _restored(
+    about: dict[str, str], tensors: dict[str, Tensor], student: nn.Module, optimiser: torch.optim.Adam
+) -> Kept:
     student.load_state_dict(_under("now.", tensors))
     memory: dict[int, dict[str, Tensor]] = {}
     for name, tensor in _under("memory.", tensors).items():

@@ -104,14 +104,43 @@ def test_another_training_is_not_gone_on_with(hearings, sources, tmp_path):
         taught(hearings, sources, tmp_path, replace(COURSE, batch=4))
 
 
-def test_a_loss_that_is_no_number_ends_it_and_keeps_what_was_whole(hearings, sources, tmp_path, monkeypatch):
+def test_losses_that_stay_no_numbers_end_it_and_keep_what_was_whole(hearings, sources, tmp_path, monkeypatch):
     monkeypatch.setattr(distilling, "SAVED_EVERY", 2)
+    monkeypatch.setattr(distilling, "MOST_SKIPPED", 2)
     sick, calls = hearings[0].net.forward, iter(range(100))
-    monkeypatch.setattr(hearings[0].net, "forward", lambda x: sick(x) * (np.nan if next(calls) > 3 else 1))
-    with pytest.raises(NotFiniteError, match="expected a finite number"):
+    monkeypatch.setattr(hearings[0].net, "forward", lambda x: sick(x) * (np.nan if next(calls) > 2 else 1))
+    with (
+        pytest.warns(UserWarning, match="the loss of step 4 is no number"),
+        pytest.raises(NotFiniteError, match="no finite number in 2 steps in a row, up to step 5"),
+    ):
         taught(hearings, sources, tmp_path)
     tensors = safetensors.torch.load_file(tmp_path / "student.safetensors")
     assert all(torch.isfinite(tensor).all() for tensor in tensors.values())
+
+
+def test_a_single_loss_that_is_no_number_changes_nothing(hearings, sources, tmp_path, monkeypatch):
+    sick, calls = hearings[0].net.forward, iter(range(100))
+    monkeypatch.setattr(hearings[0].net, "forward", lambda x: sick(x) * (np.nan if next(calls) == 2 else 1))
+    with pytest.warns(UserWarning, match="the loss of step 3 is no number: it changes nothing"):
+        student = taught(hearings, sources, tmp_path)
+    assert bool(weights(student).isfinite().all())
+
+
+def test_a_checkpoint_with_nan_is_passed_over_and_the_bits_stay(hearings, sources, tmp_path, monkeypatch):
+    monkeypatch.setattr(distilling, "SAVED_EVERY", 2)
+    whole = taught(hearings, sources, tmp_path / "whole")
+    with monkeypatch.context() as patched:
+        patched.setattr(distilling, "_loss", dying(distilling._loss, 5))
+        with pytest.raises(KeyboardInterrupt):
+            taught(hearings, sources, tmp_path / "hurt")
+    file = tmp_path / "hurt" / "student.safetensors"
+    with safetensors.safe_open(file, "pt") as stream:
+        about, tensors = stream.metadata(), {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+    tensors["now.head.bias"][0] = torch.nan
+    safetensors.torch.save_file(tensors, file, about)
+    with pytest.warns(UserWarning, match="holds NaN .* goes on from its last whole state"):
+        again = taught(hearings, sources, tmp_path / "hurt")
+    assert torch.equal(weights(whole), weights(again))
 
 
 def test_nobody_is_asked_to_become_what_it_is():
