@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dreampedal.console.console import print_json, say
 from dreampedal.effects.dream import Dream
-from dreampedal.engine.model.format.clip_manifest import AnyManifest
+from dreampedal.engine.model.format.kinds import AnyManifest
 from dreampedal.engine.model.format.manifest import Manifest, ModelError
 from dreampedal.engine.model.library import library
 from dreampedal.engine.model.structure import read_model

@@ -12,7 +12,6 @@ Everything is bound to ONNX Runtime once: a run reads and writes the arrays belo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,7 +19,7 @@ import numpy as np
 from dreampedal.engine.model.chains import Chains
 from dreampedal.engine.model.format.interface import inputs, sizes
 from dreampedal.engine.model.format.manifest import OWN_CHAINS
-from dreampedal.engine.model.sessions import Array, graph_errors
+from dreampedal.engine.model.sessions import Array, BoundSession, graph_errors, values_on
 from dreampedal.engine.runtime.turns import Turn
 
 DEFAULT_RATE = 0.1
@@ -28,16 +27,6 @@ DEFAULT_RATE = 0.1
 
 DEFAULT_REACH = 1.4
 """Nepers that the offset may reach: 12 dB."""
-
-
-@dataclass
-class BoundSession:
-    """A session bound both ways round: states are read from one set of arrays and written to the other."""
-
-    session: Any
-    bindings: tuple[Any, Any]
-    fed: tuple[str, ...]
-    """Inputs to hand over again before each run, where the session does not read our memory (CUDA)."""
 
 
 class Ascent:
@@ -76,9 +65,9 @@ class Ascent:
         self._runs: dict[int, BoundSession] = {}
         self._turn = Turn("an ascent")
         self._front = 0
-        self._values = _values(self.inputs, device)
+        self._values = values_on(self.inputs, device)
         self._states = tuple(
-            _values({name: self.inputs[f"state_{name}"].copy() for name in manifest.states}, device) for _ in range(2)
+            values_on({name: self.inputs[f"state_{name}"].copy() for name in manifest.states}, device) for _ in range(2)
         )
         self.reset()
         self._bind(steps)
@@ -144,7 +133,7 @@ class Ascent:
             if kind == "state":
                 target = self._states[1 - front][name.removeprefix(f"{steps}_")]
             else:
-                target = _values({"": self._written(kind, name, value.shape)}, "cpu")[""]
+                target = values_on({"": self._written(kind, name, value.shape)}, "cpu")[""]
             binding.bind_ortvalue_output(value.name, target)
         return binding
 
@@ -158,10 +147,3 @@ class Ascent:
             positions = shape[2] if isinstance(shape[2], int) else self.chains.positions(name, self.columns)
             self.activations[name] = np.zeros((self.channels, int(shape[1]), positions), np.float32)
         return self.activations[name]
-
-
-def _values(arrays: dict[str, Array], device: str) -> dict[str, Any]:
-    """Arrays as ONNX Runtime takes them: on the CPU the same memory, else a copy on the device."""
-    from onnxruntime import OrtValue
-
-    return {name: OrtValue.ortvalue_from_numpy(array, device, 0) for name, array in arrays.items()}

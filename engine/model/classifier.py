@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from dreampedal.engine.dsp.bands import BandLayout, log_band_features
 from dreampedal.engine.dsp.rates import at_rate
 from dreampedal.engine.model.clip_model import ClipModel, open_model
-from dreampedal.engine.model.format.clip_manifest import AnyManifest, ClassifierManifest
+from dreampedal.engine.model.format.clip_manifest import ClassifierManifest
 from dreampedal.engine.model.format.inputs import features, frames_of, own_rate, resampled
+from dreampedal.engine.model.format.kinds import AnyManifest
 from dreampedal.engine.model.format.manifest import Manifest, ModelError
 from dreampedal.engine.model.model import Model
 

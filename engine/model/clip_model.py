@@ -12,6 +12,7 @@ from dreampedal.engine.model import targets
 from dreampedal.engine.model.device import chosen_device
 from dreampedal.engine.model.format.clip_manifest import ClassifierManifest, WaveformManifest
 from dreampedal.engine.model.format.manifest import Manifest, ModelError
+from dreampedal.engine.model.format.student_manifest import StudentManifest
 from dreampedal.engine.model.model import Model
 from dreampedal.engine.model.sessions import Array, Sessions
 from dreampedal.engine.model.structure import read_model
@@ -84,7 +85,9 @@ class ClipModel:
 
 
 def open_model(path: str | Path, device: str = "auto") -> Model | ClipModel:
-    """The model in the file at `path`, of the kind that it says, its structure proved sound before anything of it runs.
+    """The model in the file at `path` that hears what a sound is, proved sound before anything of it runs.
+
+    Students do not: they only answer (`engine.model.student`).
 
     Args:
         device: "cpu", "cuda", or "auto".
@@ -96,4 +99,6 @@ def open_model(path: str | Path, device: str = "auto") -> Model | ClipModel:
     graph, manifest = read_model(path)
     if isinstance(manifest, Manifest):
         return Model(Path(path), graph, manifest, device)
+    if isinstance(manifest, StudentManifest):
+        raise ModelError(path, "manifest.kind", manifest.kind, "ascent, classifier or waveform, the kinds that hear")
     return ClipModel(Path(path), graph, manifest, device)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,16 @@ if TYPE_CHECKING:
     from onnx import ModelProto
 
 Array = NDArray[np.float32]
+
+
+@dataclass
+class BoundSession:
+    """A session bound both ways round: states are read from one set of arrays and written to the other."""
+
+    session: Any
+    bindings: tuple[Any, Any]
+    fed: tuple[str, ...]
+    """Inputs to hand over again before each run, where the session does not read our memory (CUDA)."""
 
 
 class Sessions:
@@ -74,3 +85,10 @@ def graph_errors(path: Path, how: str) -> Iterator[None]:
         yield
     except Exception as error:  # ONNX Runtime's errors have no base class of their own
         raise ModelError(path, "graph", f"{how} {told(error)}", "one that runs") from error
+
+
+def values_on(arrays: Mapping[str, Array], device: str) -> dict[str, Any]:
+    """Arrays as ONNX Runtime takes them: on the CPU the same memory, else a copy on the device."""
+    from onnxruntime import OrtValue
+
+    return {name: OrtValue.ortvalue_from_numpy(array, device, 0) for name, array in arrays.items()}

@@ -13,8 +13,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dreampedal.engine.model.format.clip_manifest import AnyManifest, read_manifest
 from dreampedal.engine.model.format.interface import Shape, inputs, outputs
+from dreampedal.engine.model.format.kinds import AnyManifest, read_manifest
 from dreampedal.engine.model.format.manifest import GOLDEN_KEY, METADATA_KEY, ModelError
 from dreampedal.engine.model.graph_rules import require_readable, require_runnable
 
@@ -43,7 +43,7 @@ OPERATORS = frozenset(
     {
         "Add", "AveragePool", "BatchNormalization", "Cast", "Clip", "Concat", "Conv", "ConvTranspose", "Div", "Elu",
         "Equal", "Erf", "Exp", "Expand", "GRU", "Gather", "Gelu", "Gemm", "Greater", "HardSigmoid", "Identity", "LSTM",
-        "LeakyRelu", "LogSoftmax", "MatMul", "MaxPool", "Mul", "Neg", "Pad", "RMSNormalization", "Range",
+        "LeakyRelu", "Log", "LogSoftmax", "MatMul", "MaxPool", "Mul", "Neg", "Pad", "RMSNormalization", "Range",
         "ReduceLogSumExp", "ReduceMax", "ReduceMean", "ReduceSum", "Relu", "Reshape", "ScatterElements", "Shape",
         "Sigmoid", "Sign", "Slice", "Split", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze", "Where",
     }
@@ -187,8 +187,6 @@ def require_known_operators(path: str | Path, model: ModelProto) -> None:
 
 def require_declared(path: str | Path, model: ModelProto, manifest: AnyManifest) -> None:
     """Refuse a graph whose inputs or outputs are not exactly those that its manifest stands for."""
-    if manifest.kind == "student":
-        raise ModelError(path, "manifest.kind", manifest.kind, "ascent, classifier or waveform")
     graph = model.graph
     held = {tensor.name for tensor in graph.initializer}
     for what, values, expected in (

@@ -106,6 +106,29 @@ class Target:
                 chosen[_filter(by_name[name], part, str(self))] += weight
         return Injections(u, v, logits)
 
+    def shares(self, known: Sequence[str]) -> NDArray[np.float32]:
+        """The target as weights of `known` targets, 0 or more, that sum to 1: (known,), as a student takes it.
+
+        >>> parse("class:choir + 3*class:flute").shares(["class:flute", "class:choir"]).tolist()
+        [0.75, 0.25]
+
+        Raises:
+            ValueError: for a target that is not known, which names those that are, for a weight below 0, or where all
+                weights are 0.
+        """
+        weights = np.zeros(len(known))
+        for term in self.terms:
+            if (name := str(term._replace(weight=1.0))) not in known:
+                close = get_close_matches(name, known, 1)
+                hint = f" (did you mean {close[0]}?)" if close else ""
+                raise ValueError(f"target '{self}': not distilled for '{name}'{hint}; it was for {', '.join(known)}")
+            if term.weight < 0:
+                raise ValueError(f"target '{self}': the weight of '{name}' is below 0: a student takes 0 and more")
+            weights[list(known).index(name)] += term.weight
+        if not weights.any():
+            raise ValueError(f"target '{self}': every weight is 0: expected one above")
+        return np.asarray(weights / weights.sum(), np.float32)
+
 
 def parse(text: str) -> Target:
     """The target that `text` means; a ValueError that shows where it stops making sense."""

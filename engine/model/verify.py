@@ -1,7 +1,7 @@
 """The proof of a model: its structure, its golden vectors, and that it plays the same however a signal is cut.
 
 Structure comes first (`engine.model.structure`), so that nothing of a bad file ever runs. Then the golden vectors that
-the exporter recorded are replayed (`engine.model.golden`): inputs, and what the torch original made of them.
+the exporter recorded are replayed (`engine.model.format.golden`): inputs, and what the torch original made of them.
 """
 
 from __future__ import annotations
@@ -13,14 +13,26 @@ from typing import Protocol
 
 import numpy as np
 
+from dreampedal.engine.model.ascent import Ascent
 from dreampedal.engine.model.clip_model import ClipModel
-from dreampedal.engine.model.format.clip_manifest import AnyManifest
+from dreampedal.engine.model.format.golden import (
+    GoldenAscent,
+    GoldenClips,
+    GoldenStudent,
+    golden_ascents,
+    golden_clips,
+    golden_students,
+    noise,
+    places,
+)
 from dreampedal.engine.model.format.interface import inputs, sizes
-from dreampedal.engine.model.format.manifest import GOLDEN_KEY, OWN_CHAINS, Manifest, ModelError
-from dreampedal.engine.model.golden import GoldenAscent, GoldenClips, golden_ascents, golden_clips, noise, places
+from dreampedal.engine.model.format.kinds import AnyManifest
+from dreampedal.engine.model.format.manifest import GOLDEN_KEY, OWN_CHAINS, Bands, Manifest, ModelError
+from dreampedal.engine.model.format.student_manifest import StudentManifest
 from dreampedal.engine.model.model import Model
 from dreampedal.engine.model.sessions import Array
 from dreampedal.engine.model.structure import metadata, read_model
+from dreampedal.engine.model.student import Student, StudentModel
 
 TOLERANCE = 1e-3
 """Largest deviation from a golden vector, as a share of its largest value."""
@@ -66,7 +78,10 @@ def verify(path: str | Path, effect: Callable[[], Playable] | None = None, devic
     """
     graph, manifest = read_model(path)
     golden = metadata(path, graph, GOLDEN_KEY)
-    if isinstance(manifest, Manifest):
+    if isinstance(manifest, StudentManifest):
+        runs = golden_students(path, golden, manifest)
+        count, deviation = len(runs), _proved_runs(StudentModel(Path(path), graph, manifest, device), runs)
+    elif isinstance(manifest, Manifest):
         ascents = golden_ascents(path, golden, manifest)
         count, deviation = len(ascents), _proved_ascents(Model(Path(path), graph, manifest, device), ascents)
     else:
@@ -85,9 +100,20 @@ def verify(path: str | Path, effect: Callable[[], Playable] | None = None, devic
 def _proved_ascents(model: Model, vectors: Sequence[GoldenAscent]) -> float:
     """The largest deviation from the golden vectors of a model that dreams on bands, all else proved."""
     deviation = max(replay(model, vector) for vector in vectors)
-    require_repeatable(model)
+    ascent, rng = model.ascent(2, 2), np.random.default_rng(1)
+    for values in (*ascent.u.values(), *ascent.v.values()):
+        values[:] = rng.normal(size=len(values))
+    require_repeatable(model.path, ascent, ascent.result, model.manifest.bands)
     if model.manifest.runs_on == "columns":
         require_agreement(model)
+    return deviation
+
+
+def _proved_runs(model: StudentModel, vectors: Sequence[GoldenStudent]) -> float:
+    """The largest deviation from the golden vectors of a student, all else proved."""
+    deviation = max(replay_student(model, vector) for vector in vectors)
+    student = model.student(2)
+    require_repeatable(model.path, student, student.offset, model.manifest.bands)
     return deviation
 
 
@@ -133,31 +159,48 @@ def replay_clips(model: ClipModel, vector: GoldenClips) -> dict[str, Array]:
     return found
 
 
-def require_repeatable(model: Model) -> None:
-    """Refuse a model that plays differently after `reset`, or when a run is repeated before it is committed."""
-    rng = np.random.default_rng(0)
-    floor = model.manifest.bands.floor_db * np.log(10) / 20
-    ascent = model.ascent(2, 2)
-    sound = rng.uniform(floor, 0, (6, *ascent.features.shape)).astype(np.float32)
-    for values in (*ascent.u.values(), *ascent.v.values()):
-        values[:] = rng.normal(size=len(values))
+def replay_student(model: StudentModel, take: GoldenStudent) -> float:
+    """Play a take from silence on; its largest deviation. A ModelError if that is more than `TOLERANCE`."""
+    student = model.student(take.sound.shape[0])
+    student.target[:], student.reach[:] = take.target, take.reach
+    student.reset()
+    found, worst = {"offset": student.offset, "added": student.added}, 0.0
+    hops = take.sound.shape[2]
+    for hop in range(hops):
+        student.features[:] = take.sound[:, :, hop]
+        student.run()
+        student.commit()
+        for name, answers in take.answers.items():
+            if (behind := hop - hops + len(answers)) >= 0:
+                what = f"golden {name} of hop {hop}"
+                worst = max(worst, _deviation(model.path, what, found[name], answers[behind]))
+    return worst
+
+
+def require_repeatable(path: Path, running: Ascent | Student, answer: Array, bands: Bands) -> None:
+    """Refuse a model that plays differently after `reset`, or when a run is repeated before it is committed.
+
+    `answer` is what each run writes.
+    """
+    floor = bands.floor_db * np.log(10) / 20
+    sound = np.random.default_rng(0).uniform(floor, 0, (6, *running.features.shape)).astype(np.float32)
 
     def play(runs: int) -> Array:
-        ascent.reset()
-        results = []
+        running.reset()
+        answers = []
         for features in sound:
-            ascent.features[:] = features
+            running.features[:] = features
             for _ in range(runs):
-                ascent.run()
-            results.append(ascent.result.copy())
-            ascent.commit()
-        return np.stack(results)
+                running.run()
+            answers.append(answer.copy())
+            running.commit()
+        return np.stack(answers)
 
     first = play(1)
     if not np.isfinite(first).all():
-        raise ModelError(model.path, "offset", "not finite", "finite numbers for any sound")
+        raise ModelError(path, "offset", "not finite", "finite numbers for any sound")
     if not all(np.array_equal(first, play(runs)) for runs in (1, 2)):
-        raise ModelError(model.path, "state", "different from one playing to the next", "the same samples every time")
+        raise ModelError(path, "state", "different from one playing to the next", "the same samples every time")
 
 
 def require_agreement(model: Model) -> None:

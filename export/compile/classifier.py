@@ -17,8 +17,8 @@ from typing import Unpack
 import torch
 
 from dreampedal.engine.model.format.clip_manifest import ClassifierManifest
+from dreampedal.engine.model.format.golden import packed
 from dreampedal.engine.model.format.manifest import Training
-from dreampedal.engine.model.golden import packed
 from dreampedal.export.compile.clips import SEEDS, Net, golden_clips, graph_outputs, take, traced
 from dreampedal.export.compile.graph.writer import Graph
 from dreampedal.export.compile.model_file import Details, declare, write_model

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from dreampedal.engine.model.format.golden import noise
 from dreampedal.engine.model.format.inputs import BandImage, Envelope, Input, LogBands, Mel, shape_of
-from dreampedal.engine.model.golden import noise
 from dreampedal.export.compile.golden import Response
 from dreampedal.export.compile.graph.writer import Graph
 from dreampedal.export.compile.trace import Trace, trace
@@ -94,6 +94,6 @@ def forward(net: Net, x: Tensor) -> Response:
 
 
 def take(input: Input, seed: int, given: Mapping[str, Any], expected: Mapping[str, Any]) -> dict[str, Any]:
-    """A golden take as JSON has it (`dreampedal.engine.model.golden` reads it)."""
+    """A golden take as JSON has it (`dreampedal.engine.model.format.golden` reads it)."""
     low, high = range_of(input)
     return {"seed": seed, "low": low, "high": high, "given": dict(given), "expected": dict(expected)}

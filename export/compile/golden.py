@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from dreampedal.engine.model.format.clip_manifest import WaveformManifest
+from dreampedal.engine.model.format.golden import packed
 from dreampedal.engine.model.format.manifest import Manifest
-from dreampedal.engine.model.golden import packed
 from dreampedal.export.compile.steps import TINY
 from dreampedal.export.nets.causal import Network
 

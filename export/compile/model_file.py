@@ -11,11 +11,13 @@ import onnx
 from dreampedal.engine.model.format.clip_manifest import ClassifierManifest, WaveformManifest
 from dreampedal.engine.model.format.interface import inputs, outputs
 from dreampedal.engine.model.format.manifest import GOLDEN_KEY, METADATA_KEY, Layer, Manifest, Training
+from dreampedal.engine.model.format.student_manifest import StudentManifest
 from dreampedal.engine.model.structure import MAX_FILE_BYTES, content_hash, metadata, read_model
 from dreampedal.engine.runtime.files import written_whole
 from dreampedal.export.compile.graph.writer import Graph
 
 Declared = TypeVar("Declared", Manifest, ClassifierManifest, WaveformManifest)
+Written = TypeVar("Written", Manifest, StudentManifest, ClassifierManifest, WaveformManifest)
 
 
 class Details(TypedDict):
@@ -57,10 +59,10 @@ def write_model(
     path: Path,
     graph: Graph,
     values: dict[str, str],
-    manifest: Declared,
+    manifest: Written,
     golden: str,
     most_bytes: int = MAX_FILE_BYTES,
-) -> Declared:
+) -> Written:
     """Put graph, manifest and golden vectors into one file; the manifest with the hash of the weights.
 
     Raises:

@@ -22,9 +22,9 @@ from numpy.typing import NDArray
 from torch import nn
 
 from dreampedal.engine.model.format.clip_manifest import WaveformManifest
+from dreampedal.engine.model.format.golden import packed, places
 from dreampedal.engine.model.format.inputs import Waveform
 from dreampedal.engine.model.format.manifest import Training
-from dreampedal.engine.model.golden import packed, places
 from dreampedal.export.compile.clips import SEEDS, Net, forward, golden_clips, graph_outputs, take, traced
 from dreampedal.export.compile.golden import objective
 from dreampedal.export.compile.gradient import gradient

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dreampedal.engine.model.format.clip_manifest import AnyManifest
 from dreampedal.engine.model.format.inputs import LogBands
+from dreampedal.engine.model.format.kinds import AnyManifest
 from dreampedal.engine.model.format.manifest import Split, Training
 from dreampedal.engine.model.structure import MAX_FILE_BYTES
 from dreampedal.export.compile.ascent import export_ascent

@@ -6,7 +6,6 @@ is cut before the network sees it.
 
 from __future__ import annotations
 
-import json
 from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
@@ -16,12 +15,9 @@ from dreampedal.engine.model.format.manifest import (
     MAX_VALUES,
     Label,
     Layer,
-    Manifest,
-    ModelError,
     Positive,
     Strict,
     Training,
-    read_as,
     require_distinct,
 )
 
@@ -104,22 +100,3 @@ class WaveformManifest(ClipManifest):
     input: Waveform
     layers: Annotated[tuple[Layer, ...], Field(min_length=1)]
     resampled: Literal["added"] = "added"
-
-
-AnyManifest = Manifest | ClassifierManifest | WaveformManifest
-
-_KINDS: dict[str, type[AnyManifest]] = {
-    "ascent": Manifest, "student": Manifest, "waveform": WaveformManifest, "classifier": ClassifierManifest,
-}  # fmt: skip
-
-
-def read_manifest(file: object, text: str) -> AnyManifest:
-    """The manifest in `text`, found in `file`, of the kind that it says; a ModelError names the first wrong field."""
-    try:
-        said = json.loads(text)
-    except (ValueError, RecursionError):
-        said = None  # what is wrong with it is said below
-    kind = said.get("kind", "ascent") if isinstance(said, dict) else "ascent"
-    if not isinstance(kind, str) or kind not in _KINDS:
-        raise ModelError(file, "manifest.kind", repr(kind)[:120], "ascent, student, waveform or classifier")
-    return read_as(_KINDS[kind], file, text)

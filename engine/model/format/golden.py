@@ -1,6 +1,7 @@
 """Golden vectors: what a model's original made of given inputs, recorded in its file by the exporter.
 
-Those of a model that dreams on bands are ascents over the columns of a sound. Those of one on whole clips are of noise
+Those of a model that ascends on bands are ascents over the columns of a sound, those of a student its answers to the
+frames of one. Those of a model on whole clips are of noise
 that every machine draws alike, so that a file stays as small as its weights; what the torch original made of them is
 written out: logits, and of a network that dreams its gradient by autograd at a few hundred samples of each clip.
 """
@@ -18,8 +19,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreampedal.engine.model.format.clip_manifest import ClassifierManifest, WaveformManifest
-from dreampedal.engine.model.format.interface import Shape, inputs, sizes
+from dreampedal.engine.model.format.interface import Shape, inputs, outputs, sizes
 from dreampedal.engine.model.format.manifest import Manifest, ModelError
+from dreampedal.engine.model.format.student_manifest import StudentManifest
 from dreampedal.engine.runtime.blocks import MAX_CHANNELS
 
 Array = NDArray[np.float32]
@@ -56,6 +58,20 @@ class GoldenAscent:
 
 
 @dataclass(frozen=True)
+class GoldenStudent:
+    """A recorded run of a student over the frames of a sound from silence on: `sound` is (channels, bands, frames).
+
+    `target` and `reach` are those of its graph; `answers` holds, by the outputs' names, what came out in the last hops,
+    (hops, channels, ...).
+    """
+
+    sound: Array
+    target: Array
+    reach: Array
+    answers: dict[str, Array]
+
+
+@dataclass(frozen=True)
 class GoldenClips:
     """Noise from `low` to `high` by `seed`, what else goes in, and what comes out."""
 
@@ -86,6 +102,11 @@ def places(samples: int) -> NDArray[np.int64]:
 def golden_ascents(path: str | Path, text: str, manifest: Manifest) -> list[GoldenAscent]:
     """Those in the metadata of a model that dreams on bands; a ModelError for one that is not whole."""
     return _vectors(path, text, lambda where, case: _ascent(path, where, case, manifest))
+
+
+def golden_students(path: str | Path, text: str, manifest: StudentManifest) -> list[GoldenStudent]:
+    """Those in the metadata of a student; a ModelError for one that is not whole."""
+    return _vectors(path, text, lambda where, case: _student(path, where, case, manifest))
 
 
 def golden_clips(path: str | Path, text: str, manifest: ClassifierManifest | WaveformManifest) -> list[GoldenClips]:
@@ -141,6 +162,25 @@ def _ascent(path: str | Path, where: str, case: Mapping[str, Any], manifest: Man
     if sound.shape[1] != manifest.bands.count or hops < 1 or offsets.shape[1:] != given["offset"].shape:
         raise ModelError(path, f"{where}, shape of sound", sound.shape, "channels, bands, columns")
     return GoldenAscent(columns, steps, sound, given, offsets, arrays)
+
+
+def _student(path: str | Path, where: str, case: Mapping[str, Any], manifest: StudentManifest) -> GoldenStudent:
+    arrays = {name: unpacked(value) for name, value in case.items()}
+    sound = arrays.pop("sound")
+    if sound.ndim != 3 or not 1 <= sound.shape[0] <= MAX_CHANNELS or sound.shape[1] != manifest.bands.count:
+        raise ModelError(path, f"{where}, shape of sound", sound.shape, "channels, bands, frames")
+    declared = {**inputs(manifest), **outputs(manifest)}
+    names = [name for name in ("offset", "added", "target", "reach") if name in declared]
+    wanted = {name: sizes(declared[name], sound.shape[0]) for name in names}
+    if arrays.keys() != wanted.keys():
+        raise ModelError(path, where, ", ".join(("sound", *arrays)), ", ".join(("sound", *wanted)))
+    hops = len(arrays["offset"])
+    for name, shape in wanted.items():
+        expected = shape if name in ("target", "reach") else (hops, *shape)
+        if arrays[name].shape != expected or not 1 <= hops <= sound.shape[2]:
+            raise ModelError(path, f"{where}, shape of {name}", arrays[name].shape, expected)
+    given = {name: arrays.pop(name) for name in ("target", "reach")}
+    return GoldenStudent(sound, answers=arrays, **given)
 
 
 def _clips(

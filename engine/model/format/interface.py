@@ -5,8 +5,10 @@
 
 from __future__ import annotations
 
-from dreampedal.engine.model.format.clip_manifest import AnyManifest, ClipManifest, WaveformManifest
+from dreampedal.engine.model.format.clip_manifest import ClipManifest, WaveformManifest
+from dreampedal.engine.model.format.kinds import AnyManifest
 from dreampedal.engine.model.format.manifest import OWN_CHAINS, Manifest
+from dreampedal.engine.model.format.student_manifest import StudentManifest
 
 Shape = tuple[int | str, ...]
 """Sizes of a tensor. Free ones have names: "C" channels, "T" moving columns, "N" clips, "P_conv1" positions of conv1's
@@ -15,15 +17,19 @@ output."""
 
 def inputs(manifest: AnyManifest) -> dict[str, Shape]:
     """Name and shape of every input of a model."""
+    if isinstance(manifest, StudentManifest):
+        return _student_inputs(manifest)
     return _ascent_inputs(manifest) if isinstance(manifest, Manifest) else _clip_inputs(manifest)
 
 
 def outputs(manifest: AnyManifest) -> dict[str, Shape]:
     """Name and shape of every output of a model, of which a session computes those that are wanted."""
+    if isinstance(manifest, StudentManifest):
+        return _student_outputs(manifest)
     return _ascent_outputs(manifest) if isinstance(manifest, Manifest) else _clip_outputs(manifest)
 
 
-def sizes(shape: Shape, channels: int, columns: int) -> tuple[int, ...]:
+def sizes(shape: Shape, channels: int, columns: int = 1) -> tuple[int, ...]:
     """The shape of an input for so many channels and moving columns."""
     free = {"C": channels, "T": columns}
     return tuple(size if isinstance(size, int) else free[size] for size in shape)
@@ -87,3 +93,23 @@ def _ascent_outputs(manifest: Manifest) -> dict[str, Shape]:
             for step in range(manifest.steps + 1):
                 expected[f"{chain}_state_{step}_{name}"] = ("C", *shape)
     return expected
+
+
+def _student_inputs(manifest: StudentManifest) -> dict[str, Shape]:
+    """One frame, weights of targets that sum to 1, reach in nepers, the running power, and the states."""
+    return {
+        "features": ("C", manifest.bands.count),
+        "target": (len(manifest.targets),),
+        "reach": (1,),
+        "power": ("C", 1),
+    } | {f"state_{name}": ("C", *shape) for name, shape in manifest.states.items()}
+
+
+def _student_outputs(manifest: StudentManifest) -> dict[str, Shape]:
+    """The offset in nepers, how loud each carrier is if there are any, and what is to be remembered (`next_`)."""
+    bands = manifest.bands.count
+    expected: dict[str, Shape] = {"offset": ("C", bands)}
+    if manifest.carriers:
+        expected["added"] = ("C", len(manifest.carriers), bands)
+    expected["next_power"] = ("C", 1)
+    return expected | {f"next_{name}": ("C", *shape) for name, shape in manifest.states.items()}

@@ -2,7 +2,8 @@
 
 Everything that the engine and a user need to know is declared here, so that no file lies beside a model and nothing is
 guessed from its graph. `engine.model.structure` checks that graph and manifest agree. `Manifest` is that of a model
-that dreams on bands; those of networks on whole clips are in `clip_manifest`, which reads them all.
+that ascends on bands; `student_manifest` has that of one that answers at once, `clip_manifest` those of networks on
+whole clips, and `kinds` reads them all.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from typing import Annotated, Any, Literal, LiteralString, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
@@ -146,8 +148,27 @@ class Training(Strict):
         return fields
 
 
+def _can_be_transformed(window: int) -> int:
+    if window < MIN_WINDOW or window & (window - 1):
+        raise _unfit("a power of two from {least} samples up", least=MIN_WINDOW)
+    return window
+
+
+def _overlaps(hop: int, known: ValidationInfo) -> int:
+    if "window" in known.data and hop > known.data["window"] // 2:
+        raise _unfit("1 to {most} samples, half of the window", most=known.data["window"] // 2)
+    return hop
+
+
+Window = Annotated[Size, AfterValidator(_can_be_transformed)]
+"""Samples of an analysis window at 44.1 and 48 kHz."""
+
+Hop = Annotated[Positive, Field(validate_default=True), AfterValidator(_overlaps)]
+"""Samples from one window to the next, at the same rates; declared after `window`."""
+
+
 class Manifest(Strict):
-    """What a model file declares.
+    """What the file of a model that ascends declares.
 
     `columns` models are causal in time and run column by column with state; `window` models see `context_frames`
     columns at once and keep nothing.
@@ -156,14 +177,13 @@ class Manifest(Strict):
     format: Literal[1] = 1
     name: Label
     version: str
-    kind: Literal["ascent", "student"] = "ascent"
+    kind: Literal["ascent"] = "ascent"
     runs_on: Literal["columns", "window"] = "columns"
     sample_rates: Annotated[tuple[Positive, ...], Field(min_length=1)]
     """Sample rates in training, in Hz."""
     bands: Bands = Bands()
-    window: Size = 2048
-    """Samples of an analysis window at 44.1 and 48 kHz; likewise `hop`."""
-    hop: Annotated[Positive, Field(validate_default=True)] = 512
+    window: Window = 2048
+    hop: Hop = 512
     context_frames: Annotated[int, Field(gt=0, le=65_536)]
     """W: columns that the head averages over, and the whole window of a `window` model."""
     normalisation: Annotated[Normalisation, Field(repr=False)]
@@ -176,20 +196,6 @@ class Manifest(Strict):
     accuracy: dict[str, float] = {}
     content_hash: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
     """SHA-256 of the weights (`engine.model.structure.content_hash`)."""
-
-    @field_validator("window")
-    @classmethod
-    def _can_be_transformed(cls, window: int) -> int:
-        if window < MIN_WINDOW or window & (window - 1):
-            raise _unfit("a power of two from {least} samples up", least=MIN_WINDOW)
-        return window
-
-    @field_validator("hop")
-    @classmethod
-    def _overlaps(cls, hop: int, known: ValidationInfo) -> int:
-        if "window" in known.data and hop > known.data["window"] // 2:
-            raise _unfit("1 to {most} samples, half of the window", most=known.data["window"] // 2)
-        return hop
 
     @model_validator(mode="after")
     def _agrees_with_itself(self) -> Manifest:

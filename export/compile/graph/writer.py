@@ -13,8 +13,10 @@ from onnx import TensorProto, helper, numpy_helper
 OPSET = 23
 """The first operator set with RMSNormalization, which takes a step of ascent in one node."""
 
-BEYOND_OPERATORS = frozenset({"Clip", "RMSNormalization", "Range"})
-"""Operators of ONNX that ascent itself is written with and no operator of a network is (`steps`, `columns`)."""
+BEYOND_OPERATORS = frozenset({"Clip", "Log", "RMSNormalization", "Range"})
+"""Operators of ONNX that no operator of a traced network is: ascent itself is written with them (`steps`, `columns`),
+and what a student sees of a frame (`student`).
+"""
 
 END = 2**31 - 1
 """A slice that stops here goes to the end."""

@@ -10,9 +10,9 @@ from onnx import helper
 
 from dreampedal.effects import Dream
 from dreampedal.engine.host.contract.effect import Effect
+from dreampedal.engine.model.format.golden import packed
 from dreampedal.engine.model.format.inputs import Envelope
 from dreampedal.engine.model.format.manifest import GOLDEN_KEY, METADATA_KEY, ModelError
-from dreampedal.engine.model.golden import packed
 from dreampedal.engine.model.structure import read_model
 from dreampedal.engine.model.verify import LONGEST_BLOCKS, require_partition_law, verify
 
