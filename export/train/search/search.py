@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection, wait
@@ -29,6 +26,7 @@ from dreampedal.export.train.fit.checkpoints import check_same, content
 from dreampedal.export.train.fit.lock import alone
 from dreampedal.export.train.search.space import check_names
 from dreampedal.export.train.search.trials import CHECKPOINT, PLACE, REASON, Task, run_trial, said
+from dreampedal.export.train.workers.apart import deaf_to_ctrl_c, end_with_parent, ended
 
 ENDED = (TrialState.COMPLETE, TrialState.PRUNED)
 
@@ -161,7 +159,7 @@ def _apart(task: Task, count: int, workers: int) -> Iterator[int]:
         for _ in range(workers):
             ours, theirs = context.Pipe()
             process = context.Process(target=_work, args=(theirs, task), daemon=True)
-            with _deaf_to_ctrl_c():
+            with deaf_to_ctrl_c():
                 process.start()
             theirs.close()
             running[ours] = process
@@ -174,7 +172,7 @@ def _apart(task: Task, count: int, workers: int) -> Iterator[int]:
                     error = line.recv()
                 except EOFError:
                     running[line].join()
-                    raise ValueError(_ended(running[line].exitcode)) from None
+                    raise ValueError(ended(running[line].exitcode, "its trial goes on then")) from None
                 if error is not None:
                     raise error
                 done += 1
@@ -190,24 +188,9 @@ def _apart(task: Task, count: int, workers: int) -> Iterator[int]:
             process.join()
 
 
-@contextmanager
-def _deaf_to_ctrl_c() -> Iterator[None]:
-    """What is started meanwhile never hears of Ctrl-C, not even while it imports; the search ends it."""
-    if threading.current_thread() is not threading.main_thread():  # where Python lets nobody choose
-        yield
-        return
-    heeded = signal.signal(signal.SIGINT, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, heeded)
-
-
 def _work(line: Connection, task: Task) -> None:
     """A worker: a trial for each True from the line, and what went wrong, or None, back."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if (parent := multiprocessing.parent_process()) is not None:
-        threading.Thread(target=_end_with, args=(parent.sentinel,), daemon=True).start()
+    end_with_parent()
     while line.recv():
         try:
             with _readable(task.folder):
@@ -218,17 +201,3 @@ def _work(line: Connection, task: Task) -> None:
             line.send(ValueError(said(error)))  # its own type may not survive the way
         else:
             line.send(None)
-
-
-def _end_with(sentinel: int) -> None:
-    """End this process with the search, which cannot say so where it was killed: it would go on holding its trial."""
-    wait([sentinel])
-    os._exit(1)
-
-
-def _ended(status: int) -> str:
-    """What the end of a worker that said nothing means."""
-    if status < 0:
-        name = signal.Signals(-status).name
-        return f"a worker was ended by {name}, as for want of memory; begin again with fewer, its trial goes on then"
-    return f"a worker ended with status {status}; begin again, its trial goes on then"
