@@ -14,7 +14,7 @@ CLIPS ?= ../shared/data/clips
 PACKAGES := dreampedal effects engine export presets
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check quick lint types imports docs unit live-server soak stress pedalboard-suite train-notes train-all train-styles bench figures clean
+.PHONY: help demo test check quick lint types imports docs unit live-server soak stress pedalboard-suite train-notes train-all train-styles train-students train-students-quick bench figures clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -75,6 +75,12 @@ train-all: .venv/develop build/sounds $(GENRES)/manifest.csv ## Train every row 
 train-styles: .venv/develop $(GENRES)/manifest.csv ## Train the shipped model of styles again (4 minutes).
 	$(BIN)/python -m bench.research.styles $(GENRES)
 
+train-students: .venv/develop build/sounds $(GENRES)/manifest.csv ## Distil the shipped students again, overnight (8 hours on two cores); resumable.
+	$(DISTIL) --out presets/models/$(STUDENT).onnx --run build/$(STUDENT)
+
+train-students-quick: .venv/develop build/sounds $(GENRES)/manifest.csv ## The same in about an hour, to build/heard_quick.onnx.
+	$(DISTIL) --out build/$(STUDENT)_quick.onnx --run build/$(STUDENT)_quick --quick
+
 bench: .venv/develop ## Run every benchmark, one after the other: ours, theirs, ratio.
 	@set -e; for script in $(filter-out bench/reference_kernels.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python $$script; done
 	@set -e; for module in songs train; do echo "== bench.research.$$module"; $(BIN)/python -m bench.research.$$module; done
@@ -117,6 +123,13 @@ build/sounds:
 	@touch $@
 
 # Stamps: an installation is repeated when what it was made from has changed.
+
+STUDENT := heard
+DISTIL = $(BIN)/dreampedal distil $(foreach font,$(STUDENT_SOUNDFONTS),--soundfont $(font)) --sounds $(GENRES) \
+	--carrier all --cache build/phrases --jobs 2
+# TimGM6mb judges, so it teaches nobody.
+STUDENT_SOUNDFONTS ?= /usr/share/sounds/sf2/FluidR3_GM.sf2 /usr/share/sounds/sf2/MuseScore_General_Full.sf2 \
+	/usr/share/midi/freepats
 
 SOUNDFONTS ?= /usr/share/sounds/sf2/FluidR3_GM.sf2
 

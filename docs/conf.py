@@ -10,8 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 VERBS = (
-    "demo", "process", "live", "presets", "devices", "doctor", "verify", "classify", "evaluate", "export", "prune",
-    "search", "train", "train notes", "train folder", "train networks",
+    "demo", "process", "live", "presets", "devices", "doctor", "verify", "classify", "evaluate", "export", "distil",
+    "prune", "search", "train", "train notes", "train folder", "train networks",
 )  # fmt: skip
 
 project = "DreamPedal"

@@ -13,7 +13,7 @@ from dreampedal.console.console import one_line
 from dreampedal.console.options import AsJson, verb
 from dreampedal.doctor.options import Doctor
 from dreampedal.live_ui.options import Live
-from dreampedal.networks.options import Classify, Evaluate, Export, Prune, Search, TrainFolder, TrainNotes
+from dreampedal.networks.options import Classify, Distil, Evaluate, Export, Prune, Search, TrainFolder, TrainNotes
 from dreampedal.rendering.options import Process
 
 
@@ -183,6 +183,27 @@ def train_networks(as_json: AsJson = False) -> None:
     from dreampedal.networks.training import networks
 
     networks(as_json)
+
+
+@app.command(
+    short_help="Teach a student to dream at once what others hear.",
+    epilog="\b\nExamples:\n"
+    "  dreampedal distil -o heard.onnx --soundfont FluidR3_GM.sf2 --soundfont MuseScore.sf2 --sounds songs --jobs 2\n"
+    "  dreampedal distil -o quick.onnx --soundfont FluidR3_GM.sf2 --target class:flute --target class:brass --quick\n"
+    '  dreampedal distil -o filters.onnx --sounds recordings --teacher songs --target conv3:5 --target "conv2 + conv1"',
+)
+@verb
+def distil(options: Distil) -> None:
+    """Teach a small causal network, the student, what a long dream would find: it answers in one pass a hop.
+
+    Thirteen listeners, unlike each other, are taught on phrases of the soundfonts; the student learns offsets that all
+    of them hear, through resynthesis and random rooms. A target may also be a class, a layer or a filter of a model of
+    your own (--teacher, as `dreampedal export` writes it). The same command goes on with a run that was interrupted, to
+    the same bits.
+    """
+    from dreampedal.networks.distilling import distil
+
+    distil(options)
 
 
 @app.command(

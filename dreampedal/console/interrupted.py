@@ -53,6 +53,16 @@ def search(run: Path, trials: int, seen: Seen) -> str:
     return f"{_before(seen)}; {GOES_ON}"
 
 
+def distillation(run: Path, seen: Seen) -> str:
+    """Of a distillation in the folder `run`, whose parts are kept as they are made.
+
+    >>> distillation(Path("heard_run"), {"listener small_mel": (400, 4000)})
+    'stopped in listener small_mel, 400 of 4000 done; the same command goes on: heard_run'
+    """
+    what, (done, there) = next(reversed(seen.items()), ("the beginning", (0, 0)))
+    return f"stopped in {what}{f', {done} of {there} done' if there else ''}; {GOES_ON}: {run}"
+
+
 def notes(seen: Seen) -> str:
     """Of `train notes`, which keeps nothing on the way.
 

@@ -178,3 +178,49 @@ class Search:
     jobs: Jobs = 1
     device: Device = "auto"
     as_json: AsJson = False
+
+
+@dataclass(frozen=True)
+class Distil:
+    """Sounds, those who teach, and the student that they make."""
+
+    out: Annotated[Path, option("-o --out FILE", "The model to write (.onnx).")]
+    soundfonts: Annotated[
+        list[Path],
+        option("--soundfont FILE", "Its phrases teach listeners, and are dreamt on; .sf2, .sf3, a folder of patches."),
+    ] = field(default_factory=list)
+    sounds: Annotated[list[Path], option("--sounds FOLDER", "Recordings to dream on too; no labels are needed.")] = (
+        field(default_factory=list)
+    )
+    targets: Annotated[
+        Texts,
+        option("--target EXPR", "What it can be asked for: class:flute, conv3:5, a mixture; else the eleven families."),
+    ] = field(default_factory=list)
+    teachers: Annotated[
+        Texts,
+        option("--teacher MODEL", "An ascent model whose classes, layers and filters are taught; else notes."),
+    ] = field(default_factory=list)
+    listeners: Annotated[
+        Texts, option("--listener NAME", "Of those taught on the soundfonts; else all thirteen, which is best.")
+    ] = field(default_factory=list)
+    carriers: Annotated[
+        Texts,
+        option(
+            "--carrier NAME", "What it adds to the sound: below, deep, above, breath, or all; else it is gain alone."
+        ),
+    ] = field(default_factory=list)
+    hours: Annotated[
+        float, option("--hours H", "How long about, on two cores: a fixed number of steps, whatever the clock says.")
+    ] = 8.0
+    quick: Annotated[bool, option("--quick", "An hour's version, the same as --hours 1.")] = False
+    run: Annotated[Path | None, option("--run DIR", "For all parts; one that is there is gone on with.")] = None
+    cache: Annotated[
+        Path | None, option("--cache DIR", "For phrases and listeners that runs share; else in the run.")
+    ] = None
+    seed: Annotated[int, option("--seed", "Of all that is random; the same seed makes the same student.", min=0)] = 0
+    jobs: Annotated[int, option("--jobs N", "Listeners taught side by side; changes no bit of the student.", min=1)] = 1
+    as_json: AsJson = False
+
+    def __post_init__(self) -> None:
+        if self.quick and self.hours != 8.0:
+            raise ValueError(f"--quick is --hours 1: expected it without --hours {self.hours:g}")
