@@ -130,7 +130,7 @@ def _learn(
         )
         targets = nn.functional.one_hot(torch.from_numpy(families[chosen]), len(CLASSES)).float()
         if rng.random() < schooling.mixed_share:
-            x, targets = _together(x, targets, random)
+            x, targets = together(x, targets, random)
         (x,) = rooms([x], [listener.layout], random)
         if listener.adversarial_db and step % 3 == 2:
             x = _opposed(net, x, targets, listener.adversarial_db, random)
@@ -143,7 +143,7 @@ def _learn(
         yield stand.steps
 
 
-def _together(x: Tensor, targets: Tensor, random: Generator) -> tuple[Tensor, Tensor]:
+def together(x: Tensor, targets: Tensor, random: Generator) -> tuple[Tensor, Tensor]:
     """Every phrase with another of the batch, 6 to 30 dB under it."""
     other = torch.randperm(len(x), generator=random)
     below = (6 + 24 * torch.rand(len(x), 1, 1, generator=random)) * NEPERS
