@@ -69,8 +69,10 @@ class Ascent:
         self._states = tuple(
             values_on({name: self.inputs[f"state_{name}"].copy() for name in manifest.states}, device) for _ in range(2)
         )
+        self._start: Array = np.zeros_like(self.features)
         self.reset()
-        self._bind(steps)
+        for part in set(self._parts(steps)):
+            self._bind(part)
 
     @property
     def channels(self) -> int:
@@ -83,19 +85,27 @@ class Ascent:
         return int(self.features.shape[2])
 
     def run(self, steps: int | None = None) -> None:
-        """Climb `steps` steps, 0 to the model's `steps` (None: as many as at construction), and write `result`.
+        """Climb `steps` steps (None: as many as at construction) and write `result`.
 
-        The first run of a number of steps prepares and warms its session; later ones allocate nothing.
+        A file holds a few steps unrolled (`manifest.steps`); what is beyond runs its graph again, each time from where
+        the last run ended, which is the same as if more of them were unrolled. `offset` is as before when it is done.
+        The first run of a number of steps prepares and warms its sessions; later ones allocate nothing.
+
+        Raises:
+            ValueError: if `steps` is below 0.
         """
-        wanted = self.steps if steps is None else steps
+        first, *more = self._parts(self.steps if steps is None else steps)
         with self._turn:
-            run = self._runs.get(wanted) or self._bind(wanted)
-            binding = run.bindings[self._front]
-            for name in run.fed:
-                self._values[name].update_inplace(self.inputs[name])
-            run.session.run_with_iobinding(binding)
-            if wanted == 0:
-                self.result[:] = self.offset
+            self._climb(first)
+            if not more:
+                return
+            self._start[:] = self.offset
+            try:
+                for part in more:
+                    self.offset[:] = self.result
+                    self._climb(part)
+            finally:
+                self.offset[:] = self._start
 
     def commit(self) -> None:
         """Fix the oldest moving column as the last run left it: the states it leads to become the current ones."""
@@ -111,9 +121,23 @@ class Ascent:
         """A copy of a layer's current state, (channels, columns, filters), the newest column last."""
         return np.array(self._states[self._front][name].numpy())
 
+    def _parts(self, steps: int) -> list[int]:
+        """So many steps as numbers of them that the graph holds unrolled."""
+        if steps < 0:
+            raise ValueError(f"steps = {steps}: expected 0 or more")
+        most = self.chains.manifest.steps
+        whole, rest = divmod(steps, most)
+        return [most] * whole + [rest] * (rest > 0 or not whole)
+
+    def _climb(self, steps: int) -> None:
+        run = self._runs.get(steps) or self._bind(steps)
+        for name in run.fed:
+            self._values[name].update_inplace(self.inputs[name])
+        run.session.run_with_iobinding(run.bindings[self._front])
+        if steps == 0:
+            self.result[:] = self.offset
+
     def _bind(self, steps: int) -> BoundSession:
-        if not 0 <= steps <= self.chains.manifest.steps:
-            raise ValueError(f"steps = {steps}: expected 0 to {self.chains.manifest.steps}")
         session = self.chains.session(self._chain, steps, self.device)
         bindings = self._bound(session, steps, 0), self._bound(session, steps, 1)
         fed = tuple(value.name for value in session.get_inputs() if not value.name.startswith("state_"))

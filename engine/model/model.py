@@ -50,7 +50,7 @@ class Model:
 
         Args:
             channels: rows of features, each with its own states.
-            steps: steps of a run, 0 (only listen) to `manifest.steps`; `Ascent.run` takes others too.
+            steps: steps of a run, 0 (only listen) or more; `Ascent.run` takes others too.
             columns: moving columns, 1 + `lookahead_frames`, up to `manifest.context_frames`. A model that runs on the
                 window moves all of it.
             device: another than the model's own.

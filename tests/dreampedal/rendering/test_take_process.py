@@ -197,7 +197,7 @@ def test_a_take_that_was_cut_off(dreampedal, played, take, tmp_path):
     (["--take", "none"], ["none: no such take"]),
     (["--take", "."], [". is no take: expected header.json in it"]),
     (["--take", "take", "--set", "stepz=8"], ["setting 'stepz=8': no such parameter (did you mean 'steps'?)"]),
-    (["--take", "take", "--set", "steps=99"], ["setting 'steps=99'", "expected a whole number from 1 to 8"]),
+    (["--take", "take", "--set", "steps=99"], ["setting 'steps=99'", "expected a whole number from 1 to 64"]),
     (["--take", "take", "--ceiling", "3"], ["ceiling = 3.0 dBFS: expected -60 to 0"]),
     (["--take", "take", "--bits", "12"], ["bits = 12: expected 16, 24, or 32"]),
     (["--take", "take", "--format", "m4a"], ["expected one of wav, flac"]),

@@ -224,7 +224,7 @@ def test_the_traced_offset_is_what_was_played(guitar):
     "values, message",
     [
         ({"amount": float("nan")}, "Dream.amount = nan: expected a number from 0 to 1"),
-        ({"steps": 9}, "Dream.steps = 9: expected a whole number from 1 to 8"),
+        ({"steps": 65}, "Dream.steps = 65: expected a whole number from 1 to 64"),
         ({"listen": "loud"}, "Dream.listen = 'loud': expected one of wet, delta"),
         ({"target": "conv77"}, "no layer 'conv77'"),
         ({"target": "class:trombone"}, "no class 'trombone'"),

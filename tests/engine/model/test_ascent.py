@@ -54,6 +54,31 @@ def test_steps_may_change_between_hops(model):
     assert np.array_equal(ascent.result, ascent.offset)
 
 
+@pytest.mark.parametrize("columns", [1, 5])
+@pytest.mark.parametrize("steps", [9, 16, 21])
+def test_more_steps_than_the_file_holds_run_it_again(model, steps, columns):
+    ascent, by_hand = started(model, 2, steps, columns), started(model, 2, 8, columns)
+    for _ in range(3):
+        ascent.run()
+        for left in range(steps, 0, -8):
+            by_hand.run(min(left, 8))
+            by_hand.offset[:] = by_hand.result
+        assert np.array_equal(ascent.result, by_hand.result)
+        assert not ascent.offset.any()  # where it starts is as it was set
+        ascent.commit()
+        by_hand.commit()
+        assert all(np.array_equal(ascent.state(name), by_hand.state(name)) for name in model.manifest.states)
+        by_hand.offset[:] = 0
+
+
+@pytest.mark.parametrize("steps", [-1, -9])
+def test_fewer_steps_than_none_are_refused(model, steps):
+    with pytest.raises(ValueError, match=f"steps = {steps}: expected 0 or more"):
+        model.ascent(1, steps)
+    with pytest.raises(ValueError, match=f"steps = {steps}: expected 0 or more"):
+        started(model).run(steps)
+
+
 def test_a_run_that_is_not_committed_leaves_no_trace(model):
     ascent = started(model, columns=2)
     ascent.run()
