@@ -8,16 +8,17 @@ the first moving column takes no part. The gradient is exactly that of the whole
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dreampedal.export.compile.graph.writer import Graph
 from dreampedal.export.compile.operators import Operator
-from dreampedal.export.compile.steps import ascend, swapped
+from dreampedal.export.compile.steps import Chain, ascend, swapped
 
 
 @dataclass(frozen=True)
@@ -58,45 +59,62 @@ class CausalNetwork:
     """(classes, filters); no classes, no head"""
     head_bias: NDArray[np.float32]
     context_frames: int
+    prefix: str = ""
+    """Of the names of what is its own beside that of others in one graph; its layers' names begin with it too."""
 
     @property
     def bands(self) -> int:
         return self.layers[0].inputs
+
+    @property
+    def pool(self) -> str:
+        """Name of the state that holds the last layer's columns."""
+        return f"{self.prefix}pool"
 
     @cached_property
     def states(self) -> dict[str, tuple[int, int]]:
         """Shape (columns, inputs) of each state for one channel, the newest column last."""
         kept = {layer.name: (layer.history, layer.inputs) for layer in self.layers if layer.history}
         if len(self.head) and self.context_frames > 1:
-            kept["pool"] = (self.context_frames - 1, self.head.shape[1])
+            kept[self.pool] = (self.context_frames - 1, self.head.shape[1])
         return kept
 
 
-def outputs(graph: Graph, chain: MovingColumns, steps: int) -> Iterator[tuple[str, str]]:
+class Moving(Chain, Protocol):
+    """A chain on moving columns: of one network, or of several."""
+
+    @property
+    def prefix(self) -> str:
+        """Of the names of its outputs."""
+        ...
+
+    @property
+    def parts(self) -> Sequence[MovingColumns]:
+        """The networks that it is made of."""
+        ...
+
+    def logits(self, graph: Graph, offset: str) -> str | None:
+        """Write the logits (channels, classes); None where there are no classes."""
+        ...
+
+
+def outputs(graph: Graph, chain: Moving, steps: int) -> Iterator[tuple[str, str]]:
     """Write a chain; yield the name of each output and its value (`engine.model.format.interface` lists them)."""
-    net, prefix = chain.net, chain.prefix
+    prefix = chain.prefix
     offsets = ascend(graph, chain, steps)
     yield from ((f"{prefix}_offset_{step}", swapped(graph, offset)) for step, offset in enumerate(offsets) if step)
-    for step, offset in enumerate(offsets):
-        moving = graph.op("Add", swapped(graph, "features"), offset)
-        columns = [chain.by_channel(graph, y, n) for n, (_, y) in enumerate(chain.layers(graph, offset))]
-        if step == 0:
-            for layer, y in zip(net.layers, columns, strict=True):
-                yield f"{prefix}_y_{layer.name}", swapped(graph, y)
-            if len(net.head):
-                yield f"{prefix}_logits", _logits(graph, net, columns[-1])
-        inputs = dict(zip([*(layer.name for layer in net.layers), "pool"], [moving, *columns], strict=True))
-        for name in net.states:
-            kept = graph.slice(f"state_{name}", 1, 1)
-            yield f"{prefix}_state_{step}_{name}", graph.op("Concat", kept, graph.slice(inputs[name], 1, 0, 1), axis=1)
-
-
-def _logits(graph: Graph, net: CausalNetwork, last: str) -> str:
-    if net.context_frames > 1:
-        last = graph.slice(graph.op("Concat", "state_pool", last, axis=1), 1, -net.context_frames)
-    mean = graph.op("ReduceMean", last, graph.constant([1]), keepdims=0)
-    bias = graph.weight("head.bias", net.head_bias)
-    return graph.op("Gemm", mean, graph.weight("head.weight", net.head), bias, transB=1)
+    if logits := chain.logits(graph, offsets[0]):
+        yield f"{prefix}_logits", logits
+    for part in chain.parts:
+        for layer, y in zip(part.net.layers, part.activations(graph, offsets[0]), strict=True):
+            yield f"{prefix}_y_{layer.name}", swapped(graph, y)
+        names = [*(layer.name for layer in part.net.layers), part.net.pool]
+        for step, offset in enumerate(offsets):
+            moving = graph.op("Add", swapped(graph, "features"), offset)
+            inputs = dict(zip(names, [moving, *part.activations(graph, offset)], strict=True))
+            for name in part.net.states:
+                kept, newest = graph.slice(f"state_{name}", 1, 1), graph.slice(inputs[name], 1, 0, 1)
+                yield f"{prefix}_state_{step}_{name}", graph.op("Concat", kept, newest, axis=1)
 
 
 @dataclass(frozen=True)
@@ -109,6 +127,10 @@ class MovingColumns:
     @property
     def prefix(self) -> str:
         return f"t{self.columns or 'n'}"
+
+    @property
+    def parts(self) -> tuple[MovingColumns]:
+        return (self,)
 
     def extent(self, graph: Graph) -> str:
         return graph.op("Concat", self._count(graph), graph.constant([self.net.bands]), axis=0)
@@ -124,11 +146,34 @@ class MovingColumns:
             found.append((x, y := layer.activation.forward(graph, [x])))
         return found
 
-    def gradient(self, graph: Graph, offset: str) -> str:
+    def activations(self, graph: Graph, offset: str) -> list[str]:
+        """What every layer answers, (channels, columns, filters)."""
+        return [self._rows(graph, y, self.net.layers[n].filters) for n, (_, y) in enumerate(self.layers(graph, offset))]
+
+    def logits(self, graph: Graph, offset: str) -> str | None:
+        net = self.net
+        if not len(net.head):
+            return None
+        last = self.activations(graph, offset)[-1]
+        if net.context_frames > 1:
+            last = graph.slice(graph.op("Concat", f"state_{net.pool}", last, axis=1), 1, -net.context_frames)
+        mean = graph.op("ReduceMean", last, graph.constant([1]), keepdims=0)
+        bias = graph.weight(f"{net.prefix}head.bias", net.head_bias)
+        return graph.op("Gemm", mean, self._head(graph), bias, transB=1)
+
+    def gradient(self, graph: Graph, offset: str, slope: str | None = None) -> str:
+        """Write the gradient at `features` + `offset`; rows both.
+
+        Args:
+            slope: the gradient of the objective at the logits, (channels, classes), or (1, classes) for every channel;
+                by default what the input `classes` asks for.
+        """
+        if slope is None and len(self.net.head):
+            slope = graph.reshape("classes", [1, -1])
         back = above = ""
         for n, (x, y) in reversed([*enumerate(self.layers(graph, offset))]):
             layer = self.net.layers[n]
-            dy = self._injection(graph, n, y)
+            dy = self._injection(graph, n, y, slope)
             if back:
                 dy = graph.op("Gemm", back, above, dy)
             [dx] = layer.activation.adjoint(graph, [x], [y], [dy])
@@ -138,27 +183,35 @@ class MovingColumns:
             above = _newest_first(graph, layer, live)
         return self._rows(graph, graph.op("MatMul", back, above), self.net.bands)
 
-    def by_channel(self, graph: Graph, y: str, layer: int) -> str:
-        """A layer's rows as (channels, columns, filters)."""
-        return self._rows(graph, y, self.net.layers[layer].filters)
-
     def _live(self, layer: CausalLayer) -> int:
         """Taps, counted from the newest, that reach from one moving column to another."""
         return layer.taps if self.columns is None else min(layer.taps, (self.columns - 1) // layer.dilation + 1)
 
-    def _injection(self, graph: Graph, n: int, y: str) -> str:
+    def _injection(self, graph: Graph, n: int, y: str, slope: str | None) -> str:
         """Gradient of the objective at a layer's output: u + v·y, and at the last layer what the head hands down.
 
         A layer counts by the mean of its T moving columns, the head by the mean of W: relative to the layers, T/W.
         """
         name = self.net.layers[n].name
         u = f"u_{name}"
-        if n == len(self.net.layers) - 1 and len(self.net.head):
-            row, head = graph.reshape("classes", [1, -1]), graph.weight("head.weight", self.net.head)
+        if n == len(self.net.layers) - 1 and slope:
             if self.columns is None:
-                row = graph.op("Mul", row, graph.op("Cast", self._count(graph), to=1))
-            u = graph.op("Gemm", row, head, u, alpha=(self.columns or 1) / self.net.context_frames)
+                slope = graph.op("Mul", slope, graph.op("Cast", self._count(graph), to=1))
+            share = (self.columns or 1) / self.net.context_frames
+            u = graph.op("Gemm", self._per_row(graph, slope), self._head(graph), u, alpha=share)
         return graph.op("Add", graph.op("Mul", y, f"v_{name}"), u)
+
+    def _per_row(self, graph: Graph, slope: str) -> str:
+        """(channels, classes) for every moving column of them, (channels · columns, classes); one for all stays one."""
+        classes = len(self.net.head)
+        if self.columns == 1 or slope == graph.reshape("classes", [1, -1]):
+            return slope
+        extent = graph.op("Concat", self._count(graph), graph.constant([classes]), axis=0)
+        wide = graph.op("Expand", graph.op("Unsqueeze", slope, graph.constant([1])), extent)
+        return graph.reshape(wide, [-1, classes])
+
+    def _head(self, graph: Graph) -> str:
+        return graph.weight(f"{self.net.prefix}head.weight", self.net.head)
 
     def _fixed_share(self, graph: Graph, n: int) -> str:
         """What no step changes of a layer's sum: bias, history, and in the first layer the features themselves."""

@@ -23,8 +23,8 @@ _PASSED = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Identity)
 """Modules that do nothing outside of training."""
 
 
-def causal_network(network: Network) -> CausalNetwork:
-    """A causal network as plain layers.
+def causal_network(network: Network, prefix: str = "") -> CausalNetwork:
+    """A causal network as plain layers, whose names begin with `prefix`.
 
     Each layer holds an `nn.Conv1d` over time with bands or filters as channels, without padding and with stride 1, at
     most one batch norm before and after the activation, and the activation, whose output a target means by the layer.
@@ -36,11 +36,12 @@ def causal_network(network: Network) -> CausalNetwork:
     pending: Affine = (1 / std, -mean / std)
     layers = []
     for name, block in network.layers.items():
-        layer, pending = _causal_layer(name, _leaves(block), pending)
+        layer, pending = _causal_layer(prefix + name, _leaves(block), pending)
         layers.append(layer)
     scale, shift = pending
     head, bias = doubles(network.head.weight), doubles(network.head.bias)
-    return CausalNetwork(tuple(layers), _single(head * scale), _single(bias + head @ shift), network.context_frames)
+    weight, bias = _single(head * scale), _single(bias + head @ shift)
+    return CausalNetwork(tuple(layers), weight, bias, network.context_frames, prefix)
 
 
 def _leaves(module: nn.Module) -> list[nn.Module]:

@@ -19,7 +19,7 @@ from dreampedal.engine.model.format.clip_manifest import WaveformManifest
 from dreampedal.engine.model.format.golden import packed
 from dreampedal.engine.model.format.manifest import Manifest
 from dreampedal.export.compile.steps import TINY
-from dreampedal.export.nets.causal import Network
+from dreampedal.export.nets.causal import Ensemble, Network
 
 Array = NDArray[np.float32]
 
@@ -58,7 +58,7 @@ def climb(forward: Callable[[Tensor], Response], given: Inputs, manifest: Manife
     return offset.numpy()
 
 
-def causal_forward(network: Network, past: Array) -> Callable[[Tensor], Response]:
+def causal_forward(network: Network | Ensemble, past: Array) -> Callable[[Tensor], Response]:
     """The response of a causal network to moving columns after the columns `past`, before which there was silence."""
     before = torch.as_tensor(past)
 
@@ -71,11 +71,11 @@ def causal_forward(network: Network, past: Array) -> Callable[[Tensor], Response
     return forward
 
 
-def column_cases(network: Network, manifest: Manifest, seed: int = 1) -> str:
+def column_cases(network: Network | Ensemble, manifest: Manifest, seed: int = 1) -> str:
     """Golden takes of a causal network as JSON: one column and three, two channels, several hops from silence each."""
     rng = np.random.default_rng(seed)
     cases = []
-    for columns, steps in ((1, 2), (3, 1)):
+    for columns, steps in ((1, min(2, manifest.steps)), (3, 1)):
         sound = random_features(rng, manifest, network.history_frames + columns + 3)
         given = random_inputs(rng, manifest, columns)
         past, expected = sound[:, :, :0], []
