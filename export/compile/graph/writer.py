@@ -40,6 +40,7 @@ class Graph:
         self.weights: dict[str, NDArray[np.float32]] = {}
         self.constants: dict[str, NDArray[np.generic]] = {}
         self._known: dict[tuple[object, ...], onnx.NodeProto] = {}
+        self._stored: dict[str, str] = {}
 
     def op(self, kind: str, *inputs: str, outputs: int = 1, **attributes: Any) -> str:
         """Add a node; the name of its first output, the others being that name with `_1`, `_2`, ... appended.
@@ -55,9 +56,13 @@ class Graph:
         return str(node.output[0])
 
     def weight(self, name: str, values: NDArray[np.floating]) -> str:
-        """Weights under a name of their own."""
-        self.weights[name] = np.ascontiguousarray(values, np.float32)
-        return name
+        """Weights under a name of their own, or under that of others that are the same: they are held once."""
+        array = np.ascontiguousarray(values, np.float32)
+        if name not in self._stored:
+            same = (known for known, held in self.weights.items() if _identical(held, array))
+            self._stored[name] = next(same, name)
+        self.weights[self._stored[name]] = array
+        return self._stored[name]
 
     def constant(self, values: object) -> str:
         """A small constant, float32 or int64; equal constants are one."""
@@ -99,3 +104,7 @@ class Graph:
         return helper.make_model(
             graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=11, producer_name="dreampedal"
         )
+
+
+def _identical(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    return one.shape == other.shape and one.tobytes() == other.tobytes()

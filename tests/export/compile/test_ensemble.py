@@ -126,6 +126,18 @@ def test_networks_that_agree_share_the_least(tmp_path):
     assert verify(exported(ensemble, tmp_path / "twins.onnx", steps=2)).golden_deviation < 1e-4
 
 
+def test_weights_of_the_same_network_behind_several_equalisers_are_held_once(tmp_path):
+    """But for the first bias of each, which is where its equaliser is."""
+    network = trained(1)
+    path = exported(Ensemble([network, network, network], 6.0), tmp_path / "ears.onnx", steps=1)
+    held = {tensor.name for tensor in onnx.load_model_from_string(path.read_bytes()).graph.initializer}
+    assert {name for name in held if name.endswith(".weight")} == {
+        "a_conv1.weight", "a_conv2.weight", "a_conv3.weight", "a_head.weight",
+    }  # fmt: skip
+    assert {name for name in held if "conv1.bias" in name} == {"a_conv1.bias", "b_conv1.bias", "c_conv1.bias"}
+    assert verify(path).golden_deviation < 1e-4
+
+
 def test_networks_without_classes_climb_layers(tmp_path):
     proof = verify(exported(members(classes=()), tmp_path / "deaf.onnx", steps=1))
     assert proof.manifest.classes == () and proof.golden_deviation < 1e-4
