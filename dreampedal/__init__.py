@@ -90,5 +90,13 @@ def _user_folder() -> Path:
     return platformdirs.user_data_path("dreampedal", appauthor=False)
 
 
+STUDENTS: tuple[str, ...] = ()
+"""Students that ship, in the order in which `Dream(model="auto")` asks them whether they suit its target."""
+
+RENAMED_PRESETS: dict[str, str] = {}
+"""What presets that shipped under another name are called now, by their old names."""
+
 library.register(_folder_of("dreampedal.presets"))
+library.students.extend(STUDENTS)
+library.rename("preset", RENAMED_PRESETS)
 library.register(_user_folder())

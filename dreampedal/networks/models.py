@@ -11,6 +11,7 @@ from dreampedal.console.console import print_json, say
 from dreampedal.effects.dream import Dream
 from dreampedal.engine.model.format.kinds import AnyManifest
 from dreampedal.engine.model.format.manifest import Manifest, ModelError
+from dreampedal.engine.model.format.student_manifest import StudentManifest
 from dreampedal.engine.model.library import library
 from dreampedal.engine.model.structure import read_model
 from dreampedal.engine.model.verify import Proof
@@ -23,8 +24,12 @@ def verify(model: str | PathLike[str], as_json: bool) -> None:
     """Prove a model, by name or path, and say what was proved; a ValueError names the first thing that is wrong."""
     file = library.find("model", model)
     _, manifest = read_model(file)
-    live = isinstance(manifest, Manifest)
-    proof = prove(file, (lambda: Dream(model=str(file), target=manifest.layers[-1].name)) if live else None)
+    target = None
+    if isinstance(manifest, Manifest):
+        target = manifest.layers[-1].name
+    elif isinstance(manifest, StudentManifest):
+        target = manifest.targets[0]
+    proof = prove(file, (lambda: Dream(model=str(file), target=target)) if target else None)
     if as_json:
         print_json(asdict(proof) | {"file": str(file), "manifest": manifest.model_dump(mode="json")})
     else:
@@ -61,12 +66,19 @@ def export(options: Export) -> None:
 
 def _show(file: Path, manifest: AnyManifest, proof: Proof) -> None:
     """What a model is, and what was proved of it."""
-    layers = ", ".join(f"{layer.name} ({layer.filters})" for layer in manifest.layers)
     say(f"{file}: {manifest.name} {manifest.version}, {proof.file_bytes / 1e6:.2f} MB, {proof.nodes} nodes")
-    if not isinstance(manifest, Manifest):
-        say(f"  kind: {manifest.kind}, on {manifest.input.kind} of {manifest.seconds:g} s")
-    say(f"  layers: {layers or 'none'}")
-    say(f"  classes: {', '.join(manifest.classes) or 'none'}")
+    if isinstance(manifest, StudentManifest):
+        least, most = manifest.reach_db
+        say(f"  kind: {manifest.kind}, for a reach of {least:g} to {most:g} dB")
+        say(f"  targets: {', '.join(manifest.targets)}")
+        say(f"  carriers: {', '.join(manifest.carriers) or 'none'}")
+        say(f"  teachers: {', '.join(teacher.name for teacher in manifest.teachers) or 'not told'}")
+    else:
+        if not isinstance(manifest, Manifest):
+            say(f"  kind: {manifest.kind}, on {manifest.input.kind} of {manifest.seconds:g} s")
+        layers = ", ".join(f"{layer.name} ({layer.filters})" for layer in manifest.layers)
+        say(f"  layers: {layers or 'none'}")
+        say(f"  classes: {', '.join(manifest.classes) or 'none'}")
     licence = textwrap.shorten(manifest.training.licence, 100, placeholder=" ... (all of it: --json)")
     say(f"  trained on: {manifest.training.data} ({licence})")
     print(_golden(proof))

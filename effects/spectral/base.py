@@ -58,18 +58,21 @@ class BandEffect(Effect, family=True):
 
     def __init__(self, **values: Any) -> None:
         super().__init__(**values)
-        for name in self.renderer.refuses:
+        for name in self.refusals():
             if name in parameters_of(type(self)):
                 self.require_playable(name, getattr(self, name))
         if self.low_hz > self.high_hz:
             raise ValueError(f"{type(self).__name__}.low_hz = {self.low_hz:g} is above high_hz = {self.high_hz:g}")
 
+    def refusals(self) -> dict[str, str]:
+        """Parameters that stay at their defaults, by name, and why."""
+        return {name: f"mode = {self.mode!r} {why}" for name, why in self.renderer.refuses.items()}
+
     def require_playable(self, name: str, value: Any) -> None:
-        """A ValueError if a finished effect's parameter is to have what its mode cannot do."""
-        why, rest = self.renderer.refuses.get(name), parameters_of(type(self))[name].default
-        if self._made and why and value != rest:
-            where = f"{type(self).__name__}.{name}"
-            raise ValueError(f"{where} = {value!r}: mode = {self.mode!r} {why}: expected {rest!r}")
+        """A ValueError if a finished effect's parameter is to have what its mode, or its model, cannot do."""
+        rest = parameters_of(type(self))[name].default
+        if self._made and value != rest and (why := self.refusals().get(name)):
+            raise ValueError(f"{type(self).__name__}.{name} = {value!r}: {why}: expected {rest!r}")
 
     @property
     def renderer(self) -> type[Renderer]:

@@ -11,6 +11,10 @@ from dreampedal.engine.model import targets
 from dreampedal.engine.model.format.manifest import ModelError
 from dreampedal.engine.model.library import library
 from dreampedal.engine.model.model import Model
+from dreampedal.engine.model.student import StudentModel
+
+WORDS: dict[type[Model | StudentModel], str] = {Model: "an ascent model", StudentModel: "a student"}
+"""What kinds of model are called."""
 
 
 class TargetText(Text):
@@ -18,28 +22,32 @@ class TargetText(Text):
 
     def __set__(self, instance: Any, value: str) -> None:
         checked = self.checked(value, f"{type(instance).__name__}.{self.name}")
-        instance.injections_of(checked)
+        instance.require_target(checked)
         super().__set__(instance, checked)
 
 
-class StepCount(Count):
+class InMode(Parameter[Any]):
+    """A parameter that is refused another value than its default where the mode or the model cannot serve it."""
+
+    def __set__(self, instance: Any, value: Any) -> None:
+        instance.require_playable(self.name, self.checked(value, f"{type(instance).__name__}.{self.name}"))
+        super().__set__(instance, value)
+
+
+class StepCount(InMode, Count):
     """Steps of ascent: the model's sessions for them are ready before a stream needs them."""
 
     slow = True
 
     def __set__(self, instance: Any, value: int) -> None:
-        checked = self.checked(value, f"{type(instance).__name__}.{self.name}")
-        if getattr(instance, "_made", False):
-            instance.loaded_model().ascent(1, checked, instance.columns, instance.device)
+        checked, model = self.checked(value, f"{type(instance).__name__}.{self.name}"), instance.loaded_model()
+        if getattr(instance, "_made", False) and isinstance(model, Model):
+            model.ascent(1, checked, instance.columns, instance.device)
         super().__set__(instance, checked)
 
 
-class InMode(Parameter[Any]):
-    """A parameter that is refused another value than its default where the mode cannot serve it."""
-
-    def __set__(self, instance: Any, value: Any) -> None:
-        instance.require_playable(self.name, self.checked(value, f"{type(instance).__name__}.{self.name}"))
-        super().__set__(instance, value)
+class Width(InMode, Number):
+    """A width that the model may have learned for good."""
 
 
 class Estimating(InMode):
@@ -72,7 +80,9 @@ class Listening:
     """
 
     energy: ClassVar[bool]
-    """Whether a filter counts by ½y² (True) or by its activation."""
+    """Whether a filter counts by ½y² (True) or by its activation, where a model ascends."""
+    kinds: ClassVar[tuple[type[Model | StudentModel], ...]] = (Model,)
+    """Kinds of model that the effect plays."""
 
     target = TargetText("", doc="What to amplify: layers, filters and classes of the model.")
     model = Text("notes", fixed=True, doc="The model that listens: a name in the library or the path of a file.")
@@ -86,7 +96,7 @@ class Listening:
     lookahead_frames = Count(0, low=0, high=8, fixed=True, doc="Later frames that a frame waits for; adds latency.")
     foresight_frames = Count(4, low=0, high=8, fixed=True, doc="Frames to come that the ascent reckons with.")
     mode = BandEffect.mode
-    smoothing = Number(1.5, 0.0, 24.0, unit="bands", doc="Width over which neighbouring bands move together.")
+    smoothing = Width(1.5, 0.0, 24.0, unit="bands", doc="Width over which neighbouring bands move together.")
     low_hz = BandEffect.low_hz
     high_hz = BandEffect.high_hz
     gate_db = BandEffect.gate_db
@@ -99,12 +109,13 @@ class Listening:
         0, low=0, high=4, fixed=True, doc="Later frames that an estimated phase waits for; adds latency."
     )
 
-    def loaded_model(self) -> Model:
-        """The model itself, found in the library once; a ModelError if it cannot dream live."""
+    def loaded_model(self) -> Model | StudentModel:
+        """The model itself, found in the library once; a ModelError if it is of no kind that this effect plays."""
         if "_model" not in self.__dict__:
             model = library.model(self.model)
-            if model.manifest.kind != "ascent":
-                raise ModelError(self.model, "kind", f"a {model.manifest.kind} model", "an ascent model")
+            if not isinstance(model, self.kinds):
+                expected = " or ".join(WORDS[kind] for kind in self.kinds)
+                raise ModelError(self.model, "kind", f"a {model.manifest.kind} model", expected)
             self._model = model
         return self._model
 
@@ -113,11 +124,15 @@ class Listening:
         """Frames that move in an ascent: those waited for, the newest, and those foreseen."""
         return 1 + self.lookahead_frames + self.foresight_frames
 
-    def injections(self) -> targets.Injections:
-        """The target as the model takes it."""
-        return self.injections_of(self.target)
+    def require_target(self, target: str) -> None:
+        """A ValueError that names what of a target the model does not have, or was not distilled for."""
+        model = self.loaded_model()
+        if isinstance(model, StudentModel):
+            targets.parse(target).shares(model.manifest.targets)
+        else:
+            self.injections(model, target)
 
-    def injections_of(self, target: str) -> targets.Injections:
-        """Any target as the model takes it; a ValueError that names what the model does not have."""
-        manifest = self.loaded_model().manifest
-        return targets.parse(target).injections(manifest.layers, manifest.classes, self.energy)
+    def injections(self, model: Model, target: str | None = None) -> targets.Injections:
+        """A target, the effect's own unless one is given, as a model that ascends takes it."""
+        wanted = targets.parse(self.target if target is None else target)
+        return wanted.injections(model.manifest.layers, model.manifest.classes, self.energy)

@@ -18,6 +18,7 @@ from dreampedal.effects.spectral.frame.state import Played
 from dreampedal.engine.dsp.bands import lay, log_band_features, write_gains
 from dreampedal.engine.dsp.stft import Frames, FrameState
 from dreampedal.engine.model import targets
+from dreampedal.engine.model.student import StudentModel
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,18 @@ def features_of(effect: SpectralEffect, audio: NDArray[np.float32], sample_rate:
 
 
 def objective(effect: SpectralEffect, features: NDArray[np.float32]) -> float:
-    """The effect's target in `features` (rows, bands, frames), averaged over rows and frames."""
-    listener = effect.loaded_model().ascent(features.shape[0], 0, 1)
+    """The effect's target in `features` (rows, bands, frames), averaged over rows and frames.
+
+    A ValueError where the model is a student: it answers, and nothing in it hears how well.
+    """
+    model = effect.loaded_model()
+    if isinstance(model, StudentModel):
+        raise ValueError(
+            f"model {effect.model!r} is a student, which does not hear its target: expected a judge that does"
+        )
+    listener = model.ascent(features.shape[0], 0, 1)
     listener.features[:] = effect.layout.floor
-    wanted = effect.injections()
+    wanted = effect.injections(model)
     total = 0.0
     for t in range(features.shape[2]):
         listener.features[:, :, :-1] = listener.features[:, :, 1:]

@@ -17,9 +17,8 @@ from numpy.typing import NDArray
 from dreampedal.engine.dsp.bands import BandLayout, log_band_features
 from dreampedal.engine.dsp.rates import at_rate
 from dreampedal.engine.model.clip_model import ClipModel, open_model
-from dreampedal.engine.model.format.clip_manifest import ClassifierManifest
+from dreampedal.engine.model.format.clip_manifest import ClassifierManifest, ClipManifest
 from dreampedal.engine.model.format.inputs import features, frames_of, own_rate, resampled
-from dreampedal.engine.model.format.kinds import AnyManifest
 from dreampedal.engine.model.format.manifest import Manifest, ModelError
 from dreampedal.engine.model.model import Model
 
@@ -209,9 +208,8 @@ def _drawn(mono: Array, length: int, clips: int, seed: int) -> list[Array]:
     return [mono[at : at + length] for at in loud[:clips]]
 
 
-def _encoded(manifest: AnyManifest, clip: Array, sample_rate: float) -> Array:
+def _encoded(manifest: ClipManifest, clip: Array, sample_rate: float) -> Array:
     """A clip as the network gets it, cut to its columns; a column that rounding took away is the last once more."""
-    assert not isinstance(manifest, Manifest)
     encoded = features(manifest.input, clip, sample_rate)[:, : manifest.shape[1]]
     missing = manifest.shape[1] - encoded.shape[1]
     return np.pad(encoded, ((0, 0), (0, missing)), mode="edge") if missing else encoded

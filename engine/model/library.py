@@ -19,7 +19,8 @@ ValueError: no model named 'tiny_exampel' (did you mean 'tiny_example'?); there 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import sys
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +29,8 @@ from dreampedal.engine.runtime.names import listed, suggestion
 
 if TYPE_CHECKING:
     from dreampedal.engine.model.model import Model
+    from dreampedal.engine.model.student import StudentModel
+    from dreampedal.engine.model.targets import Target
 
 
 @dataclass(frozen=True)
@@ -50,13 +53,25 @@ class Library:
 
     def __init__(self, folders: Iterable[Path] = ()) -> None:
         self.folders = list(folders)
-        self._models: dict[tuple[Path, int, int], Model] = {}
+        self.students: list[str] = []
+        """Names of the students that are asked, in this order, whether they suit a target that names no model."""
+        self.renamed: dict[str, dict[str, str]] = {kind: {} for kind in KINDS}
+        """What old names, of each kind, are called now."""
+        self._told: set[tuple[str, str]] = set()
+        self._models: dict[tuple[Path, int, int], Model | StudentModel] = {}
 
     def register(self, folder: Path) -> None:
         """Look names up in `folder` from now on, before every other folder; it need not exist yet."""
         if folder in self.folders:
             self.folders.remove(folder)
         self.folders.append(folder)
+
+    def rename(self, kind: str, names: Mapping[str, str]) -> None:
+        """Let old names of a kind stand for new ones from now on, where nothing has the old name itself.
+
+        Whoever uses an old name is told the new one, in one line on stderr, the first time in a process.
+        """
+        self.renamed[kind] |= names
 
     def names(self, kind: str) -> dict[str, Path]:
         """Every name of a kind (`preset`, `model`, `reference`) in alphabetical order, and the file it stands for."""
@@ -78,6 +93,11 @@ class Library:
         path = Path(name)
         if os.fspath(name) in names:
             return names[os.fspath(name)]
+        if (now := self.renamed[kind].get(os.fspath(name))) in names and not path.is_file():
+            if (kind, os.fspath(name)) not in self._told:
+                self._told.add((kind, os.fspath(name)))
+                print(f"the {kind} {os.fspath(name)!r} is called {now!r} now", file=sys.stderr)
+            return names[now]
         if path.is_file():
             return path
         if path.is_symlink() and not path.exists():
@@ -91,20 +111,32 @@ class Library:
         close = suggestion(os.fspath(name), names)
         raise ValueError(f"no {kind} named {os.fspath(name)!r}{close}; there are: {listed(names)}")
 
-    def model(self, name: str | os.PathLike[str]) -> Model:
-        """The model that `name` stands for, read once for as long as its file stays the same.
+    def model(self, name: str | os.PathLike[str]) -> Model | StudentModel:
+        """The model that `name` stands for, which dreams on bands, read once for as long as its file stays the same.
 
         Raises:
             ValueError: if there is no such model, or its file is not one.
         """
-        from dreampedal.engine.model.model import Model  # what reads ONNX is loaded with the first model
+        from dreampedal.engine.model.student import dreaming_model  # what reads ONNX is loaded with the first model
 
         path = self.find("model", name).resolve()
         state = path.stat()
         key = path, state.st_mtime_ns, state.st_size
         if key not in self._models:
-            self._models[key] = Model.load(path)
+            self._models[key] = dreaming_model(path)
         return self._models[key]
+
+    def student_for(self, target: Target) -> str | None:
+        """The first of `students` that was distilled for all of a target's terms, or None."""
+        for name in self.students:
+            manifest = self.model(name).manifest
+            if manifest.kind == "student":
+                try:
+                    target.shares(manifest.targets)
+                except ValueError:
+                    continue
+                return name
+        return None
 
 
 library = Library()

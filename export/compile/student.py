@@ -14,7 +14,7 @@ import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Unpack
+from typing import Any, Unpack
 
 import numpy as np
 import torch
@@ -148,10 +148,10 @@ def _steering(graph: Graph, student: nets.Student) -> list[str]:
     """Scale and shift of each layer, and the shift of the answer, from the target and the reach."""
     weights, biases = list[Array](), list[Array]()
     for place, (layer, steer) in enumerate(zip(_layers(student), student.steering, strict=True)):
-        assert isinstance(steer, nn.Linear) and layer.bias is not None
+        assert isinstance(steer, nn.Linear)
         scale, shift = np.split(doubles(steer.weight).T, 2, axis=1)
         scale_rest, shift_rest = np.split(doubles(steer.bias), 2)
-        bias = doubles(layer.bias) + (2 * doubles(layer.weight).sum((1, 2)) if place == 0 else 0)
+        bias = _bias(layer) + (2 * doubles(layer.weight).sum((1, 2)) if place == 0 else 0)
         weights += [scale, scale * bias + shift]
         biases += [1 + scale_rest, (1 + scale_rest) * bias + shift_rest]
     _, curves, rest = _answer(student)
@@ -176,7 +176,7 @@ def _answer(student: nets.Student) -> tuple[Array, Array, Array]:
     for band in range(bands):
         for near in (band - 1, band, band + 1):
             mean[min(max(near, 0), bands - 1), band] += nets.GAIN / 3
-    head, rest = doubles(student.head.weight)[:, :, 0].T @ mean, doubles(student.head.bias) @ mean
+    head, rest = doubles(student.head.weight)[:, :, 0].T @ mean, _bias(student.head) @ mean
     curves = doubles(student.curves.weight).T @ mean
     if not student.carriers:
         return head, curves, rest
@@ -184,8 +184,13 @@ def _answer(student: nets.Student) -> tuple[Array, Array, Array]:
     return (
         np.concatenate([head, doubles(adding.weight)[:, :, 0].T], 1),
         np.concatenate([curves, doubles(adding_curves.weight).T], 1),
-        np.concatenate([rest, doubles(adding.bias) + doubles(adding_curves.bias)]),
+        np.concatenate([rest, _bias(adding) + doubles(adding_curves.bias)]),
     )
+
+
+def _bias(layer: nn.Conv1d) -> Array:
+    assert layer.bias is not None
+    return doubles(layer.bias)
 
 
 def _layers(student: nets.Student) -> list[nn.Conv1d]:
@@ -200,7 +205,7 @@ def golden_takes(student: nets.Student, manifest: StudentManifest, seed: int = 1
     """
     rng = np.random.default_rng(seed)
     targets = len(manifest.targets)
-    cases = []
+    cases = list[dict[str, Any]]()
     for weights in (np.eye(targets)[0], np.full(targets, 1 / targets), rng.dirichlet(np.ones(targets))):
         sound = _random_sound(rng, manifest, student.history_frames + 2 * GOLDEN_HOPS)
         target = weights.astype(np.float32)
@@ -226,4 +231,4 @@ def _random_sound(rng: np.random.Generator, manifest: StudentManifest, frames: i
     bands = manifest.bands
     spectrum = rng.normal(-5, 2, (2, bands.count, 1)) + rng.normal(0, 0.3, (2, bands.count, frames)).cumsum(2)
     level = np.repeat(rng.uniform(-4, 1, (2, 1, -(-frames // 12))), 12, axis=2)[:, :, :frames]
-    return np.clip(spectrum + level, bands.floor_db * math.log(10) / 20, 1).astype(np.float32)
+    return np.asarray(np.clip(spectrum + level, bands.floor_db * math.log(10) / 20, 1), np.float32)

@@ -94,6 +94,8 @@ class SpectralState:
     """Of the newest frame, (rows, bands)."""
     wanted: Array
     """The offset of the frame that is played next, before its loudness is matched, (rows, bands)."""
+    added: Array
+    """How loud each carrier of a model is in each band of that frame, in amplitude, (rows, carriers, bands)."""
     awake: NDArray[np.bool_]
     """Whether a row's newest frame is above the gate."""
     played: Played
@@ -131,6 +133,7 @@ class SpectralState:
             spectra=np.zeros((1 + held, 2, spec.channels, frames.bins), np.float32),
             features=np.zeros((rows, bands), np.float32),
             wanted=np.zeros((rows, bands), np.float32),
+            added=np.zeros((rows, 0, bands), np.float32),
             awake=np.zeros(rows, np.bool_),
             played=Played(
                 offset=np.zeros((rows, bands), np.float32),

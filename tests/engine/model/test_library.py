@@ -45,3 +45,16 @@ def test_a_path_does_for_a_name(shelves, tmp_path):
 def test_an_unknown_name_is_told_with_the_known_ones(shelves, name, said):
     with pytest.raises(ValueError, match=said):
         shelves.find("model", name)
+
+
+def test_an_old_name_goes_on_and_tells_the_new_one_once(shelves, tmp_path, capsys):
+    shelves.rename("preset", {"room": "hall", "gone": "nowhere", "hall": "other"})
+    assert shelves.find("preset", "room") == shelves.find("preset", "room") == tmp_path / "shipped" / "hall.toml"
+    assert capsys.readouterr().err == "the preset 'room' is called 'hall' now\n"
+    assert shelves.find("preset", "hall") == tmp_path / "shipped" / "hall.toml"
+    (tmp_path / "mine" / "room.toml").touch()
+    assert shelves.find("preset", "room") == tmp_path / "mine" / "room.toml"
+    assert not capsys.readouterr().err
+    for kind, name in (("preset", "gone"), ("model", "room")):
+        with pytest.raises(ValueError, match=f"no {kind} named '{name}'"):
+            shelves.find(kind, name)
