@@ -14,7 +14,7 @@ CLIPS ?= ../shared/data/clips
 PACKAGES := dreampedal effects engine export presets
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check quick lint types imports docs unit live-server soak stress pedalboard-suite train-notes train-all train-styles train-students train-students-quick bench figures clean
+.PHONY: help demo test check quick lint types imports docs unit live-server soak stress pedalboard-suite train-notes train-all train-styles train-judges train-students train-students-quick bench figures clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -80,6 +80,9 @@ train-students: .venv/develop build/sounds $(GENRES)/manifest.csv ## Distil the 
 
 train-students-quick: .venv/develop build/sounds $(GENRES)/manifest.csv ## The same in about an hour, to build/heard_quick.onnx.
 	$(DISTIL) --out build/$(STUDENT)_quick.onnx --run build/$(STUDENT)_quick --quick
+
+train-judges: .venv/develop build/sounds ## Train the two judges again on TimGM6mb (10 minutes), and say what they hear of unseen notes.
+	$(BIN)/python -m bench.research.judges --again --clips $(CLIPS)
 
 bench: .venv/develop ## Run every benchmark, one after the other: ours, theirs, ratio.
 	@set -e; for script in $(filter-out bench/reference_kernels.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python $$script; done

@@ -30,7 +30,7 @@ def apply(setting: str, tables: list[dict[str, Any]]) -> None:
     match = _SETTING.fullmatch(setting)
     if not match:
         raise ValueError(f"setting {setting!r}: expected key=value, like amount=0.5, or N.key=value, like 1.mix=0.3")
-    key, value, index = match["key"], _value(match["value"]), match["index"]
+    key, value, index = match["key"], value_of(match["value"]), match["index"]
     if index is None:
         chosen = [table for table in _ours(tables) if key in _keys(table)]
         known = {name for table in _ours(tables) for name in _keys(table)}
@@ -53,8 +53,12 @@ def apply(setting: str, tables: list[dict[str, Any]]) -> None:
             table[key] = _checked(table, key, value, f"setting {setting!r}: {table['type']}.{key}")
 
 
-def _value(text: str) -> Any:
-    """A value as TOML reads it, or the text itself."""
+def value_of(text: str) -> Any:
+    """A value as TOML reads it, or the text itself.
+
+    >>> value_of("0.5"), value_of("class:flute")
+    (0.5, 'class:flute')
+    """
     try:
         return tomllib.loads(f"value = {text}")["value"]
     except (tomllib.TOMLDecodeError, RecursionError):
