@@ -14,7 +14,7 @@ CLIPS ?= ../shared/data/clips
 PACKAGES := dreampedal effects engine export presets
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check quick lint types imports docs unit live-server soak stress pedalboard-suite train-notes train-all train-styles train-judges train-students train-students-quick bench figures clean
+.PHONY: help demo test check quick lint types imports docs unit live-server soak stress pedalboard-suite train-notes train-ensemble train-all train-styles train-judges train-students train-students-quick bench figures clean
 
 help: ## Show this list.
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -63,6 +63,9 @@ pedalboard-suite: .venv/develop ## pedalboard's own tests with Board and Mix in 
 
 train-notes: .venv/develop ## Train the shipped model again (20 minutes); SOUNDFONTS="a.sf2 b.sf2" chooses the sounds.
 	$(BIN)/dreampedal train notes --out presets/models/notes.onnx $(foreach font,$(SOUNDFONTS),--soundfont $(font))
+
+train-ensemble: .venv/develop build/sounds ## Train four networks for ascents on all of them (10 minutes): build/ensemble.onnx.
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.ensembles.train --out build/ensemble.onnx
 
 train-all: .venv/develop build/sounds $(GENRES)/manifest.csv ## Train every row of bench/research/networks.md, from packages to the table (hours).
 	$(BIN)/python -m bench.research.networks --genres $(GENRES)
