@@ -99,6 +99,10 @@ class BandEffect(Effect, family=True):
             margin_db=MARGIN_DB if self.keeps_loudness else MOST_REACH_DB,
         )
 
+    def carrier_levels(self) -> dict[str, float]:
+        """How far each carrier of a stream is turned up, 0 to 1, by its name: for effects that have some."""
+        return {}
+
     def latency_at(self, sample_rate: float) -> int:
         """Latency in samples at `sample_rate` Hz, as the mode has it, and a hop for each frame of look-ahead."""
         return self.renderer.latency_of(self.spec(sample_rate, 1))

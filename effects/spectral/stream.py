@@ -53,6 +53,10 @@ class BandStream(ABC):
             self.state.floor.now = self.state.estimated.now = share
             for _ in range(self.plays_per_hop):
                 self._play()
+        if self.renderer.carrying is not None:
+            self.renderer.carrying.levels[:] = 1
+            for _ in range(self.plays_per_hop):
+                self._play()
         self.reset()
 
     def reset(self) -> None:
@@ -109,9 +113,12 @@ class BandStream(ABC):
         self.analyse(state.io.line, newest, self.transform, self.tables, state.features)
         self._find_offset(newest)
         state.hops += 1
+        matched, carrying = self.effect.keeps_loudness, self.renderer.carrying
         lost = self.match_loudness(
-            state.oldest, state.wanted, self.tables, self.moving, state.played, self.limits, self.effect.keeps_loudness
+            state.oldest, state.wanted, self.tables, self.moving, state.played, self.limits, matched
         )
+        if carrying is not None:
+            lost |= carrying.find(state, self.moving, self.limits, matched)
         state.lost_hops += lost
         return bool(lost)
 
@@ -120,6 +127,8 @@ class BandStream(ABC):
         effect, ramp, level = self.effect, self.state.io.ramp, 10 ** (self.effect.output_db / 20)
         self.seen_changes, self.frozen = effect.changes, effect.freeze
         self.limits = Limits(effect.amount, effect.reach_db * NEPERS_PER_DB, effect.gate_db, self.gate_release)
+        if self.renderer.carrying is not None:
+            self.renderer.carrying.turn(effect.carrier_levels())
         if self._bands() != self.seen_bands:
             self.seen_bands = self._bands()
             self._select_bands()

@@ -78,7 +78,7 @@ def write_carriers(spectrum, number, tables, asked, state):  # type: ignore[no-u
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
 def add_carriers(carriers, amplitudes, onto):  # type: ignore[no-untyped-def]
-    """Add carriers (channels, carriers, 2, bins), each at amplitudes (rows, carriers, bins), to a frame."""
+    """Add carriers (channels, carriers, 2, bins), at amplitudes (rows, carriers, bins), to (2, channels, bins)."""
     per_row = carriers.shape[0] // amplitudes.shape[0]
     for channel in range(carriers.shape[0]):
         for carrier in range(carriers.shape[1]):

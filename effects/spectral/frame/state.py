@@ -31,6 +31,8 @@ class StreamSpec:
     """Of the renderer's own frames, that an estimated phase waits for."""
     margin_db: float = MARGIN_DB
     """How far the loudness may move from that of the dry sound."""
+    carriers: tuple[str, ...] = ()
+    """Names of what may be added to the sound (see `carriers`)."""
 
 
 @dataclass
@@ -95,7 +97,7 @@ class SpectralState:
     wanted: Array
     """The offset of the frame that is played next, before its loudness is matched, (rows, bands)."""
     added: Array
-    """How loud each carrier of a model is in each band of that frame, in amplitude, (rows, carriers, bands)."""
+    """The amplitudes of carriers that are wanted of the frame that is played next, (rows, carriers, bands)."""
     awake: NDArray[np.bool_]
     """Whether a row's newest frame is above the gate."""
     played: Played
@@ -133,7 +135,7 @@ class SpectralState:
             spectra=np.zeros((1 + held, 2, spec.channels, frames.bins), np.float32),
             features=np.zeros((rows, bands), np.float32),
             wanted=np.zeros((rows, bands), np.float32),
-            added=np.zeros((rows, 0, bands), np.float32),
+            added=np.zeros((rows, len(spec.carriers), bands), np.float32),
             awake=np.zeros(rows, np.bool_),
             played=Played(
                 offset=np.zeros((rows, bands), np.float32),

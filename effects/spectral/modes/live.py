@@ -13,6 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dreampedal.effects.spectral.carriers.carrying import CarriedFrames
 from dreampedal.effects.spectral.frame.estimated import EstimatedPhase
 from dreampedal.effects.spectral.frame.guard import guard_rephased, k_gain
 from dreampedal.effects.spectral.frame.kernels import pass_on
@@ -87,7 +88,9 @@ class Live(Renderer):
         self.end = frames.window_samples + spec.phase_lookahead_frames * self.hop
         own_frames = Frames(self.size, self.hop, "asymmetric")
         self.estimated = EstimatedPhase(own_frames, frames, spec.channels, spec.phase_lookahead_frames)
+        self.carried = CarriedFrames(spec, own_frames) if spec.carriers else None
         self.pass_on, self.play = Bound(pass_on), Bound(play)
+        self.analyse = Bound(analyse_channels)
         self.add_by_gain, self.analyse_with_gains = Bound(add_by_gain), Bound(analyse_with_gains)
         self.overlap_add = Bound(overlap_add)
         self.reset()
@@ -129,6 +132,9 @@ class Live(Renderer):
         self.age = 0  # hops since then
         self.hops = 0
         self.estimated.reset()
+        if self.carrying is not None and self.carried is not None:
+            self.carrying.reset()
+            self.carried.reset()
 
     def render(self, block: Block, done: int, out: Block, state: SpectralState) -> int:
         """Up to the end of the hop."""
@@ -140,6 +146,8 @@ class Live(Renderer):
         self.newest, self.age = 1 - self.newest, 0
         own.floors[self.newest] = state.floor.now
         own.adds[self.newest] = self.phase.respond(state.played.offset, own.response[self.newest])
+        if self.carrying is not None and self.carried is not None:
+            self.carried.follow(self.carrying.carried)
 
     def advance(self, state: SpectralState) -> None:
         """The next hop of dry sound, and of what is added."""
@@ -154,8 +162,20 @@ class Live(Renderer):
             self.overlap_add(added, self.transform, own.overlap)
         else:
             self.add_by_gain(line, self.end, self.transform, own, newest, weight, self.weighting)
+        self._carry(line, weight)
         begin = self.hops * self.hop - self.latency
         self.play(line, self.spec.frames.window_samples, own, begin, state.guard)
+
+    def _carry(self, line: Array, weight: float) -> None:
+        """Add the carriers of the newest frame that waits for nothing; `weight` is that of the newest amplitudes."""
+        if self.carried is None or not self.carried.sounds:
+            return
+        spectrum = self.state.spectrum
+        self.analyse(line, self.spec.frames.window_samples, self.transform, spectrum)
+        self.carried.make(spectrum, self.hops, self.carried.asked)
+        spectrum[:] = 0
+        self.carried.add(spectrum, weight)
+        self.overlap_add(spectrum, self.transform, self.state.overlap)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
@@ -191,6 +211,13 @@ def analyse(line, end, transform, channel, spectrum):  # type: ignore[no-untyped
     """One channel of the frame that ends at `line[:, end]`."""
     frame = line[channel, end - transform.analysis.size : end]
     rfft(frame, transform.analysis, spectrum[0, channel], spectrum[1, channel], transform.plan)
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def analyse_channels(line, end, transform, spectrum):  # type: ignore[no-untyped-def]
+    """Write the frame that ends at `line[:, end]`."""
+    for channel in range(line.shape[0]):
+        analyse(line, end, transform, channel, spectrum)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")

@@ -12,6 +12,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from dreampedal.effects.spectral.carriers.carrying import Carrying
 from dreampedal.effects.spectral.frame.state import SpectralState, StreamSpec
 from dreampedal.engine.runtime.blocks import Block
 
@@ -35,6 +36,7 @@ class Renderer(ABC):
 
     def __init__(self, spec: StreamSpec) -> None:
         self.spec, self.hop, self.latency = spec, self.hop_of(spec), self.latency_of(spec)
+        self.carrying = Carrying(spec) if spec.carriers else None
 
     @classmethod
     @abstractmethod

@@ -49,6 +49,8 @@ class Studio(Renderer):
         self.waited_samples = (spec.lookahead_frames + spec.phase_lookahead_frames) * self.hop
         self.transform = Transform.of(frames.window, frames.dual)
         self.estimated = EstimatedPhase(frames, frames, spec.channels, spec.phase_lookahead_frames)
+        self.held = np.zeros((1 + spec.phase_lookahead_frames, 2, spec.channels, frames.bins), np.float32)
+        """What carriers add, while frames wait for their phase: a ring."""
         self.pass_on, self.play, self.play_rephased = Bound(pass_on), Bound(play), Bound(play_rephased)
         self.reset()
 
@@ -74,6 +76,9 @@ class Studio(Renderer):
             response=np.zeros((2, self.spec.rows, frames.bins), np.float32),
         )
         self.estimated.reset()
+        self.held[:] = 0
+        if self.carrying is not None:
+            self.carrying.reset()
 
     def render(self, block: Block, done: int, out: Block, state: SpectralState) -> int:
         """Up to the end of the hop."""
@@ -82,13 +87,25 @@ class Studio(Renderer):
     def advance(self, state: SpectralState) -> None:
         """The next hop of dry sound, and of what is added."""
         own, begin = self.state, state.hops * self.hop - self.latency
-        if self.estimated.asked(state.floor.now, state.estimated.now):
+        rephased, wet = self.estimated.asked(state.floor.now, state.estimated.now), own.wet
+        if rephased:
             own.response[0] = state.played.gains
             wet = self.estimated.add(state.oldest, own.response, state.floor.now, state.estimated.now)
-            self.play_rephased(wet, own, self.transform, state.io.line, begin, state.guard)
         else:
-            add_by_gain(state.oldest, state.played.gains, own.wet)
-            self.play(own.wet, own, self.transform, state.io.line, begin, state.guard)
+            add_by_gain(state.oldest, state.played.gains, wet)
+        rephased |= self._carry(wet, state.hops)
+        play = self.play_rephased if rephased else self.play
+        play(wet, own, self.transform, state.io.line, begin, state.guard)
+
+    def _carry(self, wet: Array, number: int) -> bool:
+        """Add carriers to the frame that is added; returns whether there are any."""
+        if self.carrying is None or not (self.carrying.frames.sounds or self.held.any()):
+            return False
+        newest = self.held[number % len(self.held)]
+        newest[:] = 0
+        self.carrying.frames.add(newest)
+        wet += self.held[(number + 1) % len(self.held)]
+        return True
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH)
