@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from dreampedal.effects.spectral.carriers.laws import GENERAL, Knobs, Law
 from dreampedal.effects.spectral.frame.guard import MARGIN_DB
 from dreampedal.effects.spectral.frame.state import StreamSpec
 from dreampedal.effects.spectral.modes import MODES
@@ -102,6 +103,10 @@ class BandEffect(Effect, family=True):
     def carrier_levels(self) -> dict[str, float]:
         """How far each carrier of a stream is turned up, 0 to 1, by its name: for effects that have some."""
         return {}
+
+    def motion(self) -> tuple[Law, Knobs]:
+        """How the wet sound moves, and how far that is turned up: for effects that have such knobs."""
+        return GENERAL, (0.0, 0.0, 0.0)
 
     def latency_at(self, sample_rate: float) -> int:
         """Latency in samples at `sample_rate` Hz, as the mode has it, and a hop for each frame of look-ahead."""

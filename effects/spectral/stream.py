@@ -70,6 +70,7 @@ class BandStream(ABC):
             ramp[:2], ramp[4:] = ramp[2:4], 0
             self.state.floor.arrive()
             self.state.estimated.arrive()
+            self.renderer.motion.reset()
 
     def process(self, block: Block) -> Block:
         """`(channels, n)` in and out, delayed by `latency`; NaN and infinity in the input are muted and counted."""
@@ -127,6 +128,7 @@ class BandStream(ABC):
         effect, ramp, level = self.effect, self.state.io.ramp, 10 ** (self.effect.output_db / 20)
         self.seen_changes, self.frozen = effect.changes, effect.freeze
         self.limits = Limits(effect.amount, effect.reach_db * NEPERS_PER_DB, effect.gate_db, self.gate_release)
+        self.renderer.motion.aim(*effect.motion())
         if self.renderer.carrying is not None:
             self.renderer.carrying.turn(effect.carrier_levels())
         if self._bands() != self.seen_bands:

@@ -77,6 +77,8 @@ class Instant(Renderer):
     refuses: ClassVar[Mapping[str, str]] = {
         "lookahead_frames": "waits for no frame",
         **dict.fromkeys(("fill", "phase", "phase_lookahead_frames"), "has no frames to estimate"),
+        **dict.fromkeys(("below", "deep", "above", "breath"), "has no frames to make carriers of"),
+        **dict.fromkeys(("vibrato", "tremolo", "strike"), "adds what one filter makes, and no more"),
     }
 
     def __init__(self, spec: StreamSpec) -> None:

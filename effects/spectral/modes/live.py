@@ -90,7 +90,11 @@ class Live(Renderer):
         self.estimated = EstimatedPhase(own_frames, frames, spec.channels, spec.phase_lookahead_frames)
         self.carried = CarriedFrames(spec, own_frames) if spec.carriers else None
         self.pass_on, self.play = Bound(pass_on), Bound(play)
-        self.analyse = Bound(analyse_channels)
+        self.analyse, self.complete_hop, self.guard_moved = (
+            Bound(analyse_channels),
+            Bound(complete_hop),
+            Bound(guard_rephased),
+        )
         self.add_by_gain, self.analyse_with_gains = Bound(add_by_gain), Bound(analyse_with_gains)
         self.overlap_add = Bound(overlap_add)
         self.reset()
@@ -164,7 +168,12 @@ class Live(Renderer):
             self.add_by_gain(line, self.end, self.transform, own, newest, weight, self.weighting)
         self._carry(line, weight)
         begin = self.hops * self.hop - self.latency
-        self.play(line, self.spec.frames.window_samples, own, begin, state.guard)
+        if self.motion.asked:
+            self.complete_hop(line, self.spec.frames.window_samples, own, begin)
+            self.motion.move(own.dry, own.added)
+            self.guard_moved(own.dry, own.added, state.guard, self.hop)
+        else:
+            self.play(line, self.spec.frames.window_samples, own, begin, state.guard)
 
     def _carry(self, line: Array, weight: float) -> None:
         """Add the carriers of the newest frame that waits for nothing; `weight` is that of the newest amplitudes."""
@@ -268,9 +277,9 @@ def add_by_gain(line, end, transform, own, newest, weight, weighting):  # type: 
         overlap_add(spectrum, transform, own.overlap)
 
 
-@njit(cache=True, nogil=True, fastmath=FASTMATH)
-def play(line, end, own, begin, guard):  # type: ignore[no-untyped-def]
-    """The next hop of the dry sound, from the frame that ends at `line[:, end]`, and of what is added, guarded.
+@njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
+def complete_hop(line, end, own, begin):  # type: ignore[no-untyped-def]
+    """The next hop of the dry sound, from the frame that ends at `line[:, end]`, and of what is added.
 
     `begin` is the place in the signal of the first sample of that hop: nothing sounds before sample 0.
     """
@@ -284,4 +293,10 @@ def play(line, end, own, begin, guard):  # type: ignore[no-untyped-def]
             waiting[n] = waiting[n + hop]
         for n in range(waiting.size - hop, waiting.size):
             waiting[n] = np.float32(0)
-    guard_rephased(own.dry, own.added, guard, hop)
+
+
+@njit(cache=True, nogil=True, fastmath=FASTMATH)
+def play(line, end, own, begin, guard):  # type: ignore[no-untyped-def]
+    """As `complete_hop`, and what is added is guarded."""
+    complete_hop(line, end, own, begin)
+    guard_rephased(own.dry, own.added, guard, own.dry.shape[1])

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreampedal.effects.spectral.carriers.carrying import Carrying
+from dreampedal.effects.spectral.carriers.motion import Motion
 from dreampedal.effects.spectral.frame.state import SpectralState, StreamSpec
 from dreampedal.engine.runtime.blocks import Block
 
@@ -36,7 +37,9 @@ class Renderer(ABC):
 
     def __init__(self, spec: StreamSpec) -> None:
         self.spec, self.hop, self.latency = spec, self.hop_of(spec), self.latency_of(spec)
-        self.carrying = Carrying(spec) if spec.carriers else None
+        plays_carriers = spec.carriers and not set(spec.carriers) & set(self.refuses)
+        self.carrying = Carrying(spec) if plays_carriers else None
+        self.motion = Motion(spec.channels, spec.sample_rate)
 
     @classmethod
     @abstractmethod

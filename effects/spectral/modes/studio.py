@@ -52,6 +52,7 @@ class Studio(Renderer):
         self.held = np.zeros((1 + spec.phase_lookahead_frames, 2, spec.channels, frames.bins), np.float32)
         """What carriers add, while frames wait for their phase: a ring."""
         self.pass_on, self.play, self.play_rephased = Bound(pass_on), Bound(play), Bound(play_rephased)
+        self.complete_hop, self.guard_moved = Bound(complete_hop), Bound(guard_rephased)
         self.reset()
 
     @classmethod
@@ -94,8 +95,13 @@ class Studio(Renderer):
         else:
             add_by_gain(state.oldest, state.played.gains, wet)
         rephased |= self._carry(wet, state.hops)
-        play = self.play_rephased if rephased else self.play
-        play(wet, own, self.transform, state.io.line, begin, state.guard)
+        if self.motion.asked:
+            self.complete_hop(wet, own, self.transform, state.io.line, begin)
+            self.motion.move(own.dry, own.added)
+            self.guard_moved(own.dry, own.added, state.guard, max(1, self.hop // 8))
+        else:
+            play = self.play_rephased if rephased else self.play
+            play(wet, own, self.transform, state.io.line, begin, state.guard)
 
     def _carry(self, wet: Array, number: int) -> bool:
         """Add carriers to the frame that is added; returns whether there are any."""
