@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from dreampedal.effects.spectral.effect import SpectralEffect
 from dreampedal.effects.spectral.listening import TargetText
+from dreampedal.effects.spectral.resynthesis import Resynthesis
 from dreampedal.engine.host.contract.parameters import Text
 from dreampedal.engine.model import targets
 from dreampedal.engine.model.library import library
@@ -15,7 +16,7 @@ from dreampedal.engine.model.student import StudentModel
 AUTO, ASCENT = "auto", "notes"
 
 
-class Dream(SpectralEffect):
+class Dream(Resynthesis, SpectralEffect):
     """Ascends the energy ½y² of layers and filters, or the logits of classes (Mordvintsev 2015; Spiteri 2022).
 
     >>> Dream(target="conv2 + 0.5*class:flute", amount=0.7)  # doctest: +ELLIPSIS
