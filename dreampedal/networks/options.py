@@ -198,7 +198,10 @@ class Distil:
     ] = field(default_factory=list)
     teachers: Annotated[
         Texts,
-        option("--teacher MODEL", "An ascent model whose classes, layers and filters are taught; else notes."),
+        option(
+            "--teacher MODEL",
+            "An ascent model whose classes, layers, filters are taught; else notes, with all listeners.",
+        ),
     ] = field(default_factory=list)
     listeners: Annotated[
         Texts, option("--listener NAME", "Of those taught on the soundfonts; else all thirteen, which is best.")

@@ -70,8 +70,8 @@ def test_a_bad_target_is_one_line_and_status_2(dreampedal, tmp_path):
 def test_from_a_soundfont_to_a_model_that_verifies(dreampedal, tmp_path):
     """TimGM6mb trains nothing that ships: here it is only small."""
     out = tmp_path / "tiny.onnx"
-    told = ["distil", "-o", out, "--soundfont", TIM, "--hours", "0.0005", "--seed", "3", "--jobs", "2", "--json"]
-    told += ["--listener", "statistics", "--listener", "cepstral", "--target", "class:flute", "--target", "class:bass"]
+    told = ["distil", "-o", out, "--soundfont", TIM, "--hours", "0.0005", "--seed", "3", "--json"]
+    told += ["--listener", "cepstral", "--target", "class:flute", "--target", "class:bass"]
     report = dreampedal(*told).json
-    assert set(report["listeners"]) == {"statistics", "cepstral"} and report["targets"] == ["class:flute", "class:bass"]
+    assert set(report["listeners"]) == {"cepstral"} and report["targets"] == ["class:flute", "class:bass"]
     assert report["bytes"] == out.stat().st_size < 2_000_000

@@ -90,7 +90,8 @@ class Ordered:
     """An order that was checked.
 
     Fields:
-        targets: the student's, each once; teachers: read; listeners: none where no target is a family's.
+        targets: the student's, each once; teachers: those who know one of them, read from their files.
+        listeners: none where no target is a family's.
     """
 
     order: Order
@@ -143,7 +144,7 @@ def checked(order: Order) -> Ordered:
     teachers = tuple(read_teacher(path) for path in order.teachers)
     if len({teacher.name for teacher in teachers}) < len(teachers):
         raise ValueError(f"teachers {', '.join(one.name for one in teachers)}: expected names that differ")
-    targets, _ = asked(order.targets or FAMILIES)
+    targets = asked(order.targets or FAMILIES)
     taught = FAMILIES if order.soundfonts else ()
     for target in targets:
         if target not in taught and not any(teacher.knows(target) for teacher in teachers):
@@ -151,7 +152,8 @@ def checked(order: Order) -> Ordered:
                 raise ValueError(f"target '{target}': listeners learn it from soundfonts: give --soundfont FILE")
             raise unknown(target, teachers, CLASSES if order.soundfonts else ())
     listeners = _chosen(order.listeners) if any(target in taught for target in targets) else ()
-    return Ordered(order, tuple(targets), teachers, listeners)
+    teachers = tuple(teacher for teacher in teachers if any(map(teacher.knows, targets)))
+    return Ordered(order, targets, teachers, listeners)
 
 
 def _chosen(names: Sequence[str]) -> tuple[Listener, ...]:

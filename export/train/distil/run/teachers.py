@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from dreampedal.engine.model.format.kinds import AnyManifest
 from dreampedal.engine.model.format.manifest import Manifest, ModelError
 from dreampedal.engine.model.structure import read_model
-from dreampedal.engine.model.targets import Target, parse
+from dreampedal.engine.model.targets import parse
 from dreampedal.export.nets.causal import Network
 from dreampedal.export.nets.listeners.layouts import BANDS, Layout
 
@@ -119,27 +119,25 @@ def read_teacher(path: str | Path) -> Teacher:
     return Teacher(manifest.name, manifest.content_hash, Path(path), layout, network)
 
 
-def asked(texts: Sequence[str]) -> tuple[list[str], list[dict[str, float]]]:
-    """What some target expressions ask for: every atom in them once, and each expression as weights that sum to 1.
+def asked(texts: Sequence[str]) -> tuple[str, ...]:
+    """Every class, layer and filter that stands in some target expressions, once each.
+
+    A student that is taught them can be asked for any mixture of them, so that weights do not matter here.
 
     >>> asked(["conv3:5 + 3*class:flute", "conv3:5"])
-    (['conv3:5', 'class:flute'], [{'conv3:5': 0.25, 'class:flute': 0.75}, {'conv3:5': 1.0}])
+    ('conv3:5', 'class:flute')
 
     Raises:
-        ValueError: where a text cannot be read, a weight is not above 0, or a filter is no number.
+        ValueError: where a text cannot be read, or a weight is not above 0.
     """
-    atoms, mixtures = list[str](), list[dict[str, float]]()
+    found: dict[str, None] = {}
     for text in texts:
-        mixture: dict[str, float] = {}
-        for term, atom in _atoms(parse(text)):
-            if term <= 0:
-                raise ValueError(f"target '{text}': weight {term:g} of {atom}: a student is taught weights above 0")
-            mixture[atom] = mixture.get(atom, 0.0) + term
-            if atom not in atoms:
-                atoms.append(atom)
-        total = sum(mixture.values())
-        mixtures.append({atom: weight / total for atom, weight in mixture.items()})
-    return atoms, mixtures
+        for weight, layer, part in parse(text).terms:
+            atom = layer if part is None else f"{layer}:{part}"
+            if weight <= 0:
+                raise ValueError(f"target '{text}': weight {weight:g} of {atom}: a student is taught weights above 0")
+            found[atom] = None
+    return tuple(found)
 
 
 def unknown(target: str, teachers: Sequence[Teacher], others: Sequence[str] = ()) -> ValueError:
@@ -155,10 +153,6 @@ def unknown(target: str, teachers: Sequence[Teacher], others: Sequence[str] = ()
     there = [*(f"class:{name}" for name in classes), *layers]
     hint = "" if teachers else "; --teacher MODEL brings its layers, filters and classes"
     return ValueError(f"target '{target}': nobody knows it: there are {', '.join(there)}{hint}")
-
-
-def _atoms(target: Target) -> list[tuple[float, str]]:
-    return [(weight, layer if part is None else f"{layer}:{part}") for weight, layer, part in target.terms]
 
 
 def _placed(layout: Layout) -> tuple[int, float, float]:
