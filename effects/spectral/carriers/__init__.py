@@ -9,6 +9,7 @@ the dry sound, and depends on nothing else: no network, no parameter. A student 
 | breath | noise at the level of the frame |
 | frame | all of them, of one frame, and their sum at the amplitudes that are asked |
 | carrying, loudness | what a stream adds of them, in the loudness of the dry sound |
+| tail | carriers on long frames of which the end is played, in `live` |
 | laws, motion | vibrato, tremolo and strokes of the wet sound, as a class has them |
 | whole | all of them, of whole sounds, as training has them |
 """

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from dreampedal.effects.spectral.carriers.carrying import CarriedFrames
+from dreampedal.effects.spectral.carriers.tail import TailCarriers
 from dreampedal.effects.spectral.frame.estimated import EstimatedPhase
 from dreampedal.effects.spectral.frame.guard import guard_rephased, k_gain
 from dreampedal.effects.spectral.frame.kernels import pass_on
@@ -88,7 +88,7 @@ class Live(Renderer):
         self.end = frames.window_samples + spec.phase_lookahead_frames * self.hop
         own_frames = Frames(self.size, self.hop, "asymmetric")
         self.estimated = EstimatedPhase(own_frames, frames, spec.channels, spec.phase_lookahead_frames)
-        self.carried = CarriedFrames(spec, own_frames) if spec.carriers else None
+        self.carried = TailCarriers(spec, self.hop) if self.carrying is not None else None
         self.pass_on, self.play = Bound(pass_on), Bound(play)
         self.analyse, self.complete_hop, self.guard_moved = (
             Bound(analyse_channels),
@@ -151,7 +151,7 @@ class Live(Renderer):
         own.floors[self.newest] = state.floor.now
         own.adds[self.newest] = self.phase.respond(state.played.offset, own.response[self.newest])
         if self.carrying is not None and self.carried is not None:
-            self.carried.follow(self.carrying.carried)
+            self.carried.frames.follow(self.carrying.carried)
 
     def advance(self, state: SpectralState) -> None:
         """The next hop of dry sound, and of what is added."""
@@ -177,14 +177,15 @@ class Live(Renderer):
 
     def _carry(self, line: Array, weight: float) -> None:
         """Add the carriers of the newest frame that waits for nothing; `weight` is that of the newest amplitudes."""
-        if self.carried is None or not self.carried.sounds:
+        carried = self.carried
+        if carried is None or not carried.frames.sounds:
             return
-        spectrum = self.state.spectrum
-        self.analyse(line, self.spec.frames.window_samples, self.transform, spectrum)
-        self.carried.make(spectrum, self.hops, self.carried.asked)
-        spectrum[:] = 0
-        self.carried.add(spectrum, weight)
-        self.overlap_add(spectrum, self.transform, self.state.overlap)
+        self.analyse(line, self.spec.frames.window_samples, carried.transform, carried.spectrum)
+        carried.frames.make(carried.spectrum, self.hops, carried.frames.asked)
+        carried.spectrum[:] = 0
+        carried.frames.add(carried.spectrum, weight)
+        self.overlap_add(carried.spectrum, carried.transform, carried.overlap)
+        carried.hand_over(self.state.overlap)
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, forceinline=True)
