@@ -103,8 +103,12 @@ class Speeds(NamedTuple):
     def of(cls, sample_rate: float) -> Speeds:
         """Those at `sample_rate` Hz."""
         times = (FAST_SECONDS, SLOW_SECONDS, FOLLOW_SECONDS, STROKE_SECONDS)
+        fast, slow, follow, stroke = (1 - float(np.exp(-1 / time / sample_rate)) for time in times)
         return cls(
-            *(1 - float(np.exp(-1 / time / sample_rate)) for time in times),
+            fast=fast,
+            slow=slow,
+            follow=follow,
+            stroke=stroke,
             sharp_kept=float(np.exp(-1 / SHARP_SECONDS / sample_rate)),
             rest=REST_SECONDS * sample_rate,
             settled=SETTLED_SECONDS * sample_rate,
@@ -124,7 +128,7 @@ class MotionState(NamedTuple):
     """Of the dry sound, over `FAST_SECONDS` and `SLOW_SECONDS`, and that when the last stroke had settled: (3,)."""
     stroke: NDArray[np.float64]
     """exp(-t/τ) of sharpness and decay since the last stroke, and the gain in nepers that follows them: (3,)."""
-    count: NDArray[np.int64]
+    since: NDArray[np.int64]
     """Samples since it began to move, and since the last stroke: (2,)."""
 
     @classmethod
@@ -137,7 +141,7 @@ class MotionState(NamedTuple):
             now=np.zeros(4),
             powers=np.zeros(3),
             stroke=np.zeros(3),
-            count=np.array([0, 1 << 40], np.int64),
+            since=np.array([0, 1 << 40], np.int64),
         )
 
 
@@ -165,7 +169,7 @@ class Motion:
         """Whether anything moves, or comes to rest; what rested begins in silence."""
         if not self.depths.rest or self.state.now.any():
             return True
-        if self.state.count[0]:
+        if self.state.since[0]:
             self.reset()
         return False
 
@@ -175,18 +179,18 @@ class Motion:
 
 
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy", forceinline=True)
-def stroke_gain(power, depths, speeds, now, powers, stroke, count):  # type: ignore[no-untyped-def]
+def stroke_gain(power, depths, speeds, now, powers, stroke, since):  # type: ignore[no-untyped-def]
     """The gain of strokes at a sample, from the power of the dry sound there."""
     powers[0] += speeds.fast * (power - powers[0])
     powers[1] += speeds.slow * (power - powers[1])
-    count[1] += 1
-    if count[1] == np.int64(speeds.settled):
+    since[1] += 1
+    if since[1] == np.int64(speeds.settled):
         powers[2] = powers[1]
     is_onset = powers[0] > RISE * powers[1] and powers[0] > LEAST
-    goes_on = count[1] > depths.pace and powers[1] > max(FALLEN * powers[2], LEAST)
-    if count[1] > speeds.rest and (is_onset or goes_on):
+    goes_on = since[1] > depths.pace and powers[1] > max(FALLEN * powers[2], LEAST)
+    if since[1] > speeds.rest and (is_onset or goes_on):
         stroke[0] = stroke[1] = 1.0
-        count[1] = 0
+        since[1] = 0
     aim = now[2] * stroke[0] + now[3] * (2.0 * stroke[1] - 1.0)
     stroke[2] += speeds.stroke * (aim - stroke[2])
     stroke[0] = stroke[0] * speeds.sharp_kept if stroke[0] > 1e-6 else 0.0
@@ -211,23 +215,23 @@ def late(row, at, delay):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True, fastmath=FASTMATH, error_model="numpy")
 def move(dry, added, depths, speeds, state):  # type: ignore[no-untyped-def]
     """The kernel of `Motion.move`; what is not finite is left to the guard, and the dry sound goes on in its place."""
-    line, turns, now, count = state.line, state.turns, state.now, state.count
+    line, turns, now, since = state.line, state.turns, state.now, state.since
     strikes = now[2] != 0.0 or depths.sharp != 0.0
     for n in range(added.shape[1]):
-        at, power = count[0] & (line.shape[1] - 1), 0.0
+        at, power = since[0] & (line.shape[1] - 1), 0.0
         for channel in range(added.shape[0]):
             x = dry[channel, n] + added[channel, n]
             line[channel, at] = x if np.isfinite(x) else dry[channel, n]
             power += np.float64(dry[channel, n] * dry[channel, n])
-        if count[0] >= 4:  # before, there is nothing to be late by
+        if since[0] >= 4:  # before, there is nothing to be late by
             for each, aim in enumerate((depths.delay, depths.tremolo, depths.sharp, depths.decay)):
                 away = aim - now[each]
                 now[each] = now[each] + speeds.follow * away if abs(away) > 1e-7 else aim
-        count[0] += 1
+        since[0] += 1
         delay = now[0] * (1.0 - np.cos(2.0 * np.pi * turns[0]))
         gain = now[1] * np.sin(2.0 * np.pi * turns[1])
         if strikes:
-            gain += stroke_gain(power / added.shape[0], depths, speeds, now, state.powers, state.stroke, count)
+            gain += stroke_gain(power / added.shape[0], depths, speeds, now, state.powers, state.stroke, since)
         factor = np.float32(np.exp(gain))
         for channel in range(added.shape[0]):
             if np.isfinite(added[channel, n]):
