@@ -28,7 +28,7 @@ from dreampedal.engine.model.format.student_manifest import StudentManifest, Tea
 from dreampedal.export.compile.fold import doubles
 from dreampedal.export.compile.graph.writer import Graph
 from dreampedal.export.compile.model_file import Details, write_model
-from dreampedal.export.nets import student as nets
+from dreampedal.export.nets.students import student as nets
 
 __all__ = ["Training", "export_student"]
 

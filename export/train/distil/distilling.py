@@ -23,10 +23,10 @@ from torch import Generator, Tensor, nn
 
 from dreampedal.export.data.progress import Progress
 from dreampedal.export.nets.listeners.layouts import SAMPLE_RATE, power_of, spectra
-from dreampedal.export.nets.student import Student
+from dreampedal.export.nets.students.curves import Curves
+from dreampedal.export.nets.students.student import Student
 from dreampedal.export.train.distil import pitch, played
 from dreampedal.export.train.distil.carriers import carried, carrier_spectra
-from dreampedal.export.train.distil.curves import Curves
 from dreampedal.export.train.distil.hearing import Hearing
 from dreampedal.export.train.distil.rooms import Rooms
 from dreampedal.export.train.distil.saving import Kept, read, write

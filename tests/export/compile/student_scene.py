@@ -4,7 +4,7 @@ import torch
 
 from dreampedal.engine.model.format.manifest import Training
 from dreampedal.export.compile.student import export_student
-from dreampedal.export.nets.student import Student
+from dreampedal.export.nets.students.student import Student
 
 TRAINING = Training(data="none", licence="CC0-1.0", seed=1)
 TARGETS = "class:flute", "class:choir", "conv3:5"

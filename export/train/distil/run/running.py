@@ -36,7 +36,7 @@ from dreampedal.export.data.instruments.phrases import SAMPLE_RATE, Phrases, ren
 from dreampedal.export.data.progress import Progress
 from dreampedal.export.nets.listeners.layouts import Layout
 from dreampedal.export.nets.listeners.table import Listener
-from dreampedal.export.nets.student import Student
+from dreampedal.export.nets.students.student import Student
 from dreampedal.export.train.distil.distilling import Course, distilled
 from dreampedal.export.train.distil.listening import VALIDATION, Schooling, accuracy, encoded, taught
 from dreampedal.export.train.distil.run import licences

@@ -9,9 +9,9 @@ import torch
 from torch import nn
 
 from dreampedal.export.nets.listeners import layouts
-from dreampedal.export.nets.student import Student
+from dreampedal.export.nets.students.curves import Curves
+from dreampedal.export.nets.students.student import Student
 from dreampedal.export.train.distil import distilling
-from dreampedal.export.train.distil.curves import Curves
 from dreampedal.export.train.distil.distilling import Course, NotFiniteError, distilled
 from dreampedal.export.train.distil.hearing import ClassHearing
 from dreampedal.export.train.distil.sources import UNKNOWN, Source, Sources

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from dreampedal.export.nets.student import GAIN, Offsets
+from dreampedal.export.nets.students.student import GAIN, Offsets
 
 
 class Curves(nn.Module):

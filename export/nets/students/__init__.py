@@ -1,0 +1,1 @@
+"""Networks that are distilled: what many listeners found, in one pass."""
