@@ -88,7 +88,7 @@ train-judges: .venv/develop build/sounds ## Train the two judges again on TimGM6
 	$(BIN)/python -m bench.research.judges --again --clips $(CLIPS)
 
 bench: .venv/develop ## Run every benchmark, one after the other: ours, theirs, ratio.
-	@set -e; for script in $(filter-out bench/reference_kernels.py,$(wildcard bench/*.py)); do echo "== $$script"; $(BIN)/python $$script; done
+	@set -e; for script in $(wildcard bench/*.py); do echo "== $$script"; $(BIN)/python $$script; done
 	@set -e; for module in songs train; do echo "== bench.research.$$module"; $(BIN)/python -m bench.research.$$module; done
 
 figures: .venv/develop ## Measure the README's figures again and say which differ (1.5 hours; FIGURES="--only stft start", "--quick", "--list").

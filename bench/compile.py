@@ -23,7 +23,7 @@ from typing import Any
 
 from harness.report import report, table
 
-REFERENCE = Path(__file__).with_name("reference_kernels.py")
+REFERENCE = Path(__file__).parent / "harness" / "reference_kernels.py"
 RUNS = 5
 SHOWN = 25
 FIRST = """

@@ -16,7 +16,7 @@ from typing import Unpack
 
 from dreampedal.engine.model.format.inputs import LogBands
 from dreampedal.engine.model.format.manifest import MAX_STEPS, OWN_CHAINS, Bands, Manifest, Normalisation, Training
-from dreampedal.export.compile.columns import MovingColumns, outputs
+from dreampedal.export.compile.chains.columns import MovingColumns, outputs
 from dreampedal.export.compile.ensemble import MovingEnsemble
 from dreampedal.export.compile.fold import causal_network
 from dreampedal.export.compile.golden import column_cases

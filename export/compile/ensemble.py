@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dreampedal.export.compile.columns import MovingColumns
+from dreampedal.export.compile.chains.columns import MovingColumns
 from dreampedal.export.compile.graph.writer import Graph
 
 
 @dataclass(frozen=True)
 class MovingEnsemble:
-    """Networks on the same columns (`dreampedal.export.compile.steps.Chain`)."""
+    """Networks on the same columns (`dreampedal.export.compile.chains.steps.Chain`)."""
 
     parts: Sequence[MovingColumns]
     worst_share: float

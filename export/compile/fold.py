@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from dreampedal.export.compile.columns import CausalLayer, CausalNetwork
+from dreampedal.export.compile.chains.columns import CausalLayer, CausalNetwork
 from dreampedal.export.compile.operators import activation_of, activations
 from dreampedal.export.compile.operators.shapes import Identity
 from dreampedal.export.nets.causal import Network
@@ -39,9 +39,9 @@ def causal_network(network: Network, prefix: str = "") -> CausalNetwork:
         layer, pending = _causal_layer(prefix + name, _leaves(block), pending)
         layers.append(layer)
     scale, shift = pending
-    head, bias = doubles(network.head.weight), doubles(network.head.bias)
-    weight, bias = _single(head * scale), _single(bias + head @ shift)
-    return CausalNetwork(tuple(layers), weight, bias, network.context_frames, prefix)
+    weight, bias = doubles(network.head.weight), doubles(network.head.bias)
+    single = _single(weight * scale), _single(bias + weight @ shift)
+    return CausalNetwork(tuple(layers), *single, network.context_frames, prefix)
 
 
 def _leaves(module: nn.Module) -> list[nn.Module]:

@@ -18,7 +18,7 @@ from torch import Tensor
 from dreampedal.engine.model.format.clip_manifest import WaveformManifest
 from dreampedal.engine.model.format.golden import packed
 from dreampedal.engine.model.format.manifest import Manifest
-from dreampedal.export.compile.steps import TINY
+from dreampedal.export.compile.chains.steps import TINY
 from dreampedal.export.nets.causal import Ensemble, Network
 
 Array = NDArray[np.float32]

@@ -15,12 +15,12 @@ from torch import Tensor
 
 from dreampedal.engine.model.format.inputs import LogBands
 from dreampedal.engine.model.format.manifest import MAX_STEPS, Manifest, Normalisation, Training
+from dreampedal.export.compile.chains.steps import ascend, swapped
 from dreampedal.export.compile.clips import Net, forward, graph_outputs, traced
 from dreampedal.export.compile.golden import window_cases
 from dreampedal.export.compile.gradient import gradient
 from dreampedal.export.compile.graph.writer import Graph
 from dreampedal.export.compile.model_file import Details, declare, write_model
-from dreampedal.export.compile.steps import ascend, swapped
 from dreampedal.export.compile.trace import Trace
 
 __all__ = ["Training", "export_window"]
@@ -61,7 +61,7 @@ def export_window(net: Net, path: str | os.PathLike[str], **details: Unpack[Deta
 
 @dataclass(frozen=True)
 class Window:
-    """The whole window moves (`dreampedal.export.compile.steps.Chain`)."""
+    """The whole window moves (`dreampedal.export.compile.chains.steps.Chain`)."""
 
     trace: Trace
     bands: int

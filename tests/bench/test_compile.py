@@ -6,7 +6,7 @@ from hashlib import sha256
 
 from ..conftest import ROOT
 
-REFERENCE = ROOT / "bench" / "reference_kernels.py"
+REFERENCE = ROOT / "bench" / "harness" / "reference_kernels.py"
 
 
 def test_the_reference_is_what_it_was_when_first_used():

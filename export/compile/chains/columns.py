@@ -16,9 +16,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from dreampedal.export.compile.chains.steps import Chain, ascend, swapped
 from dreampedal.export.compile.graph.writer import Graph
 from dreampedal.export.compile.operators import Operator
-from dreampedal.export.compile.steps import Chain, ascend, swapped
 
 
 @dataclass(frozen=True)

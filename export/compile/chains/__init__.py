@@ -1,0 +1,1 @@
+"""Ascents as graphs: steps, and chains of them on moving columns."""
