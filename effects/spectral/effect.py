@@ -16,10 +16,10 @@ sound it multiplies what is gained.
 
 from __future__ import annotations
 
+from dreampedal.effects.spectral.ascent_stream import AscentStream
+from dreampedal.effects.spectral.network_stream import NetworkStream
 from dreampedal.effects.spectral.networked import NetworkEffect
-from dreampedal.effects.spectral.streams.ascent import AscentStream
-from dreampedal.effects.spectral.streams.network import NetworkStream
-from dreampedal.effects.spectral.streams.student import StudentStream
+from dreampedal.effects.spectral.student_stream import StudentStream
 from dreampedal.engine.host.contract.effect import require_stream
 from dreampedal.engine.model.student import StudentModel
 

@@ -41,8 +41,10 @@ class NetworkEffect(BandEffect, Listening, family=True):
 
     def spec(self, sample_rate: float, channels: int) -> StreamSpec:
         """The signal of a stream, and how the model listens to it."""
+        model = self.loaded_model()
         return replace(
             super().spec(sample_rate, channels),
+            carriers=model.manifest.carriers if isinstance(model, StudentModel) else (),
             lookahead_frames=self.lookahead_frames,
             phase_lookahead_frames=self.phase_lookahead_frames,
         )

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from dreampedal.effects.spectral.base import NEPERS_PER_DB
 from dreampedal.effects.spectral.frame.kernels import Columns, prepare
+from dreampedal.effects.spectral.network_stream import NetworkStream
 from dreampedal.effects.spectral.networked import NetworkEffect
-from dreampedal.effects.spectral.streams.network import NetworkStream
 from dreampedal.engine.model.model import Model
 from dreampedal.engine.runtime.bound import Bound
 

@@ -10,7 +10,7 @@ from dreampedal.effects.spectral import measure
 from dreampedal.engine.model.format.manifest import ModelError
 from dreampedal.engine.model.library import library
 
-from ....signals import in_parts, streamed
+from ...signals import in_parts, streamed
 
 torch = pytest.importorskip("torch", reason="the students that are played here are exported from torch")
 
@@ -21,14 +21,14 @@ RATE = 48_000
 
 @pytest.fixture(scope="module")
 def torch_student():
-    from ....export.compile.student_scene import CARRIERS, drawn
+    from ...export.compile.student_scene import CARRIERS, drawn
 
     return drawn(CARRIERS)
 
 
 @pytest.fixture(scope="module")
 def model(torch_student, tmp_path_factory):
-    from ....export.compile.student_scene import exported
+    from ...export.compile.student_scene import exported
 
     return str(exported(torch_student, tmp_path_factory.mktemp("models") / "tiny.onnx"))
 
@@ -299,7 +299,7 @@ def test_it_is_as_loud_as_the_dry_sound(mode, model, clip):
 
 
 def test_a_student_that_adds_nothing_has_no_carriers(tmp_path, sound):
-    from ....export.compile.student_scene import drawn, exported
+    from ...export.compile.student_scene import drawn, exported
 
     effect = dream(str(exported(drawn(), tmp_path / "gain.onnx")))
     _, stream = streamed(effect, sound, RATE, [512])

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from dreampedal.effects.spectral.base import NEPERS_PER_DB
 from dreampedal.effects.spectral.frame.answers import follow, hear
+from dreampedal.effects.spectral.network_stream import NetworkStream
 from dreampedal.effects.spectral.networked import NetworkEffect
-from dreampedal.effects.spectral.streams.network import NetworkStream
 from dreampedal.engine.model import targets
 from dreampedal.engine.model.student import StudentModel
 from dreampedal.engine.runtime.bound import Bound
@@ -36,7 +36,6 @@ class StudentStream(NetworkStream):
     def _forget(self) -> None:
         self._refresh()  # silence is answered by what is asked for now
         self.student.reset()
-        self.state.added = np.zeros_like(self.student.added)
 
     def _recover(self) -> None:
         self.student.reset()

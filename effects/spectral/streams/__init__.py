@@ -1,1 +1,0 @@
-"""Effects with a model under way: what their streams share, and a file for each kind of model."""
