@@ -195,10 +195,11 @@ class MovingColumns:
         name = self.net.layers[n].name
         u = f"u_{name}"
         if n == len(self.net.layers) - 1 and slope:
+            rows = self._per_row(graph, slope)
             if self.columns is None:
-                slope = graph.op("Mul", slope, graph.op("Cast", self._count(graph), to=1))
+                rows = graph.op("Mul", rows, graph.op("Cast", self._count(graph), to=1))
             share = (self.columns or 1) / self.net.context_frames
-            u = graph.op("Gemm", self._per_row(graph, slope), self._head(graph), u, alpha=share)
+            u = graph.op("Gemm", rows, self._head(graph), u, alpha=share)
         return graph.op("Add", graph.op("Mul", y, f"v_{name}"), u)
 
     def _per_row(self, graph: Graph, slope: str) -> str:
