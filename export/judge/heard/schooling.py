@@ -51,7 +51,7 @@ class Recipe:
     network: str
     input: Mel | LogBands
     settings: Mapping[str, Any] = field(default_factory=dict)
-    steps: int = 1500
+    steps: int = 4000
     batch: int = 48
     learning_rate: float = 3e-3
     mixed_share: float = 0.3
@@ -67,9 +67,9 @@ RECIPES = (
         {"width": 20, "pooling": "none"}, batch=32,
     ),
     Recipe(
-        "judge_columns", "vgg",
+        "judge_memory", "lstm",
         LogBands(bands=Bands(count=120, low_hz=45, high_hz=15_500, floor_db=-80), window=4096, hop=1024),
-        {"width": 64, "depth": 3, "kernel": "full_height"}, steps=1200, learning_rate=3e-3,
+        {"width": 96}, batch=48, learning_rate=2e-3,
     ),
 )  # fmt: skip
 """Two that are built unlike each other, and unlike every listener."""

@@ -93,7 +93,9 @@ def test_held_out_phrases_are_not_learned_from(phrases, judges, monkeypatch):
 
 
 def test_a_tone_is_told_from_another_after_some_steps(phrases, tmp_path):
-    recipe = replace(RECIPES[1], steps=150, batch=22, settings={"width": 16, "depth": 2, "kernel": "full_height"})
+    recipe = replace(
+        RECIPES[1], steps=150, batch=22, network="vgg", settings={"width": 16, "depth": 2, "kernel": "full_height"}
+    )
     net = school(recipe, phrases)
     x = torch.from_numpy(encoded(phrases, recipe.input)[::10, :, : net.task.shape[1]].astype(np.float32))
     right = net(as_input(recipe.input, x)).argmax(1).numpy() == phrases.families[::10]
@@ -162,7 +164,7 @@ def test_a_place_is_that_among_all_classes():
 
 def test_where_no_judge_ships_it_is_said_how_one_is_made(monkeypatch):
     monkeypatch.setattr(library, "names", lambda kind: {})
-    with pytest.raises(ValueError, match="no judge is there: expected the models judge_image and judge_columns"):
+    with pytest.raises(ValueError, match="no judge is there: expected the models judge_image and judge_memory"):
         shipped()
 
 
