@@ -10,7 +10,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 VERBS = (
-    "demo", "process", "live", "presets", "devices", "doctor", "verify", "classify", "evaluate", "export", "distil",
+    "demo", "process", "live", "presets", "devices", "doctor", "verify", "classify", "judge", "evaluate", "export",
+    "distil",
     "prune", "search", "train", "train notes", "train folder", "train networks",
 )  # fmt: skip
 

@@ -13,7 +13,17 @@ from dreampedal.console.console import one_line
 from dreampedal.console.options import AsJson, verb
 from dreampedal.doctor.options import Doctor
 from dreampedal.live_ui.options import Live
-from dreampedal.networks.options import Classify, Distil, Evaluate, Export, Prune, Search, TrainFolder, TrainNotes
+from dreampedal.networks.options import (
+    Classify,
+    Distil,
+    Evaluate,
+    Export,
+    Judge,
+    Prune,
+    Search,
+    TrainFolder,
+    TrainNotes,
+)
 from dreampedal.rendering.options import Process
 
 
@@ -244,6 +254,24 @@ def evaluate(options: Evaluate) -> None:
         from dreampedal.networks.judging import evaluate
 
         evaluate(options)
+
+
+@app.command(
+    short_help="Say what others hear in a dream.",
+    epilog="\b\nExamples:\n  dreampedal judge guitar.wav --preset hall_of_flutes\n"
+    "  dreampedal judge guitar.wav --target class:flute --set reach_db=12 --mode live --pictures heard\n"
+    "  dreampedal judge wet.wav --dry guitar.wav --target class:flute --json",
+)
+@verb
+def judge(options: Judge) -> int:
+    """Have networks that took no part say what they hear before and after a dream, and what it costs the sound.
+
+    Beside it stands what a plain equaliser reaches. Pitch kept: frames within 20 cents. Onsets: F measure within 50 ms.
+    Loudness: the second in which it differs most. Pumping: envelope modulation from 4 to 16 Hz, after over before.
+    """
+    from dreampedal.networks.heard import judge
+
+    return judge(options)
 
 
 @app.command(

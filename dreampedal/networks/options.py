@@ -92,6 +92,44 @@ class Evaluate:
 
 
 @dataclass(frozen=True)
+class Judge:
+    """Recordings, the dream that is made of them or was, and who judges it."""
+
+    files: Annotated[
+        list[Path],
+        typer.Argument(metavar="FILE...", parser=sound_path, help="Recordings to dream of; with --dry, dreams."),
+    ]
+    target: Annotated[str | None, option("--target TARGET", "class:NAME, a family; else that of the preset.")] = None
+    preset: Annotated[str | None, option("--preset NAME", "A preset by name, or the path of one; else Dream.")] = None
+    model: Annotated[str | None, option("--model NAME", "A model by name, or the path of one; else the effect's.")] = (
+        None
+    )
+    mode: Annotated[str | None, option("--mode MODE", "studio, live or instant.")] = None
+    settings: Annotated[
+        list[str], option("--set KEY=VALUE", "Change a parameter: reach_db=12, or 1.mix=0.3 for effect 1.")
+    ] = field(default_factory=list)
+    dry: Annotated[
+        list[Path], option("--dry FILE", "The recording before, where FILE is the dream; once for each.")
+    ] = field(default_factory=list)
+    judges: Annotated[list[str], option("--judge NAME", "A classifier that judges, in place of those that ship.")] = (
+        field(default_factory=list)
+    )
+    pictures: Pictures = None
+    as_json: AsJson = False
+
+    def __post_init__(self) -> None:
+        if self.dry:
+            if self.preset or self.model or self.mode or self.settings:
+                raise ValueError("--dry is for a dream that was made: it goes without --preset, --model, --mode, --set")
+            if len(self.dry) != len(self.files):
+                raise ValueError(f"{len(self.files)} dreams and {len(self.dry)} --dry: expected one for each, in order")
+        if self.preset is not None and self.model is not None:
+            raise ValueError("--preset brings its own model: expected --preset or --model; --set model=NAME changes it")
+        if self.preset is None and self.target is None:
+            raise ValueError("--target is missing: class:flute, or a --preset that dreams of a family")
+
+
+@dataclass(frozen=True)
 class Prune:
     """A checkpoint, how much smaller it is made, and the set that says what that costs."""
 

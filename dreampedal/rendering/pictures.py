@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from dreampedal.effects.spectral.base import NEPERS_PER_DB
 from dreampedal.effects.spectral.effect import SpectralEffect
 from dreampedal.effects.spectral.measure import Trace, features_of
+from dreampedal.engine.dsp.bands import BandLayout, log_band_features
 from dreampedal.engine.runtime.files import written_whole
 from dreampedal.presets.boards import Preset
 
@@ -46,6 +48,24 @@ def draw(
     last.set_title("offset: what the network asked for", loc="left", fontsize=10)
     last.set_xlabel("seconds")
     figure.colorbar(mesh, ax=last, label="dB", pad=0.01)
+    with written_whole(path) as part:
+        figure.savefig(part, format="png")
+
+
+def draw_sounds(path: Path, title: str, sounds: Mapping[str, Array], rate: float) -> None:
+    """Write a picture of some sounds (channels, samples) under each other, by name, at the scale of the first."""
+    figure = Figure(figsize=(10, 2.6 * len(sounds) + 0.6), layout="constrained", dpi=110)
+    figure.suptitle(title, fontsize=11)
+    axes = figure.subplots(len(sounds), 1, sharex=True, sharey=True, squeeze=False)[:, 0]
+    top = None
+    for each, (name, sound) in zip(axes, sounds.items(), strict=True):
+        levels = _averaged_db(log_band_features(np.asarray(sound, np.float32), rate))
+        top = float(levels.max()) if top is None else top
+        seconds, centres = sound.shape[1] / rate, BandLayout().centres_hz
+        mesh = _paint(each, levels, seconds, centres, cmap="magma", vmin=top - RANGE_DB, vmax=top)
+        each.set_title(name, loc="left", fontsize=10)
+    axes[-1].set_xlabel("seconds")
+    figure.colorbar(mesh, ax=list(axes), label="dBFS in a band", pad=0.01)
     with written_whole(path) as part:
         figure.savefig(part, format="png")
 
