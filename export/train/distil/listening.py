@@ -8,6 +8,7 @@ import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 import safetensors.torch
@@ -18,7 +19,7 @@ from torch import Generator, Tensor, nn
 from dreampedal.engine.runtime.files import written_whole
 from dreampedal.export.data.arrays import filling, rows_in
 from dreampedal.export.data.instruments.families import CLASSES
-from dreampedal.export.data.instruments.phrases import FRAMES, Phrases
+from dreampedal.export.data.instruments.phrases import Phrases
 from dreampedal.export.data.progress import Progress
 from dreampedal.export.nets.listeners.layouts import NEPERS, Layout
 from dreampedal.export.nets.listeners.table import Listener
@@ -52,18 +53,29 @@ class Schooling:
     clip_norm: float = 2.0
 
 
-def encoded(phrases: Phrases, layout: Layout, progress: Progress | None = None) -> NDArray[np.float16]:
+class Sounds(Protocol):
+    """Sounds of one length: a name, a file that holds them, and the samples, int16 (n, samples) at 48 kHz."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def path(self) -> Path: ...
+    @property
+    def sounds(self) -> NDArray[np.int16]: ...
+
+
+def encoded(phrases: Sounds, layout: Layout, progress: Progress | None = None) -> NDArray[np.float16]:
     """Features of all phrases in a layout, (n, bands, frames), kept beside the phrases."""
     path = phrases.path.with_name(f"{phrases.path.stem}-{layout.name}{layout.count}.npy")
-    frames = FRAMES if layout.window == 2048 else 1 + (phrases.sounds.shape[1] - layout.window) // layout.hop
+    frames = 1 + (phrases.sounds.shape[1] - layout.window) // layout.hop
     shape = (layout.count, frames)
-    if rows_in(path, shape, np.float16) != len(phrases):
-        with filling(path, len(phrases), shape, np.float16) as array, torch.no_grad():
-            for at in range(0, len(phrases), AT_ONCE):
+    if rows_in(path, shape, np.float16) != len(phrases.sounds):
+        with filling(path, len(phrases.sounds), shape, np.float16) as array, torch.no_grad():
+            for at in range(0, len(phrases.sounds), AT_ONCE):
                 sound = torch.from_numpy(phrases.sounds[at : at + AT_ONCE].astype(np.float32) / 32_768)
                 array.add(layout.heard(sound).numpy())
                 if progress:
-                    progress(f"{layout.name} of {phrases.name}", min(at + AT_ONCE, len(phrases)), len(phrases))
+                    progress(f"{layout.name} of {phrases.name}", at + len(sound), len(phrases.sounds))
     return np.asanyarray(np.load(path, mmap_mode="r"))
 
 
