@@ -29,7 +29,7 @@ from dreampedal.effects.spectral.network_stream import NetworkStream
 from dreampedal.engine.model.model import Model
 from dreampedal.engine.model.student import StudentModel, dreaming_model
 from dreampedal.export.compile.student import Training, export_student
-from dreampedal.export.nets.student import Student
+from dreampedal.export.nets.students.student import Student
 
 SHIPPED = Path(__file__).parents[2] / "presets" / "models" / "notes.onnx"
 STEPS, COLUMNS = 8, (1, 5)

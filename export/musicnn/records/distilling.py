@@ -31,7 +31,7 @@ from dreampedal.export.musicnn.records.teaching import (
     sources,
 )  # fmt: skip
 from dreampedal.export.nets.listeners.table import Listener
-from dreampedal.export.nets.student import Student
+from dreampedal.export.nets.students.student import Student
 from dreampedal.export.train.distil import played
 from dreampedal.export.train.distil.distilling import SETTLING, Course, distilled
 from dreampedal.export.train.distil.records.naming import NamingPlan

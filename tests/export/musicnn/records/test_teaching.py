@@ -7,7 +7,7 @@ import torch
 from dreampedal.export.musicnn.records import teaching
 from dreampedal.export.musicnn.records.hearing import Published
 from dreampedal.export.musicnn.records.teaching import GENRES, HEARD, LISTENERS, STARTS, TAGS
-from dreampedal.export.nets.student import Student
+from dreampedal.export.nets.students.student import Student
 from dreampedal.export.train.distil.distilling import Course, distilled
 from dreampedal.export.train.distil.records.naming import NamingPlan
 from tests.export.train.distil.sounds import tones
