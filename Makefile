@@ -65,7 +65,7 @@ train-notes: .venv/develop ## Train the shipped model again (20 minutes); SOUNDF
 	$(BIN)/dreampedal train notes --out presets/models/notes.onnx $(foreach font,$(SOUNDFONTS),--soundfont $(font))
 
 train-ensemble: .venv/develop build/sounds ## Train four networks for ascents on all of them (10 minutes): build/ensemble.onnx.
-	OMP_NUM_THREADS=1 $(BIN)/python -m bench.ensembles.train --out build/ensemble.onnx
+	OMP_NUM_THREADS=1 $(BIN)/python -m bench.listening.train --out build/ensemble.onnx
 
 train-all: .venv/develop build/sounds $(GENRES)/manifest.csv ## Train every row of bench/research/networks.md, from packages to the table (hours).
 	$(BIN)/python -m bench.research.networks --genres $(GENRES)
@@ -85,7 +85,7 @@ train-students-quick: .venv/develop build/sounds $(GENRES)/manifest.csv ## The s
 	$(DISTIL) --out build/$(STUDENT)_quick.onnx --run build/$(STUDENT)_quick --quick
 
 train-judges: .venv/develop build/sounds ## Train the two judges again on TimGM6mb (10 minutes), and say what they hear of unseen notes.
-	$(BIN)/python -m bench.research.judges --again --clips $(CLIPS)
+	$(BIN)/python -m bench.listening.judges --again --clips $(CLIPS)
 
 bench: .venv/develop ## Run every benchmark, one after the other: ours, theirs, ratio.
 	@set -e; for script in $(wildcard bench/*.py); do echo "== $$script"; $(BIN)/python $$script; done

@@ -135,7 +135,7 @@ def main() -> None:
 
 
 def _judges(judges: Sequence[Judge]) -> list[dict[str, Any]]:
-    """The judges, with what they know of real unseen notes (`bench.research.judges`)."""
+    """The judges, with what they know of real unseen notes (`bench.listening.judges`)."""
     known = RESULTS / "judges.json"
     rows = json.loads(known.read_text(encoding="utf-8"))["rows"] if known.exists() else []
     known_of = {judge.name: [row for row in rows if row["judge"] == judge.name] for judge in judges}

@@ -44,7 +44,7 @@ COURSE = Course(steps=4000, batch=8, frames=FRAMES, pitch=1.0)
 """Twice as long sounds as of a student of instruments, half as many of them; of a genre, pitch is a smaller part."""
 TARGETS = ("electronic", "ambient", "techno", "beat", "flute", "violin", "choir")
 """What a student is taught unless told otherwise: what judges that taught nobody heard most of after an ascent
-(`bench.research.records`). Of what was tried there, metal, rock, orchestral and harpsichord were not heard more."""
+(`bench.listening.records`). Of what was tried there, metal, rock, orchestral and harpsichord were not heard more."""
 
 
 def distil_records(

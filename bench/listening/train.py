@@ -1,4 +1,4 @@
-"""Train an ensemble for ascent: `python -m bench.ensembles.train --out build/ensemble.onnx`, nine minutes of one core.
+"""Train an ensemble for ascent: `python -m bench.listening.train --out build/ensemble.onnx`, nine minutes of one core.
 
 Soundfonts are Debian's (`make build/sounds`) unless others are named; a training that was stopped goes on.
 """

@@ -1,4 +1,4 @@
-"""What judges that took no part hear in ascents on one network and on several: `python -m bench.ensembles.measure`.
+"""What judges that took no part hear in ascents on one network and on several: `python -m bench.listening.measure`.
 
 Rows: nothing; `notes` as it ships; `notes` by log probabilities behind no and behind four random equalisers; and each
 model that is given (`--model build/ensemble.onnx`). Each is played live with 8 steps a hop and offline with `--steps`.

@@ -1,6 +1,6 @@
 """Train the two judges that ship on phrases of TimGM6mb, and say how well they hear notes that they never saw.
 
-`python -m bench.research.judges` (or `make train-judges`) renders what is not there, trains, writes the models and the
+`python -m bench.listening.judges` (or `make train-judges`) renders what is not there, trains, writes the models and the
 mean spectra of the matching equaliser, and prints a table that `bench/results/judges.json` keeps. A judge that has been
 written is not trained again but with `--again`.
 """
@@ -58,7 +58,7 @@ def train(cache: Path | None, seed: int, out: Path, again: bool, progress: Progr
         phrases = rendered(*OWN, cache=cache, progress=progress)
         net = school(recipe, phrases, seed, progress)
         data = f"{len(phrases) * (HELD_OUT - 1) // HELD_OUT:,} phrases played on TimGM6mb, in noisy random rooms"
-        training = Training(data=data, licence=LICENCE, seed=seed, notes="python -m bench.research.judges")
+        training = Training(data=data, licence=LICENCE, seed=seed, notes="python -m bench.listening.judges")
         export_classifier(net, path, name=recipe.name, training=training)
 
 

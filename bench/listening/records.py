@@ -1,6 +1,6 @@
 """Which genres and tags can be heard at all: offline ascent on the listeners that teach, named by networks that do not.
 
-    python -m bench.research.records GENRES CLIPS WORK --soundfont FluidR3_GM.sf2 ...
+    python -m bench.listening.records GENRES CLIPS WORK --soundfont FluidR3_GM.sf2 ...
 
 Every genre of the model `styles` and every tag of `songs` is dreamed on recordings that are not of it: 40 steps through
 resynthesis and random rooms, within 18 dB. Genres are named by a head on the VGG that knows the Million Song Dataset,
