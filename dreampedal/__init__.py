@@ -90,7 +90,7 @@ def _user_folder() -> Path:
     return platformdirs.user_data_path("dreampedal", appauthor=False)
 
 
-STUDENTS: tuple[str, ...] = ()
+STUDENTS = ("families",)
 """Students that ship, in the order in which `Dream(model="auto")` asks them whether they suit its target."""
 
 RENAMED_PRESETS: dict[str, str] = {}

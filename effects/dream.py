@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from dreampedal.effects.spectral.effect import SpectralEffect
 from dreampedal.effects.spectral.listening import TargetText
+from dreampedal.effects.spectral.networked import LEARNED
 from dreampedal.effects.spectral.resynthesis import Resynthesis
 from dreampedal.engine.host.contract.parameters import Text
 from dreampedal.engine.model import targets
@@ -24,8 +25,9 @@ class Dream(Resynthesis, SpectralEffect):
 
     The model may also be a student: a network that learned offline, from many listeners, what such a dream comes to,
     and answers each frame in one pass. With `model="auto"` it follows the target when the effect is made: the first of
-    `library.students` that was distilled for all of its terms, or else the ascent model `notes`. The effect goes by the
-    name of what was chosen from then on, so that presets and takes name it. A later target has to suit that model.
+    `library.students` that was distilled for all of its terms, or else the ascent model `notes`, as it is where `steps`,
+    `foresight_frames` or `smoothing` is given, which only an ascent has. The effect goes by the name of what was chosen
+    from then on, so that presets and takes name it. A later target has to suit that model.
 
     Of a student:
         target: a mixture of what it was distilled for, with weights of 0 and more; only their ratio counts.
@@ -49,5 +51,6 @@ class Dream(Resynthesis, SpectralEffect):
     def __init__(self, **values: Any) -> None:
         if values.get("model", AUTO) == AUTO:
             target = type(self).target.checked(values.get("target", self.target), f"{type(self).__name__}.target")
-            values["model"] = library.student_for(targets.parse(target)) or ASCENT
+            student = None if LEARNED.keys() & values.keys() else library.student_for(targets.parse(target))
+            values["model"] = student or ASCENT
         super().__init__(**values)

@@ -22,7 +22,7 @@ from dreampedal.presets.loader import read_preset
 Audio = NDArray[np.float32]
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Method:
     """One row of the table.
 
