@@ -13,12 +13,11 @@ import sys
 import numpy as np
 from harness.recordings import Audio, recordings
 from harness.report import report
-from harness.trial import Trial
+from harness.trial import Trial, ascents
 
 from dreampedal.effects.spectral import measure
 from dreampedal.effects.spectral.effect import SpectralEffect
 from dreampedal.effects.spectral.frame.guard import k_gain
-from dreampedal.presets import preset_names
 
 
 def ideal_change(effect: SpectralEffect, features: Audio, offset: Audio) -> float:
@@ -51,7 +50,7 @@ def measured(name: str, recording: str, audio: Audio, rate: float) -> dict[str, 
 
 def main() -> None:
     sounds = recordings(*sys.argv[1:2])
-    rows = [measured(name, key, *sound) for name in preset_names() for key, sound in sounds.items()]
+    rows = [measured(name, key, *sound) for name in ascents() for key, sound in sounds.items()]
     report("dreams", rows, higher=sum(bool(row["higher"]) for row in rows), of=len(rows))
 
 

@@ -1,7 +1,8 @@
 """What each mode of a dream delivers and costs: gain, latency, and the time of a block of 128 samples at 48 kHz.
 
-For every preset and recording, the change in the objective on the audio that comes out, loudness matched and analysed
-afresh: as a share of the ideal change (the offset added to the features), and as a share of what `studio` delivers.
+For every preset that ascends and every recording, the change in the objective on the audio that comes out, loudness
+matched and analysed afresh: as a share of the ideal change (the offset added to the features), and as a share of what
+`studio` delivers.
 Look-ahead is 0 in every mode, so that all dream the same. The times are those of the demo recording, mono and stereo.
 Run with `python bench/modes.py FOLDER` (a folder of recordings); without one, the demo recording is used.
 `--only gain` or `--only time` makes half of it: `results/modes.json`, or `results/modes_time.json`.
@@ -18,12 +19,12 @@ import numpy as np
 from dreams import ideal_change
 from harness.recordings import Audio, Recording, mono_at, recordings
 from harness.report import report
+from harness.trial import ascents
 from numpy.typing import NDArray
 
 from dreampedal import load_preset
 from dreampedal.effects.spectral import measure
 from dreampedal.effects.spectral.effect import SpectralEffect
-from dreampedal.presets import preset_names
 
 RATE = 48_000
 MODES = ("studio", "live", "instant")
@@ -55,7 +56,7 @@ def delivered(name: str, audio: Audio, rate: float) -> dict[str, tuple[float, fl
 def gain_rows(recordings: dict[str, Recording]) -> list[dict[str, Any]]:
     """A row for each preset: the mean over recordings of each mode's share, and the worst of them."""
     rows: list[dict[str, Any]] = []
-    for name in preset_names():
+    for name in ascents():
         all_found = [delivered(name, *recording) for recording in recordings.values()]
         row: dict[str, Any] = {"preset": name}
         for mode in MODES:

@@ -25,20 +25,21 @@ class Dream(Resynthesis, SpectralEffect):
 
     The model may also be a student: a network that learned offline, from many listeners, what such a dream comes to,
     and answers each frame in one pass. With `model="auto"` it follows the target when the effect is made: the first of
-    `library.students` that was distilled for all of its terms, or else the ascent model `notes`, as it is where `steps`,
-    `foresight_frames` or `smoothing` is given, which only an ascent has. The effect goes by the name of what was chosen
-    from then on, so that presets and takes name it. A later target has to suit that model.
+    `library.students` that was distilled for all of its terms, or else the ascent model `notes`, as it is where
+    `steps`, `foresight_frames` or `smoothing` is given, which only an ascent has. The effect goes by the name of what
+    was chosen from then on, so that presets and takes name it. A later target has to suit that model.
 
     Of a student:
-        target: a mixture of what it was distilled for, with weights of 0 and more; only their ratio counts.
-        reach_db: it is asked for as much; under the least that it was trained with its answer is scaled down, and over
-            the most it goes no further.
-        memory_seconds: below the gate an answer is let go, and fades in this time; above, it is played as it is.
-        lookahead_frames: the sound waits so many frames for its offset, which has heard that much more.
-        freeze: holds the answer; the student goes on hearing.
-        link: all channels share one answer to their sum; else each has its own.
-        gate_db, low_hz, high_hz, amount, mix, fill, phase: as in any other dream. It hears all bands.
-        steps, foresight_frames, smoothing: refused if they are set, since it has no use for them.
+
+    - `target`: a mixture of what it was distilled for, with weights of 0 and more; only their ratio counts.
+    - `reach_db`: it is asked for as much; under the least that it was trained with its answer is scaled down, and over
+      the most it goes no further.
+    - `memory_seconds`: below the gate an answer is let go, and fades in this time; above, it is played as it is.
+    - `lookahead_frames`: the sound waits so many frames for its offset, which has heard that much more.
+    - `freeze`: holds the answer; the student goes on hearing.
+    - `link`: all channels share one answer to their sum; else each has its own.
+    - `gate_db`, `low_hz`, `high_hz`, `amount`, `mix`, `fill`, `phase`: as in any other dream. It hears all bands.
+    - `steps`, `foresight_frames`, `smoothing`: refused if they are set, since it has no use for them.
     """
 
     energy: ClassVar[bool] = True

@@ -145,10 +145,7 @@ def _figures() -> Iterator[Line]:
 
 def _dreams() -> Iterator[Line]:
     """What the presets do: medians over the recordings, and the range of loudness."""
-    for name in (
-        "bowed", "brass_edge", "deep_layer", "ghost_choir", "hall_of_flutes", "inner_contours", "iron_wall",
-        "neon_pulse", "organ_loft", "silver_breath", "struck_glass", "warehouse",
-    ):  # fmt: skip
+    for name in ("deep_layer", "inner_contours", "iron_wall", "neon_pulse", "silver_breath", "warehouse"):
         medians = [Figure(cell(each, np.median, preset=name), slack=0.5) for each in ("before", "after", "best random")]
         survives = Figure(cell("survives %", np.median, preset=name))
         loud = [Figure(cell("loudness dB", over, preset=name), slack=0.5) for over in (min, max)]

@@ -9,10 +9,20 @@ import numpy as np
 from dreampedal import load_preset
 from dreampedal.effects.spectral import measure
 from dreampedal.effects.spectral.effect import SpectralEffect
+from dreampedal.engine.model.model import Model
+from dreampedal.presets import preset_names
 
 from .recordings import Audio
 
 RANDOM_OFFSETS = 20
+
+
+def ascents() -> list[str]:
+    """Names of the shipped presets that ascend: what a student plays has no objective of its own (`bench/heard.py`)."""
+    return [
+        name for name in preset_names() for effect in load_preset(name)
+        if isinstance(effect, SpectralEffect) and isinstance(effect.loaded_model(), Model)
+    ]  # fmt: skip
 
 
 def random_like(offset: Audio, rng: np.random.Generator) -> Audio:

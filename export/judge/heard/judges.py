@@ -31,7 +31,7 @@ SILENT = 1e-4
 LEAST_SECONDS = 0.5
 """The shortest sound that is judged."""
 SEVEN = "string", "brass", "flute", "organ", "vocal", "guitar", "reed"
-"""Families that gain alone can reach from most sounds, as the issue of 2026 has them; the others are in "all"."""
+"""Families that gain alone can reach from most sounds; "all" are these and the others."""
 
 
 @dataclass(frozen=True)
