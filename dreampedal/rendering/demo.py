@@ -21,6 +21,7 @@ from dreampedal.effects.spectral.effect import SpectralEffect
 from dreampedal.effects.spectral.measure import heard, loudness_db, matched, trace
 from dreampedal.engine.host.board import Board
 from dreampedal.engine.live.player.changes import paths
+from dreampedal.engine.model.student import StudentModel
 from dreampedal.engine.runtime.files import written_whole
 from dreampedal.presets.loader import read_preset, shipped_presets
 from dreampedal.presets.recording import DEMO_RECORDING, demo_recording
@@ -65,7 +66,8 @@ def run(out: Path, as_json: bool) -> None:
     else:
         columns = Column("preset", no_wrap=True), Column("turns up", min_width=18)
         print_table((*columns, *figures("before", "after", "loudness", "latency", "speed")), map(_row, results))
-        print("Before and after: what the network hears of it. Speed: times real time.")
+        print("Before and after: what the network hears of it; of a class that a student plays, the share that two")
+        print("judges which took no part give it. Speed: times real time.")
         say(f"{len(results)} sounds{' and pictures' if draw else ''} are in {out}, beside the dry recording.")
 
 
@@ -89,12 +91,23 @@ def _dream(path: Path, out: Path, draw: Any) -> Dreamed:
         target=effect.target,
         file=written.target,
         picture=str(picture) if picture else None,
-        objective_before=heard(effect, dry, rate),
-        objective_after=heard(effect, after, rate),
+        objective_before=_heard(effect, dry, rate),
+        objective_after=_heard(effect, after, rate),
         loudness_change_db=loudness_db(wet, rate) - loudness_db(dry, rate),
         latency_milliseconds=1000 * written.latency_samples / rate,
         times_real_time=written.times_real_time,
     )
+
+
+def _heard(effect: SpectralEffect, sound: Any, rate: float) -> float:
+    """What the effect's network hears of the target; a student hears nothing, so what two judges make of it, 0 to 1."""
+    if not isinstance(effect.loaded_model(), StudentModel):
+        return heard(effect, sound, rate)
+    from dreampedal.export.judge.heard.judges import Judge, shipped  # without torch
+
+    wanted = effect.target.removeprefix("class:")
+    verdicts = [(judge, judge.hear([(sound, rate)])[0].shares) for judge in map(Judge, shipped())]
+    return sum(float(shares[judge.classes.index(wanted)]) for judge, shares in verdicts) / len(verdicts)
 
 
 def _first_dream(board: Board) -> tuple[SpectralEffect, Board]:
