@@ -63,6 +63,7 @@ BENCHES = {
     "dreams": Bench(20, (CLIPS,)),
     "songs": Bench(8, (CLIPS,)),
     "phase": Bench(40, quick=("--quick",)),
+    "heard": Bench(8, ("--student", "families", "notes", "--set", "reach_db=18", "--offline", "--jobs", "2")),
     "live": Bench(21, ("--minutes", "10"), quick=("--minutes", "0.5", "--turn", "15"), long=True),
 }
 
@@ -95,6 +96,7 @@ def lines() -> Iterator[Line]:
     """All of them."""
     yield from _figures()
     yield from _dreams()
+    yield from _heard()
     yield from _phase()
     yield from _modes()
     yield from _live()
@@ -150,6 +152,24 @@ def _dreams() -> Iterator[Line]:
         survives = Figure(cell("survives %", np.median, preset=name))
         loud = [Figure(cell("loudness dB", over, preset=name), slack=0.5) for over in (min, max)]
         yield Line("dreams", f"| `{name}` | {{}} | {{}} | {{}} | {{}} % | {{}} to {{}} |", (*medians, survives, *loud))
+
+
+def _heard() -> Iterator[Line]:
+    """What others hear, and what it costs; a cell of `bench/heard.py` begins with its number."""
+    for said, method, mode in (
+        ("nothing", "none", ""), ("a matching equaliser", "equaliser", ""),
+        ("ascent on `notes`, on frames", "notes", "studio"), ("student `families`, on frames", "families", "studio"),
+        ("the same, `live`", "families", "live"), ("the same, `instant`", "families", "instant"),
+    ):  # fmt: skip
+        columns = "first 1", "first 2", "seven 1", "seven 2", "pitch", "onsets", "loud dB", "pump dB"
+        figures = tuple(Figure(cell(each, _number, method=method, mode=mode), slack=3) for each in columns)
+        yield Line("heard", f"| {said} | {{}} and {{}} % | {{}} and {{}} % | {{}} % | {{}} % | {{}}, {{}} |", figures)
+
+
+def _number(shown: Sequence[Any]) -> float:
+    """That of the only cell, a text such as "24% (18-30)"."""
+    [text] = shown
+    return float(text.split(" ")[0].rstrip("%"))
 
 
 PHASES = {

@@ -9,7 +9,7 @@ from bench.harness import figures, readme
 
 from ..conftest import ROOT
 
-TABLES = {"what", "preset", "estimator", "mode", "48 kHz, blocks of 128, `hall_of_flutes`, mode `live`"}
+TABLES = {"what", "what plays", "preset", "estimator", "mode", "48 kHz, blocks of 128, `hall_of_flutes`, mode `live`"}
 """Tables of figures that a benchmark measures, by the first cell of their heads."""
 
 OTHERS = {"extra", "parameter", "controller", "folder", "judged on"}
