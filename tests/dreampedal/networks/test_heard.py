@@ -55,7 +55,7 @@ def test_a_recording_is_dreamed_of_and_judged(judge, recording):
 
 def test_a_preset_knows_its_target_and_a_table_is_shown(judge, recording, tmp_path):
     recording("guitar.wav", seconds=1)
-    run = judge("guitar.wav", "--preset", "organ_loft", "--set", "steps=1", "--pictures", "seen")
+    run = judge("guitar.wav", "--preset", "organ_loft", "--set", "reach_db=12", "--pictures", "seen")
     assert run.status == 0, run.err
     assert "guitar.wav toward class:organ, 1.0 s" in run.out
     for words in ("judge_image", "judge_memory", "before", "after", "equaliser", "onsets, F", "pumping"):
