@@ -12,7 +12,8 @@ from dreampedal import Board, Dream, Mix
 
 
 def main(source, target):
-    dreams = Mix([Dream(target="class:flute"), Dream(target="class:organ", mix=0.5)])  # aligned by latency
+    flutes, organ = Dream(target="class:flute", output_db=-3), Dream(target="class:organ", mix=0.5, output_db=-3)
+    dreams = Mix([flutes, organ])  # aligned by latency
     board = Board([Compressor(threshold_db=-20), dreams, Reverb(room_size=0.4)])
     with AudioFile(source) as f, AudioFile(target, "w", f.samplerate, f.num_channels) as o:
         while f.tell() < f.frames:

@@ -22,7 +22,7 @@ def played(tmp_path_factory):
     """A take of two boards with all that may go wrong, and what was heard."""
     rate = 48_000
     audio = np.random.default_rng(1).uniform(-0.3, 0.3, (2, 3 * rate // 128 * 128)).astype(np.float32)
-    first = Board([Dream(target="class:flute"), pedalboard.Reverb(room_size=0.3)])
+    first = Board([Dream(target="class:flute", model="notes"), pedalboard.Reverb(room_size=0.3)])
     changes = {9_000: Set("0", "amount", 0.5), 20_001: Set("0", "steps", 2), 70_000: Set("1", "room_size", 0.7)}
     changes |= {100_000: ("gain", Board([pedalboard.Gain(gain_db=-3)]))}
     parent = tmp_path_factory.mktemp("takes")

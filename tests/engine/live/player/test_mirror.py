@@ -11,7 +11,13 @@ from dreampedal.engine.live.player.mirror import Mirror
 
 
 def board():
-    return Board([Gain(-3), Mix([Board([Dream(target="class:vocal", amount=0.4)]), Chain([Reverb(), Delay()])]), None])
+    return Board(
+        [
+            Gain(-3),
+            Mix([Board([Dream(target="class:vocal", model="notes", amount=0.4)]), Chain([Reverb(), Delay()])]),
+            None,
+        ]
+    )
 
 
 def test_a_clone_has_the_same_items_and_shares_none():
@@ -27,7 +33,7 @@ def test_a_clone_has_the_same_items_and_shares_none():
 def test_a_clone_plays_the_same_samples(clip):
     audio, rate = clip("solo_egtr_em9")
     audio = np.ascontiguousarray(audio[:, :30_000])
-    source = Board([Compressor(), Dream(target="class:vocal"), Reverb()])
+    source = Board([Compressor(), Dream(target="class:vocal", model="notes"), Reverb()])
     np.testing.assert_array_equal(Mirror(source).board(audio, rate), source(audio, rate))
 
 

@@ -41,7 +41,7 @@ def room():
 
 
 def dream(**values):
-    return Board([Dream(target="class:flute", **values), pedalboard.Reverb(wet_level=0.2)])
+    return Board([Dream(target="class:flute", model="notes", **values), pedalboard.Reverb(wet_level=0.2)])
 
 
 @pytest.mark.parametrize("name", ["solo_egtr_em9", "speech_male_en", "mix_death_metal"])
@@ -93,12 +93,14 @@ def test_a_studio_master_of_what_was_played_in_an_instant(clip, tmp_path):
     """The other mode has another latency; the master lies on the input all the same."""
     audio, rate = excerpt(clip, "solo_flute", 4)
     audio = audio[:, : audio.shape[1] // 128 * 128]
-    folder, _ = Performance(Board([Dream(target="class:organ", mode="instant")]), audio, rate).recorded(tmp_path)
+    folder, _ = Performance(Board([Dream(target="class:organ", model="notes", mode="instant")]), audio, rate).recorded(
+        tmp_path
+    )
     found, rendering = rendered(
         folder, build=lambda text: build(text.replace('mode = "instant"', 'mode = "studio"')), master=True
     )
     assert (read_take(folder).header.latency, rendering.latency) == (0, 2048)
-    played = Board([Dream(target="class:organ", mode="studio")])(audio, rate)
+    played = Board([Dream(target="class:organ", model="notes", mode="studio")])(audio, rate)
     np.testing.assert_allclose(found, Ceiling(-1.0, rate).process(played), atol=1e-6)
 
 
@@ -197,9 +199,11 @@ def test_a_master_is_the_performance_without_what_was_late(clip, tmp_path):
 def test_a_master_without_changes_is_the_board_under_the_ceiling(clip, tmp_path):
     audio, rate = excerpt(clip, "mix_rock", 4)
     audio = audio[:, : audio.shape[1] // 128 * 128]
-    folder, _ = Performance(Board([Dream(target="class:flute")]), audio, rate, late=0.1, held=0.3).recorded(tmp_path)
+    folder, _ = Performance(
+        Board([Dream(target="class:flute", model="notes")]), audio, rate, late=0.1, held=0.3
+    ).recorded(tmp_path)
     found, _ = rendered(folder, master=True)
-    played = Board([Dream(target="class:flute")])(audio, rate)
+    played = Board([Dream(target="class:flute", model="notes")])(audio, rate)
     np.testing.assert_allclose(found, Ceiling(-1.0, rate).process(played), atol=1e-6)
 
 
