@@ -78,7 +78,7 @@ def turn_knobs(live, ended, chance):
         elif what == 2:
             live.program(chance.randrange(len(PRESETS)))
         elif what == 3:
-            first.steps = chance.randint(1, 8)
+            first.reach_db = chance.uniform(6, 24)
         elif what == 4:
             first.mix = chance.random()
         elif what == 5:
