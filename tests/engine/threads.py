@@ -23,7 +23,7 @@ from dreampedal.phase import Estimator, Frames
 
 RATE = 44_100
 SOUND = np.random.default_rng(0).standard_normal((2, 12_000)).astype(np.float32) * np.float32(0.1)
-FLUTE = {"target": "class:flute"}
+FLUTE = {"target": "class:flute", "model": "notes"}
 ECHO = np.random.default_rng(1).standard_normal((1, 3000)).astype(np.float32) * np.float32(0.02)
 
 EFFECTS = {
