@@ -85,7 +85,7 @@ def test_what_gain_leaves_short_is_there_when_the_output_is_analysed_afresh(mode
 def test_what_is_filled_in_is_no_train_of_clicks(mode, name, clip):
     audio, rate = clip(name)
     audio = np.ascontiguousarray(audio[:1, : 4 * rate])
-    plain, wet = (Dream(mode=mode, target="class:flute", fill=fill)(audio, rate) for fill in (0.0, 1.0))
+    plain, wet = (Dream(mode=mode, target="class:flute", model="notes", fill=fill)(audio, rate) for fill in (0.0, 1.0))
     added = (wet - plain)[0, : wet.shape[1] // 2048 * 2048].reshape(-1, 2048)
     heard = added[added.std(axis=1) > 0.1 * added.std()]
     assert np.median(np.abs(heard).max(axis=1) / heard.std(axis=1)) < 5  # as in noise; a click alone has 45
@@ -98,7 +98,9 @@ def test_what_is_filled_in_is_no_train_of_clicks(mode, name, clip):
 def test_more_fill_adds_more(mode, clip):
     audio, rate = clip("mix_house")
     audio = np.ascontiguousarray(audio[:, : 3 * rate])
-    plain, half, whole = (Dream(mode=mode, target="class:flute", fill=fill)(audio, rate) for fill in (0.0, 0.5, 1.0))
+    plain, half, whole = (
+        Dream(mode=mode, target="class:flute", model="notes", fill=fill)(audio, rate) for fill in (0.0, 0.5, 1.0)
+    )
     assert 0 < np.std(half - plain) < np.std(whole - plain)
 
 
@@ -258,7 +260,7 @@ def test_bad_values_are_named(values, message):
 
 @pytest.mark.parametrize("mode", ["studio", "live", "instant"])
 def test_a_new_stream_has_compiled_all_that_it_may_play(mode, monkeypatch):
-    effect = Dream(target="class:flute", mode=mode)
+    effect = Dream(target="class:flute", model="notes", mode=mode)
     stream = effect.stream(48_000, 2, 128)
     compiled = []
     monkeypatch.setattr(Dispatcher, "compile", lambda self, _: compiled.append(self.py_func.__name__))

@@ -216,7 +216,7 @@ def test_most_of_what_studio_gains_is_gained(mode, clip):
         audio = np.ascontiguousarray(audio[:, : 3 * rate])
         gained = []
         for each in ("studio", mode):
-            effect = Dream(target="class:string", mode=each, reach_db=12.0)
+            effect = Dream(target="class:string", model="notes", mode=each, reach_db=12.0)
             wet = measure.matched(effect(audio, rate), audio, rate)
             gained.append(measure.heard(effect, wet, rate) - measure.heard(effect, audio, rate))
         assert gained[1] > 0

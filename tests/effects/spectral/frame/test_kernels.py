@@ -254,7 +254,7 @@ def test_no_makeup_gain_outlives_its_phrase(clip):
     begin = np.argmax(np.abs(second[0]) > 0.05 * np.abs(second[0]).max()) - 64
     phrase, silence = second[:1, max(begin, 0) :][:, :rate], np.zeros((1, 172 * 512), np.float32)
     both = np.concatenate([decaying * np.float32(0.7) / np.abs(decaying).max(), silence, phrase], axis=1)
-    effect, early = Dream(target="class:vocal", reach_db=36.0), rate // 4
+    effect, early = Dream(target="class:vocal", model="notes", reach_db=36.0), rate // 4
     after, alone = effect(both, rate)[:, -phrase.shape[1] :], effect(phrase, rate)
     apart = measure.loudness_db(after[:, :early], rate) - measure.loudness_db(alone[:, :early], rate)
     assert abs(apart) < 0.7

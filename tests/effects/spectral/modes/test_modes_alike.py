@@ -51,7 +51,7 @@ def offsets(rng, count, nepers):
 def dreamed():
     """Offsets of a dream on a second of the guitar, (frames, 1, bands), and its rate."""
     audio, rate = read("solo_egtr_em9")
-    effect = Dream(target="class:vocal", reach_db=36.0)
+    effect = Dream(target="class:vocal", model="notes", reach_db=36.0)
     offset = measure.trace(effect, np.ascontiguousarray(audio[:, :44_100]), rate).offset
     return np.ascontiguousarray(offset.transpose(2, 0, 1)), rate
 
