@@ -16,15 +16,17 @@ RESULTS = Path(os.environ.get("BENCH_RESULTS", Path(__file__).parents[1] / "resu
 """Where results are written: beside the benchmarks, unless they are only to be compared with those."""
 
 
-def median_seconds(*works: Callable[[], object], runs: int = 15, warmup: int = 2) -> list[float]:
-    """Median seconds of each work, taken in turn so that all of them see the same machine."""
+def median_seconds(
+    *works: Callable[[], object], runs: int = 15, warmup: int = 2, clock: Callable[[], float] = time.perf_counter
+) -> list[float]:
+    """Median seconds of each work by a clock, taken in turn so that all of them see the same machine."""
     taken: list[list[float]] = [[] for _ in works]
     for run in range(warmup + runs):
         for times, work in zip(taken, works, strict=True):
-            start = time.perf_counter()
+            start = clock()
             work()
             if run >= warmup:
-                times.append(time.perf_counter() - start)
+                times.append(clock() - start)
     return [statistics.median(times) for times in taken]
 
 

@@ -12,7 +12,6 @@ two works is interrupted more often, and wall time makes a student seem ten time
 
 from __future__ import annotations
 
-import statistics
 import sys
 import tempfile
 import time
@@ -23,7 +22,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.harness.report import report
+from bench.harness.report import median_seconds, report
 from dreampedal.effects.dream import Dream
 from dreampedal.effects.spectral.network_stream import NetworkStream
 from dreampedal.engine.model.model import Model
@@ -57,14 +56,7 @@ def loaded(path: Path) -> StudentModel:
 
 def processor_seconds(*works: Callable[[], object]) -> list[float]:
     """Median seconds of this thread's processor time for each work, taken in turn."""
-    taken: list[list[float]] = [[] for _ in works]
-    for hop in range(WARM_UP + HOPS):
-        for times, work in zip(taken, works, strict=True):
-            begin = time.thread_time()
-            work()
-            if hop >= WARM_UP:
-                times.append(time.thread_time() - begin)
-    return [statistics.median(times) for times in taken]
+    return median_seconds(*works, runs=HOPS, warmup=WARM_UP, clock=time.thread_time)
 
 
 def compared(model: StudentModel, notes: Model) -> list[dict[str, Any]]:
