@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -126,9 +127,13 @@ class Soundfont:
 
 
 def _fluidsynth() -> Any:
-    """The module `fluidsynth`; it looks for the library when imported, and raises ImportError where there is none."""
+    """The module `fluidsynth`; it looks for the library when imported, and raises ImportError where there is none.
+
+    Where the environment says CI, it prints where it found the library: on standard output, in front of any report.
+    """
     try:
-        import fluidsynth
+        with contextlib.redirect_stdout(sys.stderr):
+            import fluidsynth
     except (ImportError, OSError) as error:
         raise SoundfontError(f"soundfonts need FluidSynth: {INSTALL_HINT} ({error})") from error
     return fluidsynth

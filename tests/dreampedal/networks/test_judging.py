@@ -11,7 +11,7 @@ from dreampedal.cli.app import main
 torch = pytest.importorskip("torch", reason="the extra [train] is not installed")
 
 from dreampedal.export.nets.checkpoint import load, save  # noqa: E402
-from tests.export.judge.heard import CLASSES, SECONDS, parts, sounds, taught, write_folder  # noqa: E402
+from tests.export.judge.recording_parts import CLASSES, SECONDS, parts, sounds, taught, write_folder  # noqa: E402
 
 
 @pytest.fixture(scope="module")

@@ -31,7 +31,7 @@ def low_music(clip):
 def boards():
     """Three presets that share nothing, none louder than its input."""
     return [
-        Board([Gain(gain_db=-6), Dream(target="class:flute", reach_db=12.0)]),
+        Board([Gain(gain_db=-6), Dream(target="class:flute", reach_db=12.0, model="notes")]),
         Board([Amplify(target="conv2"), Chorus()]),
         Board([Mix([Gain(gain_db=-9), Reverb(wet_level=0.2)]), Compressor()]),
     ]

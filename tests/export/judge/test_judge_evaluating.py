@@ -21,7 +21,7 @@ from dreampedal.export.nets.checkpoint import load, save
 from dreampedal.export.nets.table import build
 from dreampedal.export.train.folder import Order, train_folder
 from dreampedal.export.train.model_files import export_checkpoint
-from tests.export.judge.heard import CLASSES, SECONDS, parts, sounds, taught, write_folder
+from tests.export.judge.recording_parts import CLASSES, SECONDS, parts, sounds, taught, write_folder
 
 RECORD = Training(data="nothing", licence="CC0-1.0", seed=0)
 

@@ -12,7 +12,7 @@ from dreampedal.export.data.splits import split
 from dreampedal.export.judge.studies import INPUTS, against_inputs, against_kernels, against_seconds
 from dreampedal.export.nets.table import NETWORKS
 from dreampedal.export.train.fit.plan import Plan
-from tests.export.judge.heard import parts, sounds, write_folder
+from tests.export.judge.recording_parts import parts, sounds, write_folder
 
 PLAN = Plan(epochs=4, batch=24, learning_rate=0.01)
 

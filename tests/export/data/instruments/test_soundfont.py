@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 
@@ -74,6 +75,14 @@ def test_what_is_no_soundfont_is_refused(tmp_path, capfd):
     with pytest.raises(SoundfontError, match=r"text\.sf2: expected a soundfont"):
         Soundfont(text)
     assert capfd.readouterr().err == ""
+
+
+@needs_fluid
+def test_a_program_that_opens_a_font_keeps_standard_output_to_itself():
+    """pyfluidsynth prints where it found the library, where the environment says CI."""
+    program = f"from dreampedal.export.data.instruments.soundfont import Soundfont; Soundfont({str(FLUID)!r})"
+    done = subprocess.run([sys.executable, "-c", program], env={**os.environ, "CI": "true"}, capture_output=True)
+    assert (done.returncode, done.stdout) == (0, b"")
 
 
 @pytest.fixture

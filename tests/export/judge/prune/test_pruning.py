@@ -18,7 +18,7 @@ from dreampedal.export.nets.checkpoint import load, save
 from dreampedal.export.nets.table import build
 from dreampedal.export.train.fit.fitting import DivergenceError, fit
 from dreampedal.export.train.fit.plan import Plan
-from tests.export.judge.heard import CLASSES, parts, sounds, taught
+from tests.export.judge.recording_parts import CLASSES, parts, sounds, taught
 
 
 @pytest.fixture(scope="module")
