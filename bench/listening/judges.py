@@ -31,7 +31,7 @@ from dreampedal.export.nets.listeners.layouts import BANDS
 from dreampedal.export.train.distil.listening import encoded
 
 FONTS = Path("/usr/share/sounds/sf2")
-OWN = FONTS / "TimGM6mb.sf2", 4400, 4
+OWN = FONTS / "TimGM6mb.sf2", 11_000, 4
 """Soundfont, phrases and seed that judges learn from, and nobody else."""
 OTHERS = (
     (FONTS / "FluidR3_GM.sf2", 6600, 1), (FONTS / "MuseScore_General_Full.sf2", 6600, 2),

@@ -137,15 +137,24 @@ def presets(as_json: AsJson = False) -> None:
     presets(as_json)
 
 
-@app.command(short_help="Dream the shipped recording with every preset.", epilog="Example: dreampedal demo --out demo")
+@app.command(
+    short_help="Dream a recording with every preset.",
+    epilog="Example: dreampedal demo cello.wav voice.wav --out demo",
+)
 def demo(
+    recordings: Annotated[
+        list[Path] | None, typer.Argument(metavar="[FILE]...", help="Recordings; else the shipped guitar.")
+    ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the sounds and pictures; it is made.")] = Path("demo"),
     as_json: AsJson = False,
 ) -> None:
-    """Dream the shipped recording with every shipped preset: a sound, a picture and a line of figures for each."""
+    """Dream recordings with every shipped preset: a sound, a picture and a line of figures for each.
+
+    Of several recordings, each has a folder of its own name.
+    """
     from dreampedal.rendering.demo import run
 
-    run(out, as_json)
+    run(out, recordings or [], as_json)
 
 
 @app.command(short_help="Prove that a model is whole and right.", epilog="Example: dreampedal verify notes")

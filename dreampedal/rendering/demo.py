@@ -1,4 +1,4 @@
-"""The demo: the shipped recording through every shipped preset, what came of it, and a picture of each.
+"""The demo: recordings through every shipped preset, what came of it, and a picture of each.
 
 Whatever is told here is measured on the files that were written, read and analysed afresh.
 """
@@ -6,16 +6,21 @@ Whatever is told here is measured on the files that were written, read and analy
 from __future__ import annotations
 
 import shutil
-from contextlib import nullcontext
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pedalboard.io import AudioFile
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Column
 
 from dreampedal.console.console import print_json, say
+from dreampedal.console.progress import bar
 from dreampedal.console.tables import figures, print_table
 from dreampedal.effects.spectral.effect import SpectralEffect
 from dreampedal.effects.spectral.measure import heard, loudness_db, matched, trace
@@ -23,17 +28,35 @@ from dreampedal.engine.host.board import Board
 from dreampedal.engine.live.player.changes import paths
 from dreampedal.engine.model.student import StudentModel
 from dreampedal.engine.runtime.files import written_whole
+from dreampedal.engine.sound.reading import open_sound
+from dreampedal.export.judge.heard.judges import Judge, levelled, shipped
 from dreampedal.presets.loader import read_preset, shipped_presets
-from dreampedal.presets.recording import DEMO_RECORDING, demo_recording
+from dreampedal.presets.recording import DEMO_RECORDING
 from dreampedal.rendering.rendering import Sound, Task, render
 
 CEILING_DB = -1.0
 
 
 @dataclass(frozen=True)
-class Dreamed:
-    """What a preset did to the recording."""
+class Dry:
+    """A recording before anything is done to it.
 
+    Fields:
+        file: it; folder: where what is made of it goes.
+        audio: (channels, samples); rate: in Hz.
+    """
+
+    file: Path
+    folder: Path
+    audio: NDArray[np.float32]
+    rate: float
+
+
+@dataclass(frozen=True)
+class Dreamed:
+    """What a preset did to a recording."""
+
+    recording: str
     preset: str
     title: str
     target: str
@@ -48,52 +71,80 @@ class Dreamed:
     times_real_time: float
 
 
-def run(out: Path, as_json: bool) -> None:
-    """Dream the shipped recording with every shipped preset into the folder `out`, and show what came of it."""
+def run(out: Path, recordings: Sequence[Path], as_json: bool) -> None:
+    """Dream recordings with every shipped preset into the folder `out`, and show what came of it.
+
+    Args:
+        out: made if it is not there; of several recordings, each has a folder in it, of its own name.
+        recordings: files; the shipped one if there are none.
+
+    Raises:
+        ValueError: for a recording that cannot be read, is silent or too short, before anything is written.
+    """
     if out.exists() and not out.is_dir():
         raise ValueError(f"{out} is a file: expected the name of a folder")
-    out.mkdir(parents=True, exist_ok=True)
-    with written_whole(out / f"dry{DEMO_RECORDING.suffix}") as part:
-        shutil.copyfile(DEMO_RECORDING, part)
+    sources = [_read(path, out, len(recordings) > 1) for path in recordings or [DEMO_RECORDING]]
+    if len({dry.folder for dry in sources}) < len(sources):
+        raise ValueError("two recordings have one name: expected different ones, since each has a folder of its name")
     console = Console(stderr=True)
     draw = _painter(console)
     results = []
-    with console.status("dreaming") if console.is_terminal else nullcontext():
-        for path in shipped_presets().values():
-            results.append(_dream(path, out, draw))
+    for dry in sources:
+        dry.folder.mkdir(parents=True, exist_ok=True)
+        with written_whole(dry.folder / f"dry{dry.file.suffix}") as part:
+            shutil.copyfile(dry.file, part)
+    paths = list(shipped_presets().values())
+    with bar() as progress:
+        for number, (dry, path) in enumerate(product(sources, paths)):
+            progress("dreaming", number, len(sources) * len(paths))
+            results.append(_dream(path, dry, draw))
     if as_json:
         print_json([asdict(result) for result in results])
     else:
-        columns = Column("preset", no_wrap=True), Column("turns up", min_width=18)
-        print_table((*columns, *figures("before", "after", "loudness", "latency", "speed")), map(_row, results))
+        for dry in sources:
+            names = Column("preset", no_wrap=True), Column("turns up", min_width=18)
+            columns = (*names, *figures("before", "after", "loudness", "latency", "speed"))
+            title = escape(str(dry.file)) if len(sources) > 1 else None
+            rows = [_row(result) for result in results if result.recording == str(dry.file)]
+            print_table(columns, rows, title)
         print("Before and after: what the network hears of it; of a class that a student plays, the share that two")
         print("judges which took no part give it. Speed: times real time.")
         say(f"{len(results)} sounds{' and pictures' if draw else ''} are in {out}, beside the dry recording.")
 
 
-def _dream(path: Path, out: Path, draw: Any) -> Dreamed:
+def _read(path: Path, out: Path, several: bool) -> Dry:
+    with open_sound(path) as sound:
+        audio, rate = sound.read(), sound.sample_rate
+    try:
+        levelled(audio, rate)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+    return Dry(path, out / path.stem if several else out, audio, rate)
+
+
+def _dream(path: Path, dry: Dry, draw: Any) -> Dreamed:
     """One preset: its sound, its picture, its figures."""
-    preset = read_preset(path)
+    preset, rate = read_preset(path), dry.rate
     sound = Sound(str(path), ceiling_db=CEILING_DB)
-    preset.board.stream(44_100, 2)  # loaded and compiled before the clock runs
-    written = render(Task(DEMO_RECORDING, out / f"{path.stem}.wav"), preset.board, sound, lambda _: None)
-    dry, rate = demo_recording()
+    preset.board.stream(rate, len(dry.audio))  # loaded and compiled before the clock runs
+    written = render(Task(dry.file, dry.folder / f"{path.stem}.wav"), preset.board, sound, lambda _: None)
     with AudioFile(written.target) as file:
         wet = file.read(file.frames)
     effect, before = _first_dream(preset.board)
-    after = matched(wet, dry, rate)
-    picture = out / f"{path.stem}.png" if draw else None
+    after = matched(wet, dry.audio, rate)
+    picture = dry.folder / f"{path.stem}.png" if draw else None
     if draw:
-        draw(picture, preset, effect, trace(effect, before(dry, rate), rate), (dry, after), rate)
+        draw(picture, preset, effect, trace(effect, before(dry.audio, rate), rate), (dry.audio, after), rate)
     return Dreamed(
+        recording=str(dry.file),
         preset=path.stem,
         title=preset.title,
         target=effect.target,
         file=written.target,
         picture=str(picture) if picture else None,
-        objective_before=_heard(effect, dry, rate),
+        objective_before=_heard(effect, dry.audio, rate),
         objective_after=_heard(effect, after, rate),
-        loudness_change_db=loudness_db(wet, rate) - loudness_db(dry, rate),
+        loudness_change_db=loudness_db(wet, rate) - loudness_db(dry.audio, rate),
         latency_milliseconds=1000 * written.latency_samples / rate,
         times_real_time=written.times_real_time,
     )
@@ -103,8 +154,6 @@ def _heard(effect: SpectralEffect, sound: Any, rate: float) -> float:
     """What the effect's network hears of the target; a student hears nothing, so what two judges make of it, 0 to 1."""
     if not isinstance(effect.loaded_model(), StudentModel):
         return heard(effect, sound, rate)
-    from dreampedal.export.judge.heard.judges import Judge, shipped  # without torch
-
     wanted = effect.target.removeprefix("class:")
     verdicts = [(judge, judge.hear([(sound, rate)])[0].shares) for judge in map(Judge, shipped())]
     return sum(float(shares[judge.classes.index(wanted)]) for judge, shares in verdicts) / len(verdicts)

@@ -1,9 +1,11 @@
-"""Networks that hear bands over time: convolutions in two dimensions, full-height ones, and an LSTM."""
+"""Networks that hear bands over time: convolutions in two dimensions, full-height ones, cepstra, and an LSTM."""
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, ClassVar, Literal
 
+import torch
 from pydantic import Field
 from torch import Tensor, nn
 
@@ -120,6 +122,129 @@ class Lstm(Net):
             x = self.dropout(layer(x))
         logits: Tensor = self.head(x.mean(-1))
         return logits
+
+
+class ResidualSettings(Strict):
+    """Of the residual network.
+
+    Fields:
+        blocks: of two convolutions each, with a wider one after each of them that halves both sizes.
+        width: filters of the first convolution; of those after block n, n + 1 times as many.
+        dropout: before the head.
+    """
+
+    blocks: Annotated[int, Field(ge=1, le=4)] = 2
+    width: Positive = 24
+    dropout: Share = 0.2
+
+
+class ResidualBlock(nn.Module):
+    """relu(x + convolutions(x)), of the shape of x (He et al. 2016, "Deep residual learning", section 3.2)."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        last = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.body = nn.Sequential(conv2d(channels, channels), last, nn.BatchNorm2d(channels))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, channels, rows, columns) to the same shape."""
+        return torch.relu(torch.add(x, self.body(x)))
+
+
+class Residual(Row):
+    """Residual blocks on a picture that the first convolution reduces; the head hears each height's mean over time.
+
+    He et al. (2016), as Hershey et al. (2017, "CNN architectures for large-scale audio classification", section 3) have
+    it on mel spectrograms, small enough for a CPU.
+    """
+
+    image = True
+    sizes = "any"
+    settings: ResidualSettings
+
+    def __init__(self, task: Task, settings: ResidualSettings) -> None:
+        super().__init__(task, settings)
+        width = settings.width
+        first = nn.Conv2d(1, width, (7, 5), (4, 2), (3, 2), bias=False)
+        self.body = nn.Sequential()
+        self.body.add_module("conv1", nn.Sequential(first, nn.BatchNorm2d(width), nn.ReLU()))
+        rows = -(-task.shape[0] // 4)
+        for number in range(1, settings.blocks + 1):
+            self.body.add_module(f"block{number}", ResidualBlock(number * width))
+            wider = conv2d(number * width, (number + 1) * width, stride=(2, 2))
+            self.body.add_module(f"conv{number + 1}", wider)
+            rows = -(-rows // 2)
+        self.body.add_module("mean", nn.AdaptiveAvgPool2d((None, 1)))
+        self.body.add_module("flatten", nn.Flatten())
+        self.body.add_module("drop", nn.Dropout(settings.dropout))
+        self.body.add_module("head", nn.Linear((settings.blocks + 1) * width * rows, len(task.classes)))
+
+
+class TdnnSettings(Strict):
+    """Of the time-delay network.
+
+    Fields:
+        cepstra: that are made of the bands of a column.
+        width: filters of each layer; the last has twice as many.
+        dropout: before the head.
+    """
+
+    cepstra: Positive = 24
+    width: Positive = 96
+    dropout: Share = 0.2
+
+
+class Tdnn(Net):
+    """Time-delay layers on cepstra, mean and maximum over time, and two dense layers.
+
+    After the x-vectors of Snyder et al. (2018, "X-vectors: robust DNN embeddings for speaker recognition", table 1),
+    which pool mean and standard deviation. The mean over bands is no cepstrum of these: how loud a column is decides
+    nothing.
+    """
+
+    sizes = "any"
+    settings: TdnnSettings
+    basis: Tensor
+
+    def __init__(self, task: Task, settings: TdnnSettings) -> None:
+        super().__init__(task, settings)
+        rows, cepstra, width = task.shape[0], settings.cepstra, settings.width
+        if cepstra >= rows:
+            raise ValueError(f"{cepstra} cepstra of {rows} rows: expected fewer than rows")
+        angles = math.pi / rows * torch.arange(1, cepstra + 1)[:, None] * (torch.arange(rows) + 0.5)
+        self.register_buffer("basis", (torch.cos(angles) * math.sqrt(2 / rows))[:, :, None])
+        self.norm = nn.BatchNorm1d(cepstra)
+        self.delays = nn.ModuleDict(
+            {
+                f"conv{number}": _delayed(inputs, filters, kernel, dilation)
+                for number, (inputs, filters, kernel, dilation) in enumerate(
+                    ((cepstra, width, 5, 1), (width, width, 3, 2), (width, width, 3, 3), (width, width, 1, 1),
+                     (width, 2 * width, 1, 1)), 1,
+                )
+            }
+        )  # fmt: skip
+        self.dense = nn.Sequential(nn.Linear(4 * width, width), nn.BatchNorm1d(width), nn.ReLU())
+        self.dropout = nn.Dropout(settings.dropout)
+        self.head = nn.Linear(width, len(task.classes))
+
+    def layers(self) -> dict[str, nn.Module]:
+        """The time-delay layers, and the dense one."""
+        return {**self.delays, "dense": self.dense}
+
+    def logits(self, x: Tensor) -> Tensor:
+        """Logits (n, classes) from normalised features (n, rows, frames)."""
+        heard = self.norm(nn.functional.conv1d(x, self.basis))
+        for layer in self.delays.values():
+            heard = layer(heard)
+        pooled = torch.cat([heard.mean(-1), heard.amax(-1)], 1)
+        logits: Tensor = self.head(self.dropout(self.dense(pooled)))
+        return logits
+
+
+def _delayed(channels: int, filters: int, kernel: int, dilation: int) -> nn.Sequential:
+    padding = (kernel - 1) * dilation // 2
+    conv = nn.Conv1d(channels, filters, kernel, dilation=dilation, padding=padding, bias=False)
+    return nn.Sequential(conv, nn.BatchNorm1d(filters), nn.ReLU())
 
 
 class DeepSettings(Widening):

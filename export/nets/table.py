@@ -28,7 +28,18 @@ from dreampedal.export.nets.band_images import (
 from dreampedal.export.nets.columns import Columns, ColumnsSettings
 from dreampedal.export.nets.inception import InceptionSettings, InceptionV3
 from dreampedal.export.nets.net import Net, Task
-from dreampedal.export.nets.spectrograms import Deep, DeepSettings, Lstm, LstmSettings, Vgg, VggSettings
+from dreampedal.export.nets.spectrograms import (
+    Deep,
+    DeepSettings,
+    Lstm,
+    LstmSettings,
+    Residual,
+    ResidualSettings,
+    Tdnn,
+    TdnnSettings,
+    Vgg,
+    VggSettings,
+)
 from dreampedal.export.nets.vgg19 import Vgg19, Vgg19Settings
 from dreampedal.export.nets.waves import Gated, GatedSettings, Raw, RawSettings
 
@@ -78,6 +89,13 @@ NETWORKS: dict[str, Builder] = {
         Builder(
             "lstm", "long short-term memory on a mel spectrogram",
             "asked for by Spiteri 2022; Hochreiter and Schmidhuber 1997", LstmSettings, Mel(), 1.0, Lstm,
+        ),
+        Builder(
+            "residual", "residual blocks on a mel spectrogram", "He et al. 2016; Hershey et al. 2017",
+            ResidualSettings, Mel(), 1.0, Residual,
+        ),
+        Builder(
+            "tdnn", "time-delay layers on cepstra", "after Snyder et al. 2018", TdnnSettings, Mel(), 1.0, Tdnn,
         ),
         Builder("dense", "dense layers on a band image", "Van Mieghem 2020", DenseSettings, BandImage(), 3.0, Dense),
         Builder(

@@ -22,7 +22,7 @@ from dreampedal.engine.model.library import library
 
 Audio = NDArray[np.float32]
 
-SHIPPED = "judge_image", "judge_memory"
+SHIPPED = "judge_image", "judge_cepstra"
 """Names of those that ship, in the library."""
 PEAK = 0.5
 """To which every sound is brought before it is heard, so that level decides nothing."""

@@ -32,7 +32,7 @@ SECONDS = 1.2
 """Of sound that a judge hears at a time."""
 HELD_OUT = 10
 """One phrase in so many is kept aside."""
-NOISY = Rooms(noise_share=0.8, noise_db=(10.0, 65.0))
+NOISY = Rooms(noise_share=0.7, noise_db=(15.0, 65.0))
 LEAST_POWER = math.log(1e-6)
 """What the logarithm of mel power ends at."""
 
@@ -51,7 +51,7 @@ class Recipe:
     network: str
     input: Mel | LogBands
     settings: Mapping[str, Any] = field(default_factory=dict)
-    steps: int = 4000
+    steps: int = 5000
     batch: int = 48
     learning_rate: float = 3e-3
     mixed_share: float = 0.3
@@ -63,13 +63,13 @@ class Recipe:
 
 RECIPES = (
     Recipe(
-        "judge_image", "vgg", Mel(sample_rate=32_000, window=2048, hop=1024, bands=112, low_hz=40, high_hz=15_000),
-        {"width": 20, "pooling": "none"}, batch=32,
+        "judge_image", "residual",
+        Mel(sample_rate=32_000, window=2048, hop=1024, bands=112, low_hz=40, high_hz=15_000), batch=32,
     ),
     Recipe(
-        "judge_memory", "lstm",
+        "judge_cepstra", "tdnn",
         LogBands(bands=Bands(count=120, low_hz=45, high_hz=15_500, floor_db=-80), window=4096, hop=1024),
-        {"width": 96}, batch=48, learning_rate=2e-3,
+        learning_rate=2e-3,
     ),
 )  # fmt: skip
 """Two that are built unlike each other, and unlike every listener."""

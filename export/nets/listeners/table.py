@@ -60,5 +60,9 @@ LISTENERS = (
     Listener("modulations", "modulations", layouts.COARSE, (0, 1)),
     Listener("harmonic_long", "harmonic", layouts.LONG, (1, 2)),
     Listener("statistics_short", "statistics", layouts.SHORT, (0, 1)),
+    Listener("residual_fine", "residual", layouts.FINE, adversarial_db=2),
+    Listener("residual_mel", "residual", layouts.MEL, (0, 1)),
+    Listener("residual_semitones", "residual", layouts.SEMITONES, (1, 2), adversarial_db=2),
+    Listener("residual_long", "residual", layouts.LONG),
 )
-"""Thirteen; each is a different way to hear, or heard other instruments."""
+"""Seventeen; each is a different way to hear, or heard other instruments."""

@@ -58,7 +58,7 @@ def test_a_preset_knows_its_target_and_a_table_is_shown(judge, recording, tmp_pa
     run = judge("guitar.wav", "--preset", "organ_loft", "--set", "reach_db=12", "--pictures", "seen")
     assert run.status == 0, run.err
     assert "guitar.wav toward class:organ, 1.0 s" in run.out
-    for words in ("judge_image", "judge_memory", "before", "after", "equaliser", "onsets, F", "pumping"):
+    for words in ("judge_image", "judge_cepstra", "before", "after", "equaliser", "onsets, F", "pumping"):
         assert words in run.out
     assert (tmp_path / "seen" / "guitar-organ.png").read_bytes().startswith(b"\x89PNG")
 

@@ -16,6 +16,8 @@ SMALL = {
     "gated": {"settings": {"filters": (8, 12), "dilations": (1, 2, 4, 8), "last": 16, "dropout": 0}, "seconds": 1.0},
     "vgg": {"settings": {"width": 8, "dropout": 0}},
     "lstm": {"settings": {"width": 32, "dropout": 0}},
+    "residual": {"settings": {"width": 8, "dropout": 0}},
+    "tdnn": {"settings": {"width": 16, "dropout": 0}},
     "dense": {"settings": {"dropout": 0}},
     "recurrent": {"settings": {"dropout": 0}},
     "conv": {"settings": {"dropout": 0}},

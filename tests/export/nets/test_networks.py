@@ -1,9 +1,11 @@
 """Every network of the table: shapes and parameters by hand, gradients, silence, seeds, and what it can learn."""
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.fft import dct
 
 from dreampedal.engine.model.format.inputs import BandImage, Envelope, LogBands, Mel, Waveform, features
 from dreampedal.export.compile.clips import traced
@@ -143,6 +145,27 @@ def test_images_are_resized_as_pictures_are(rows, frames, size):
     assert torch.allclose(as_image(x, size), expected.expand(-1, 3, -1, -1), atol=1e-4)
     share = torch.from_numpy(averaging(frames, size))
     assert torch.allclose(x @ share.T, torch.nn.functional.adaptive_avg_pool1d(x, size), atol=1e-5)
+
+
+def test_residual_blocks_keep_their_size_and_each_wider_convolution_halves_it():
+    found = sizes(build("residual", TWO, settings={"width": 8, "blocks": 3}))
+    assert found == {
+        "conv1": (8, 24, 43), "block1": (8, 24, 43), "conv2": (16, 12, 22), "block2": (16, 12, 22),
+        "conv3": (24, 6, 11), "block3": (24, 6, 11), "conv4": (32, 3, 6),
+    }  # fmt: skip
+
+
+def test_cepstra_are_those_of_the_cosine_transform_and_no_level_is_heard(heard):
+    net = build("tdnn", TWO, settings={"width": 16}).eval()
+    x, _ = heard(net)
+    net.normalise([x])
+    normalised = (x - net.mean[:, None]) / net.std[:, None]
+    expected = dct(normalised.numpy(), axis=1, norm="ortho")[:, 1:25]
+    found = torch.nn.functional.conv1d(normalised, net.basis)
+    assert np.allclose(found, expected, atol=1e-4)
+    assert torch.allclose(net(x + 3), net(x), atol=1e-3)
+    with pytest.raises(ValueError, match="96 cepstra of 96 rows: expected fewer"):
+        build("tdnn", TWO, settings={"cepstra": 96})
 
 
 @pytest.mark.parametrize("name", NETWORKS)

@@ -164,7 +164,7 @@ def test_a_place_is_that_among_all_classes():
 
 def test_where_no_judge_ships_it_is_said_how_one_is_made(monkeypatch):
     monkeypatch.setattr(library, "names", lambda kind: {})
-    with pytest.raises(ValueError, match="no judge is there: expected the models judge_image and judge_memory"):
+    with pytest.raises(ValueError, match="no judge is there: expected the models judge_image and judge_cepstra"):
         shipped()
 
 
