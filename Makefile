@@ -78,11 +78,13 @@ train-all: .venv/develop build/sounds $(GENRES)/manifest.csv ## Train every row 
 train-styles: .venv/develop $(GENRES)/manifest.csv ## Train the shipped model of styles again (4 minutes).
 	$(BIN)/python -m bench.research.styles $(GENRES)
 
-train-students: .venv/develop build/sounds $(GENRES)/manifest.csv ## Distil the shipped students again, overnight (8 hours on two cores); resumable.
-	$(DISTIL) --out presets/models/$(STUDENT).onnx --run build/$(STUDENT)
+train-students: .venv/develop build/sounds $(GENRES)/manifest.csv ## Distil the shipped students and the learned equaliser again, overnight (8 hours on two cores); resumable.
+	$(DISTIL) --out presets/models/families.onnx --run build/families
+	$(DISTIL) --out build/voices.onnx --run build/voices --carrier all
+	$(CURVES) --run build/curves --cache build/phrases
 
-train-students-quick: .venv/develop build/sounds $(GENRES)/manifest.csv ## The same in about an hour, to build/heard_quick.onnx.
-	$(DISTIL) --out build/$(STUDENT)_quick.onnx --run build/$(STUDENT)_quick --quick
+train-students-quick: .venv/develop build/sounds $(GENRES)/manifest.csv ## The gain student in about an hour, to build/families_quick.onnx.
+	$(DISTIL) --out build/families_quick.onnx --run build/families_quick --quick
 
 train-judges: .venv/develop build/sounds ## Train the two judges again on TimGM6mb (10 minutes), and say what they hear of unseen notes.
 	$(BIN)/python -m bench.listening.judges --again --clips $(CLIPS)
@@ -130,9 +132,9 @@ build/sounds:
 
 # Stamps: an installation is repeated when what it was made from has changed.
 
-STUDENT := heard
 DISTIL = $(BIN)/dreampedal distil $(foreach font,$(STUDENT_SOUNDFONTS),--soundfont $(font)) --sounds $(GENRES) \
-	--carrier all --cache build/phrases --jobs 2
+	--cache build/phrases --jobs 2
+CURVES = $(BIN)/python -m bench.listening.curves --soundfonts $(STUDENT_SOUNDFONTS) --sounds $(GENRES)
 # TimGM6mb judges, so it teaches nobody.
 STUDENT_SOUNDFONTS ?= /usr/share/sounds/sf2/FluidR3_GM.sf2 /usr/share/sounds/sf2/MuseScore_General_Full.sf2 \
 	/usr/share/midi/freepats

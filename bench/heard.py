@@ -7,7 +7,7 @@ judges beside it. What was measured is kept in `build/heard`, and a run that was
 
     python bench/heard.py                                            the shipped presets and `Dream` as it is
     python bench/heard.py --student student.onnx --set reach_db=18   rows for a model, in three modes
-    python bench/heard.py --curves curves.json                       a learned equaliser, 96 dB a family
+    python bench/heard.py --curves curves.json                       another learned equaliser, 96 dB a family
     python bench/heard.py --quick --only none dream                  fewer recordings, some rows
 """
 
@@ -31,7 +31,7 @@ from dreampedal.console.progress import bar
 from dreampedal.engine.model.library import library
 from dreampedal.export.data.instruments.families import CLASSES
 from dreampedal.export.judge.heard import summary
-from dreampedal.export.judge.heard.equaliser import SPECTRA, Curves, Matching, read_curves
+from dreampedal.export.judge.heard.equaliser import LEARNED, SPECTRA, Curves, Matching, read_curves
 from dreampedal.export.judge.heard.judges import Judge, shipped
 from dreampedal.export.judge.heard.methods import Method, baseline, dreamed, of_preset, untouched
 from dreampedal.export.judge.heard.pitch import basic_pitch
@@ -152,7 +152,10 @@ def asked(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     parser.add_argument("--student", nargs="*", default=[], help="models to judge, by name or path")
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings of Dream with those")
     parser.add_argument("--modes", nargs="+", choices=MODES, help="of Dream; else all three, or studio if --quick")
-    parser.add_argument("--curves", type=Path, help="a learned equaliser: JSON, 96 dB a family")
+    parser.add_argument(
+        "--curves", type=Path, default=LEARNED if LEARNED.exists() else None,
+        help="a learned equaliser: JSON, 96 dB a family (%(default)s)",
+    )  # fmt: skip
     parser.add_argument("--reach", type=float, default=18.0, help="of the matching equaliser, in dB (%(default)g)")
     parser.add_argument("--only", nargs="*", default=[], help="rows by name; `none` is always there")
     parser.add_argument("--judge", nargs="*", default=[], help="models that judge, in place of those that ship")

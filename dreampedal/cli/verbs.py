@@ -215,7 +215,7 @@ def train_networks(as_json: AsJson = False) -> None:
 def distil(options: Distil) -> None:
     """Teach a small causal network, the student, what a long dream would find: it answers in one pass a hop.
 
-    Thirteen listeners, unlike each other, are taught on phrases of the soundfonts; the student learns offsets that all
+    Seventeen listeners, unlike each other, are taught on phrases of the soundfonts; the student learns offsets that all
     of them hear, through resynthesis and random rooms. A target may also be a class, a layer or a filter of a model of
     your own (--teacher, as `dreampedal export` writes it). The same command goes on with a run that was interrupted, to
     the same bits.

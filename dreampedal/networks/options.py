@@ -242,7 +242,7 @@ class Distil:
         ),
     ] = field(default_factory=list)
     listeners: Annotated[
-        Texts, option("--listener NAME", "Of those taught on the soundfonts; else all thirteen, which is best.")
+        Texts, option("--listener NAME", "Of those taught on the soundfonts; else all seventeen, which is best.")
     ] = field(default_factory=list)
     carriers: Annotated[
         Texts,

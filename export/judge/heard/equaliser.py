@@ -28,6 +28,8 @@ RESOLUTION = 4096
 """Samples of the frames whose bins a curve is laid over."""
 SPECTRA = Path(__file__).with_name("spectra.json")
 """Mean spectra of the families in the soundfonts that listeners are taught on."""
+LEARNED = SPECTRA.with_name("curves.json")
+"""Curves that were learned as students are (`bench.listening.curves`), within 18 dB; trained on request."""
 SMOOTHED_BANDS = 5
 
 

@@ -38,17 +38,22 @@ from dreampedal.export.nets.listeners.layouts import Layout
 from dreampedal.export.nets.listeners.table import Listener
 from dreampedal.export.nets.students.student import Student
 from dreampedal.export.train.distil.distilling import Course, distilled
+from dreampedal.export.train.distil.hearing import Hearing
 from dreampedal.export.train.distil.listening import VALIDATION, Schooling, accuracy, encoded, taught
+from dreampedal.export.train.distil.rooms import Rooms
 from dreampedal.export.train.distil.run import licences
 from dreampedal.export.train.distil.run.order import Order, Ordered, checked
 from dreampedal.export.train.distil.run.panel import assembled
 from dreampedal.export.train.distil.run.recordings import Stretches, stretches
-from dreampedal.export.train.distil.sources import UNKNOWN, of_fonts
+from dreampedal.export.train.distil.sources import UNKNOWN, Sources, of_fonts
 from dreampedal.export.train.fit.checkpoints import check_same, remove_parts
 from dreampedal.export.train.fit.lock import alone
 from dreampedal.export.train.model_files import check_out, name_for
 from dreampedal.export.train.workers.apart import side_by_side
 
+NOISY = Rooms(noise_share=0.8, noise_db=(10.0, 60.0))
+"""Rooms for a student that adds sound: listeners taught on clean soundfonts take breath for what they wait for, and
+noise in the room covers it."""
 THREADS = 1
 """Of torch in each process, on any machine: what is summed in another order has other bits."""
 
@@ -181,9 +186,27 @@ def _require_notes(ordered: Ordered) -> None:
         )
 
 
-def _distilled(
-    ordered: Ordered, out: Path, run: Path, shared: Path | None, progress: Progress | None
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class School:
+    """What a student is taught with.
+
+    Fields:
+        fonts: phrases of each soundfont; recordings: stretches of them.
+        jobs: how each listener was taught; nets: each, by its recipe.
+    """
+
+    fonts: list[Phrases]
+    recordings: Stretches
+    jobs: list[Teach]
+    nets: dict[Listener, nn.Module]
+
+
+def schooled(ordered: Ordered, run: Path, shared: Path | None, progress: Progress | None = None) -> School:
+    """Phrases, stretches of recordings and listeners of an order, made where they are not there.
+
+    Args:
+        run: the folder of a run; shared: a cache that takes its place for phrases and listeners.
+    """
     order, schedule, cache = ordered.order, ordered.order.schedule, shared or run / "phrases"
     renders = [
         Render(font, max(1, schedule.phrases // (2 if font.is_dir() else 1)), order.seed + 1 + place, cache)
@@ -192,13 +215,28 @@ def _distilled(
     side_by_side(renders, order.jobs, progress)
     fonts = [render.phrases() for render in renders]
     recordings = stretches(order.recordings, cache, order.seed, progress)
-    school = run / "listeners" if shared is None else shared / f"listeners-{_taught_on(ordered, fonts)}"
-    school.mkdir(parents=True, exist_ok=True)
-    with alone(school, "school"):
-        listeners = _listeners(ordered, fonts, school, progress)
-    nets = {teach.listener: teach.net() for teach in listeners}
-    student = _student(ordered, fonts, recordings, nets, run / "student", progress)
-    right = {listener.name: _accuracy(listener, net, fonts) for listener, net in nets.items()}
+    folder = run / "listeners" if shared is None else shared / f"listeners-{_taught_on(ordered, fonts)}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with alone(folder, "school"):
+        jobs = _listeners(ordered, fonts, folder, progress)
+    return School(fonts, recordings, jobs, {job.listener: job.net() for job in jobs})
+
+
+def panel_of(ordered: Ordered, school: School) -> tuple[list[Hearing], Sources]:
+    """Who teaches the targets of an order, and the sounds to dream on."""
+    places = np.array([_place(name, ordered.targets) for name in CLASSES])
+    fonts = [replace(font, families=places[font.families]) for font in school.fonts]
+    sources = of_fonts(fonts, school.recordings.sounds)
+    return assembled(ordered.targets, school.nets, ordered.teachers, sources, ordered.order.seed), sources
+
+
+def _distilled(
+    ordered: Ordered, out: Path, run: Path, shared: Path | None, progress: Progress | None
+) -> dict[str, Any]:
+    school = schooled(ordered, run, shared, progress)
+    nets, recordings = school.nets, school.recordings
+    student = _student(ordered, school, run / "student", progress)
+    right = {listener.name: _accuracy(listener, net, school.fonts) for listener, net in nets.items()}
     teachers = {f"listener_{listener.name}": _hash(net) for listener, net in nets.items()}
     teachers |= {teacher.name: teacher.content_hash for teacher in ordered.teachers}
     course = Course()
@@ -211,7 +249,7 @@ def _distilled(
     return {
         "bytes": out.stat().st_size, "targets": list(ordered.targets), "teachers": teachers, "listeners": right,
         "recordings": recordings.recordings, "passed": vars(recordings.passed), "passed_over": str(recordings.passed),
-        "schedule": vars(schedule),
+        "schedule": vars(ordered.order.schedule),
     }  # fmt: skip
 
 
@@ -227,22 +265,13 @@ def _listeners(ordered: Ordered, fonts: Sequence[Phrases], folder: Path, progres
     return teach
 
 
-def _student(
-    ordered: Ordered,
-    fonts: Sequence[Phrases],
-    recordings: Stretches,
-    nets: dict[Listener, nn.Module],
-    folder: Path,
-    progress: Progress | None,
-) -> Student:
+def _student(ordered: Ordered, school: School, folder: Path, progress: Progress | None) -> Student:
     order, targets = ordered.order, ordered.targets
-    places = np.array([_place(name, targets) for name in CLASSES])
-    sources = of_fonts([replace(font, families=places[font.families]) for font in fonts], recordings.sounds)
-    panel = assembled(targets, nets, ordered.teachers, sources, order.seed)
-    course = Course(steps=order.schedule.student_steps)
+    panel, sources = panel_of(ordered, school)
+    course = Course(steps=order.schedule.student_steps, rooms=NOISY if order.carriers else Rooms())
     course = replace(course, heard_by=min(course.heard_by, len(panel)))
     torch.manual_seed(order.seed)
-    identity = ordered.identity() | {"listeners": {one.name: _hash(net) for one, net in nets.items()}}
+    identity = ordered.identity() | {"listeners": {one.name: _hash(net) for one, net in school.nets.items()}}
     return distilled(
         Student(targets, carriers=order.carriers),
         panel,
