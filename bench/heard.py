@@ -7,6 +7,7 @@ judges beside it. What was measured is kept in `build/heard`, and a run that was
 
     python bench/heard.py                                            the shipped presets and `Dream` as it is
     python bench/heard.py --student student.onnx --set reach_db=18   rows for a model, in three modes
+    python bench/heard.py --student "voices breath=1 below=1"        the same with knobs of its own
     python bench/heard.py --curves curves.json                       another learned equaliser, 96 dB a family
     python bench/heard.py --quick --only none dream                  fewer recordings, some rows
 """
@@ -17,6 +18,7 @@ import argparse
 import hashlib
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -28,6 +30,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 from harness.report import RESULTS, report
 
 from dreampedal.console.progress import bar
+from dreampedal.effects.spectral.carriers.frame import CARRIERS
 from dreampedal.engine.model.library import library
 from dreampedal.export.data.instruments.families import CLASSES
 from dreampedal.export.judge.heard import summary
@@ -54,8 +57,14 @@ def methods(given: argparse.Namespace) -> list[Method]:
     if given.curves:
         found.append(baseline("curves", Curves(read_curves(given.curves)), _hash(given.curves)))
     found += [dreamed("dream", mode) for mode in given.modes]
-    for model in given.student:
-        found += [dreamed(Path(model).stem, mode, model, **settings) for mode in given.modes]
+    for told in given.student:
+        model, *own = shlex.split(told)
+        turned = {key: value_of(text) for key, text in (setting.split("=", 1) for setting in own)}
+        adds = any(turned.get(name) for name in CARRIERS)
+        found += [
+            dreamed(" ".join([Path(model).stem, *own]), mode, model, **settings | turned)
+            for mode in given.modes if not (adds and mode == "instant")  # which has no frames to add anything to
+        ]  # fmt: skip
     found += [of_preset(name) for name in shipped_presets()]
     return [method for method in found if method.name == "none" or not given.only or method.name in given.only]
 
@@ -95,6 +104,7 @@ def shown(row: Mapping[str, Any], judges: Sequence[Judge]) -> dict[str, str]:
         heard = row["judges"].get(judge.name, {})
         for what, kind, of in (("first", "first", "all"), ("seven", "first", "seven"), ("eq", "equaliser", "all")):
             cells[f"{what} {number}"] = _share(heard.get(kind, {}).get(of), kind == "first")
+        cells[f"real {number}"] = _share(heard.get("first", {}).get("recordings", {}).get("all"), False)
     for cost in summary.COSTS:
         cells[cost] = _share(row[cost], False)
     for name, short in zip(summary.DECIBELS, ("loud dB", "peak dB", "pump dB"), strict=True):
@@ -131,7 +141,7 @@ def main() -> None:
     }  # fmt: skip
     report("heard", [shown(row, judges) for row in rows], **facts)
     print(f"judges 1 and 2: {', '.join(judge.name for judge in judges)}; recordings: {len(sounds)}; "
-          "in brackets 95 % intervals, and of dB the 95th percentile")  # fmt: skip
+          "in brackets 95 % intervals, of dB the 95th percentile; real: of recordings, without phrases")  # fmt: skip
 
 
 def _judges(judges: Sequence[Judge]) -> list[dict[str, Any]]:
@@ -149,7 +159,12 @@ def _some(sounds: list[Sound], quick: bool) -> list[Sound]:
 def asked(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     """What is wanted of the command line, or of `arguments`."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--student", nargs="*", default=[], help="models to judge, by name or path")
+    parser.add_argument(
+        "--student",
+        nargs="*",
+        default=[],
+        help="models to judge, by name or path; knobs of its own may follow one, in quotes",
+    )
     parser.add_argument("--set", nargs="*", default=[], metavar="KEY=VALUE", help="settings of Dream with those")
     parser.add_argument("--modes", nargs="+", choices=MODES, help="of Dream; else all three, or studio if --quick")
     parser.add_argument(

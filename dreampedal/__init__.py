@@ -90,10 +90,10 @@ def _user_folder() -> Path:
     return platformdirs.user_data_path("dreampedal", appauthor=False)
 
 
-STUDENTS = ("families",)
+STUDENTS = ("families", "voices")
 """Students that ship, in the order in which `Dream(model="auto")` asks them whether they suit its target."""
 
-RENAMED_PRESETS: dict[str, str] = {}
+RENAMED_PRESETS: dict[str, str] = {"iron_wall": "scooped_flutter"}
 """What presets that shipped under another name are called now, by their old names."""
 
 library.register(_folder_of("dreampedal.presets"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from dreampedal.effects.spectral.carriers.frame import CARRIERS
 from dreampedal.effects.spectral.effect import SpectralEffect
 from dreampedal.effects.spectral.listening import TargetText
 from dreampedal.effects.spectral.networked import LEARNED
@@ -25,9 +26,10 @@ class Dream(Resynthesis, SpectralEffect):
 
     The model may also be a student: a network that learned offline, from many listeners, what such a dream comes to,
     and answers each frame in one pass. With `model="auto"` it follows the target when the effect is made: the first of
-    `library.students` that was distilled for all of its terms, or else the ascent model `notes`, as it is where
-    `steps`, `foresight_frames` or `smoothing` is given, which only an ascent has. The effect goes by the name of what
-    was chosen from then on, so that presets and takes name it. A later target has to suit that model.
+    `library.students` that was distilled for all of its terms, and may add what `below`, `deep`, `above` or `breath`
+    turn up; or else the ascent model `notes`, as it is where `steps`, `foresight_frames` or `smoothing` is given, which
+    only an ascent has. The effect goes by the name of what was chosen from then on, so that presets and takes name it.
+    A later target, and what is turned up later, has to suit that model.
 
     Of a student:
 
@@ -52,6 +54,7 @@ class Dream(Resynthesis, SpectralEffect):
     def __init__(self, **values: Any) -> None:
         if values.get("model", AUTO) == AUTO:
             target = type(self).target.checked(values.get("target", self.target), f"{type(self).__name__}.target")
-            student = None if LEARNED.keys() & values.keys() else library.student_for(targets.parse(target))
+            adds = [name for name in CARRIERS if values.get(name)]
+            student = None if LEARNED.keys() & values.keys() else library.student_for(targets.parse(target), adds)
             values["model"] = student or ASCENT
         super().__init__(**values)

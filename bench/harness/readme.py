@@ -51,6 +51,9 @@ class Bench(NamedTuple):
 
 CLIPS = "CLIPS"
 
+VOICES = "voices breath=1", "voices breath=1 below=1 deep=1 above=1"
+"""The student that adds sound, without its octaves and with them."""
+
 BENCHES = {
     "start": Bench(3),
     "board": Bench(0.2),
@@ -63,7 +66,7 @@ BENCHES = {
     "dreams": Bench(20, (CLIPS,)),
     "songs": Bench(8, (CLIPS,)),
     "phase": Bench(40, quick=("--quick",)),
-    "heard": Bench(8, ("--student", "families", "notes", "--set", "reach_db=18", "--offline", "--jobs", "2")),
+    "heard": Bench(15, ("--student", "families", "notes", *VOICES, "--set", "reach_db=18", "--offline", "--jobs", "2")),
     "live": Bench(21, ("--minutes", "10"), quick=("--minutes", "0.5", "--turn", "15"), long=True),
 }
 
@@ -147,7 +150,7 @@ def _figures() -> Iterator[Line]:
 
 def _dreams() -> Iterator[Line]:
     """What the presets do: medians over the recordings, and the range of loudness."""
-    for name in ("deep_layer", "inner_contours", "iron_wall", "neon_pulse", "silver_breath", "warehouse"):
+    for name in ("deep_layer", "inner_contours", "scooped_flutter", "neon_pulse", "silver_breath", "warehouse"):
         medians = [Figure(cell(each, np.median, preset=name), slack=0.5) for each in ("before", "after", "best random")]
         survives = Figure(cell("survives %", np.median, preset=name))
         loud = [Figure(cell("loudness dB", over, preset=name), slack=0.5) for over in (min, max)]
@@ -157,13 +160,20 @@ def _dreams() -> Iterator[Line]:
 def _heard() -> Iterator[Line]:
     """What others hear, and what it costs; a cell of `bench/heard.py` begins with its number."""
     for said, method, mode in (
-        ("nothing", "none", ""), ("a matching equaliser", "equaliser", ""),
+        ("nothing", "none", ""), ("a matching equaliser", "equaliser", ""), ("a learned equaliser", "curves", ""),
         ("ascent on `notes`, on frames", "notes", "studio"), ("student `families`, on frames", "families", "studio"),
-        ("the same, `live`", "families", "live"), ("the same, `instant`", "families", "instant"),
+        ("`families`, `live`", "families", "live"), ("`families`, `instant`", "families", "instant"),
+        ("student `voices` and its breath, on frames", VOICES[0], "studio"),
+        ("the same, `live`", VOICES[0], "live"),
+        ("`voices`, breath and octaves, on frames", VOICES[1], "studio"),
+        ("the same with octaves, `live`", VOICES[1], "live"),
     ):  # fmt: skip
-        columns = "first 1", "first 2", "seven 1", "seven 2", "pitch", "onsets", "loud dB", "pump dB"
+        shares = "first 1", "first 2", "seven 1", "seven 2", "real 1", "real 2"
+        columns = (*shares, "pitch", "onsets", "loud dB", "pump dB")
         figures = tuple(Figure(cell(each, _number, method=method, mode=mode), slack=3) for each in columns)
-        yield Line("heard", f"| {said} | {{}} and {{}} % | {{}} and {{}} % | {{}} % | {{}} % | {{}}, {{}} |", figures)
+        yield Line(
+            "heard", f"| {said} | {{}}, {{}} % | {{}}, {{}} % | {{}}, {{}} % | {{}} % | {{}} % | {{}}, {{}} |", figures
+        )
 
 
 def _number(shown: Sequence[Any]) -> float:

@@ -93,7 +93,7 @@ def process(options: Process) -> int:
 @app.command(
     short_help="Play an instrument live.",
     epilog="\b\nExamples:\n  dreampedal live --preset hall_of_flutes\n"
-    "  dreampedal live --preset ghost_choir --input Scarlett --output Scarlett --block 64 --mode instant\n"
+    "  dreampedal live --preset brass_edge --input Scarlett --output Scarlett --block 64 --mode instant\n"
     "  dreampedal live --preset bowed --preset organ_loft --midi nano --learn amount --record takes\n"
     "  dreampedal live --preset hall_of_flutes --seconds 10 --json",
 )
@@ -118,7 +118,7 @@ def devices(as_json: AsJson = False) -> int:
 
 @app.command(
     short_help="Say what this machine can do live.",
-    epilog="\b\nExamples:\n  dreampedal doctor\n  dreampedal doctor --preset ghost_choir --rate 44100 --mode instant\n"
+    epilog="\b\nExamples:\n  dreampedal doctor\n  dreampedal doctor --preset brass_edge --rate 44100 --mode instant\n"
     "  dreampedal doctor --loopback --input Scarlett --output Scarlett   (a cable or jack_connect)",
 )
 @verb

@@ -126,11 +126,12 @@ class Library:
             self._models[key] = dreaming_model(path)
         return self._models[key]
 
-    def student_for(self, target: Target) -> str | None:
-        """The first of `students` that was distilled for all of a target's terms, or None."""
+    def student_for(self, target: Target, carriers: Iterable[str] = ()) -> str | None:
+        """The first of `students` that was distilled for all of a target's terms and may add `carriers`, or None."""
+        wanted = set(carriers)
         for name in self.students:
             manifest = self.model(name).manifest
-            if manifest.kind == "student":
+            if manifest.kind == "student" and wanted <= set(manifest.carriers):
                 try:
                     target.shares(manifest.targets)
                 except ValueError:

@@ -72,6 +72,16 @@ def test_rows_are_those_that_are_asked_for(heard, tmp_path):
     assert [(one.name, one.mode) for one in own if one.name == "notes"] == [("notes", "live")]
 
 
+def test_a_student_has_knobs_of_its_own_and_no_row_where_it_could_not_add_anything(heard):
+    given = heard.asked(
+        ["--student", "voices breath=1 above=0.5", "voices", "--only", "voices", "voices breath=1 above=0.5"]
+    )
+    assert [(one.name, one.mode) for one in heard.methods(given)[1:]] == [
+        ("voices breath=1 above=0.5", "studio"), ("voices breath=1 above=0.5", "live"),
+        ("voices", "studio"), ("voices", "live"), ("voices", "instant"),
+    ]  # fmt: skip
+
+
 def test_a_setting_without_a_value_is_said(heard, capsys):
     with pytest.raises(SystemExit):
         heard.asked(["--set", "reach_db"])

@@ -46,6 +46,13 @@ def test_one_that_is_named_stays(heard):
     assert Amplify(target="class:flute").model == "notes"
 
 
+def test_what_is_turned_up_asks_for_a_student_that_adds_it():
+    assert Dream(target="class:flute").model == Dream(target="class:flute", breath=0.0).model == "families"
+    assert Dream(target="class:flute", breath=0.5).model == Dream(target="class:bass", deep=1.0).model == "voices"
+    with pytest.raises(ValueError, match=r"Dream\.breath = 0\.5: model 'notes' adds none"):
+        Dream(target="conv2", breath=0.5)
+
+
 def test_with_no_student_every_dream_ascends(monkeypatch):
     monkeypatch.setattr(library, "students", [])
     assert Dream(target="class:flute").model == "notes"

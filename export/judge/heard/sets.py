@@ -45,6 +45,15 @@ ONSET_DB = 40.0
 PEAK = 0.5
 
 
+def is_rendered(name: str) -> bool:
+    """Whether a sound of that name is a phrase of `OTHER_FONT`, and no recording.
+
+    >>> is_rendered("TimGM6mb bass 1"), is_rendered("cello")
+    (True, False)
+    """
+    return name.startswith(f"{OTHER_FONT.stem} ")
+
+
 @dataclass(frozen=True)
 class Sound:
     """One recording to dream of.

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dreampedal.export.judge.heard.judges import SEVEN
+from dreampedal.export.judge.heard.sets import is_rendered
 
 Outcome = Mapping[str, Any]
 
@@ -43,16 +44,26 @@ def share(
 
 
 def named(outcomes: Sequence[Outcome], judge: str, most: int = 1) -> dict[str, Any]:
-    """How often a judge names the wanted family among its first `most`: of all families, of the seven, and of each."""
+    """How often a judge names the wanted family among its first `most`.
+
+    Returns:
+        "all" and "seven": of all families, and of the seven; "recordings": the same two where a recording was dreamed
+        on, and no phrase of the soundfont that judges know by heart; "families": of each.
+    """
 
     def first(outcome: Outcome) -> float:
         return float(outcome["ranks"][judge] <= most)
 
     seven = [outcome for outcome in outcomes if outcome["family"] in SEVEN]
+    recorded = [outcome for outcome in outcomes if not is_rendered(str(outcome["recording"]))]
     families = sorted({str(outcome["family"]) for outcome in outcomes})
     return {
         "all": share(outcomes, first),
         "seven": share(seven, first),
+        "recordings": {
+            "all": share(recorded, first),
+            "seven": share([outcome for outcome in recorded if outcome["family"] in SEVEN], first),
+        },
         "families": {
             family: float(np.mean([first(one) for one in outcomes if one["family"] == family])) for family in families
         },

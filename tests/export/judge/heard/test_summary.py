@@ -43,6 +43,14 @@ def test_the_seven_are_counted_apart():
     assert named([outcome("a", "bass", 1)], "a")["seven"] is None
 
 
+def test_recordings_are_counted_apart_from_phrases_of_the_font_that_judges_know():
+    found = named([outcome("cello", "flute", 1), outcome("TimGM6mb bass 1", "flute", 2)], "a")
+    assert (
+        found["all"]["mean"] == 0.5 and found["recordings"]["all"]["mean"] == found["recordings"]["seven"]["mean"] == 1
+    )
+    assert named([outcome("TimGM6mb bass 1", "flute", 2)], "a")["recordings"]["all"] is None
+
+
 def test_a_row_has_the_dry_sound_of_its_own_dreams_beside_it():
     dry = [outcome("a", "flute", 1), outcome("a", "bass", 7), outcome("b", "flute", 7)]
     found = summary([outcome("a", "flute", 2), outcome("b", "flute", 1)], dry)
