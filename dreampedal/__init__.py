@@ -93,7 +93,7 @@ def _user_folder() -> Path:
 STUDENTS = ("families", "voices")
 """Students that ship, in the order in which `Dream(model="auto")` asks them whether they suit its target."""
 
-RENAMED_PRESETS: dict[str, str] = {"iron_wall": "scooped_flutter"}
+RENAMED_PRESETS: dict[str, str] = {"iron_wall": "scooped_flutter", "silver_breath": "hollow_whistle"}
 """What presets that shipped under another name are called now, by their old names."""
 
 library.register(_folder_of("dreampedal.presets"))

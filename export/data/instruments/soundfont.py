@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import ctypes
+import io
 import os
-import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -129,10 +129,10 @@ class Soundfont:
 def _fluidsynth() -> Any:
     """The module `fluidsynth`; it looks for the library when imported, and raises ImportError where there is none.
 
-    Where the environment says CI, it prints where it found the library: on standard output, in front of any report.
+    Where the environment says CI, it prints where it found the library, in front of any report; that is kept from it.
     """
     try:
-        with contextlib.redirect_stdout(sys.stderr):
+        with contextlib.redirect_stdout(io.StringIO()):
             import fluidsynth
     except (ImportError, OSError) as error:
         raise SoundfontError(f"soundfonts need FluidSynth: {INSTALL_HINT} ({error})") from error
