@@ -51,7 +51,7 @@ class Bench(NamedTuple):
 
 CLIPS = "CLIPS"
 
-VOICES = "voices breath=1", "voices breath=1 below=1 deep=1 above=1"
+VOICES = "voices breath=0.5", "voices breath=1 below=1 deep=1 above=1"
 """The student that adds sound, without its octaves and with them."""
 
 BENCHES = {
@@ -163,9 +163,9 @@ def _heard() -> Iterator[Line]:
         ("nothing", "none", ""), ("a matching equaliser", "equaliser", ""), ("a learned equaliser", "curves", ""),
         ("ascent on `notes`, on frames", "notes", "studio"), ("student `families`, on frames", "families", "studio"),
         ("`families`, `live`", "families", "live"), ("`families`, `instant`", "families", "instant"),
-        ("student `voices` and its breath, on frames", VOICES[0], "studio"),
+        ("student `voices`, half of its breath, on frames", VOICES[0], "studio"),
         ("the same, `live`", VOICES[0], "live"),
-        ("`voices`, breath and octaves, on frames", VOICES[1], "studio"),
+        ("`voices`, all breath and octaves, on frames", VOICES[1], "studio"),
         ("the same with octaves, `live`", VOICES[1], "live"),
     ):  # fmt: skip
         shares = "first 1", "first 2", "seven 1", "seven 2", "real 1", "real 2"
@@ -274,8 +274,8 @@ def _prose() -> Iterator[Line]:
             Figure(lambda rows: sum(row["higher"] for row in own(rows))),
         )
 
-    yield Line("songs", "the dream of `hollow_whistle` rises above dry on {} and above the best of 20 random offsets on "
-        "{}, that of `warehouse` on {} and {} (", (*of("hollow_whistle"), *of("warehouse")))  # fmt: skip
+    yield Line("songs", "the dream of `hollow_whistle` rises above dry on {} and above the best of 20 random offsets "
+        "on {}, that of `warehouse` on {} and {} (", (*of("hollow_whistle"), *of("warehouse")))  # fmt: skip
 
 
 SHARES = ("half", "third", "quarter", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
