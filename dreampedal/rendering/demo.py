@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -155,8 +156,13 @@ def _heard(effect: SpectralEffect, sound: Any, rate: float) -> float:
     if not isinstance(effect.loaded_model(), StudentModel):
         return heard(effect, sound, rate)
     wanted = effect.target.removeprefix("class:")
-    verdicts = [(judge, judge.hear([(sound, rate)])[0].shares) for judge in map(Judge, shipped())]
+    verdicts = [(judge, judge.hear([(sound, rate)])[0].shares) for judge in _judges()]
     return sum(float(shares[judge.classes.index(wanted)]) for judge, shares in verdicts) / len(verdicts)
+
+
+@cache
+def _judges() -> tuple[Judge, ...]:
+    return tuple(map(Judge, shipped()))
 
 
 def _first_dream(board: Board) -> tuple[SpectralEffect, Board]:
