@@ -80,7 +80,7 @@ train-styles: .venv/develop $(GENRES)/manifest.csv ## Train the shipped model of
 
 train-students: .venv/develop build/sounds $(GENRES)/manifest.csv ## Distil the shipped students and the learned equaliser again, overnight (8 hours on two cores); resumable.
 	$(DISTIL) --out presets/models/families.onnx --run build/families
-	$(DISTIL) --out build/voices.onnx --run build/voices --carrier all
+	$(DISTIL) --out presets/models/voices.onnx --run build/voices --carrier all
 	$(CURVES) --run build/curves --cache build/phrases
 
 train-students-quick: .venv/develop build/sounds $(GENRES)/manifest.csv ## The gain student in about an hour, to build/families_quick.onnx.

@@ -8,6 +8,7 @@ cache are those of `dreampedal distil`, and are made where they are not there.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from dreampedal.export.train.distil.run.order import FULL, QUICK, Order, checked
 from dreampedal.export.train.distil.run.running import THREADS, panel_of, schooled
 
 REACH_DB = 18.0
-STEPS = 1_500
+STEPS = 1_200
 
 
 def main() -> None:
@@ -50,7 +51,8 @@ def main() -> None:
         school = schooled(ordered, given.run, given.cache, progress)
         hearings, sources = panel_of(ordered, school)
         curves = Curves(ordered.targets)
-        distilled(curves, hearings, sources, course, order.seed, given.run, progress=progress)
+        identity = json.dumps(ordered.identity())
+        distilled(curves, hearings, sources, course, order.seed, given.run, identity, progress)
     reach = torch.full((len(CLASSES),), REACH_DB / DB)
     offsets = curves(torch.zeros(len(CLASSES), curves.bands, 1), torch.eye(len(CLASSES)), reach).offset[..., 0] * DB
     write_curves(given.out, dict(zip(CLASSES, offsets.double().numpy(), strict=True)))

@@ -251,7 +251,7 @@ class Distil:
         ),
     ] = field(default_factory=list)
     hours: Annotated[
-        float, option("--hours H", "How long about, on two cores: a fixed number of steps, whatever the clock says.")
+        float, option("--hours H", "How long at most, on two cores: a fixed number of steps, whatever the clock says.")
     ] = 8.0
     quick: Annotated[bool, option("--quick", "An hour's version, the same as --hours 1.")] = False
     run: Annotated[Path | None, option("--run DIR", "For all parts; one that is there is gone on with.")] = None

@@ -36,7 +36,7 @@ class Schedule:
 QUICK = Schedule(2_200, 1_200, 5_000)
 """About an hour on two cores."""
 FULL = Schedule(6_600, 4_000, 24_000)
-"""About three for gain alone, and five with all carriers: a night for both."""
+"""Within eight, for gain alone and for all carriers one after the other: by the time of their steps, three and five."""
 QUICK_HOURS, FULL_HOURS = 1.0, 8.0
 
 

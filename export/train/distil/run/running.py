@@ -192,12 +192,11 @@ class School:
 
     Fields:
         fonts: phrases of each soundfont; recordings: stretches of them.
-        jobs: how each listener was taught; nets: each, by its recipe.
+        nets: each listener, by its recipe.
     """
 
     fonts: list[Phrases]
     recordings: Stretches
-    jobs: list[Teach]
     nets: dict[Listener, nn.Module]
 
 
@@ -219,7 +218,7 @@ def schooled(ordered: Ordered, run: Path, shared: Path | None, progress: Progres
     folder.mkdir(parents=True, exist_ok=True)
     with alone(folder, "school"):
         jobs = _listeners(ordered, fonts, folder, progress)
-    return School(fonts, recordings, jobs, {job.listener: job.net() for job in jobs})
+    return School(fonts, recordings, {job.listener: job.net() for job in jobs})
 
 
 def panel_of(ordered: Ordered, school: School) -> tuple[list[Hearing], Sources]:
