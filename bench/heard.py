@@ -183,6 +183,9 @@ def asked(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     given.modes = given.modes or (MODES[:1] if given.quick else MODES)
     if unclear := [setting for setting in given.set if "=" not in setting]:
         parser.error(f"--set {unclear[0]}: expected KEY=VALUE, like reach_db=18")
+    knobs = [knob for told in given.student for knob in shlex.split(told)[1:]]
+    if unclear := [knob for knob in knobs if "=" not in knob]:
+        parser.error(f"--student ... {unclear[0]}: expected KEY=VALUE after the model, like breath=0.5")
     return given
 
 

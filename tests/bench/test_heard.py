@@ -86,3 +86,6 @@ def test_a_setting_without_a_value_is_said(heard, capsys):
     with pytest.raises(SystemExit):
         heard.asked(["--set", "reach_db"])
     assert "--set reach_db: expected KEY=VALUE, like reach_db=18" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        heard.asked(["--student", "voices breath"])
+    assert "breath: expected KEY=VALUE after the model, like breath=0.5" in capsys.readouterr().err
